@@ -8,22 +8,31 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// ActivationMethod is a method, other than the attention map, that shows where a network looks for a class.
+// ActivationMethod is a method, other than the attention map, that shows where a network looks for a class, or where it should.
 type ActivationMethod string
 
 // The methods (package onnx/activation has the formulas).
 const (
 	ActivationCAM     ActivationMethod = "cam"      // class activation mapping, arXiv 1512.04150
 	ActivationGradCAM ActivationMethod = "grad-cam" // arXiv 1610.02391
+	// ActivationHelp is what would help the true class: the derivative of its log probability by the map.
+	ActivationHelp ActivationMethod = "help"
 )
 
-// ActivationMethods are all of them, in the order in which they are offered.
-var ActivationMethods = []ActivationMethod{ActivationCAM, ActivationGradCAM}
+// ActivationMethods are all of them; LookingMethods those that show where a branch looks, in the order in which they are offered. Help is a
+// painter's hint: nobody compares maps by it or begins with it.
+var (
+	ActivationMethods = []ActivationMethod{ActivationCAM, ActivationGradCAM, ActivationHelp}
+	LookingMethods    = []ActivationMethod{ActivationCAM, ActivationGradCAM}
+)
 
 // Name is the method's name as people read it.
 func (m ActivationMethod) Name() string {
-	if m == ActivationGradCAM {
+	switch m {
+	case ActivationGradCAM:
 		return "Grad-CAM"
+	case ActivationHelp:
+		return "What would help"
 	}
 	return "CAM"
 }
@@ -44,7 +53,7 @@ var Branches = []Branch{BranchAttention, BranchPerception}
 type ActivationQuery struct {
 	Method ActivationMethod
 	Branch Branch
-	Class  *int           // nil: the version's own answer
+	Class  *int           // nil: the version's own answer; of help the true class, and no other
 	Value  string         // Grad-CAM only: the value to weight, by its name in the model's file; "": the last convolution's
 	Map    *attention.Map // the map that the perception branch gets; nil: the model's own
 }
@@ -56,10 +65,10 @@ type ActivationMap struct {
 	Branch       Branch           `json:"branch"`
 	Class        int              `json:"class"`
 	ClassName    string           `json:"class_name"`
-	Value        string           `json:"value" doc:"The value of the network that was weighted, by its name in the model's file."`
+	Value        string           `json:"value" doc:"The value of the network that was weighted, by its name in the model's file; of help the map."`
 	Height       int              `json:"h"`
 	Width        int              `json:"w"`
-	Values       []float32        `json:"values" doc:"h·w values, row by row, as the method's formula gives them: CAM has either sign, Grad-CAM none below 0."`
+	Values       []float32        `json:"values" doc:"h·w values, row by row, as the method's formula gives them: CAM and help have either sign, Grad-CAM none below 0."`
 	Min          float32          `json:"min" doc:"The least of values."`
 	Max          float32          `json:"max" doc:"The largest of values; viewers divide by it."`
 	Milliseconds float64          `json:"milliseconds"` // time the model took
@@ -82,6 +91,18 @@ func (s *Service) ActivationMap(ctx context.Context, actor User, taskID int64, q
 	card, version, project, err := s.scored(ctx, taskID)
 	if err != nil {
 		return ActivationMap{}, err
+	}
+	if q.Method == ActivationHelp {
+		if err := project.tells(); err != nil { // it tells how the answer would follow the map
+			return ActivationMap{}, fmt.Errorf("what would help image %d: %w", card.Image.ID, err)
+		}
+		if card.Image.Label == nil {
+			return ActivationMap{}, &ValidationError{Field: "method", Message: "what would help is asked of the true class, and this image has no label"}
+		}
+		if q.Class != nil && *q.Class != *card.Image.Label {
+			return ActivationMap{}, &ValidationError{Field: "class", Message: fmt.Sprintf("of help is the image's label, %d: leave it out", *card.Image.Label)}
+		}
+		q.Class = card.Image.Label
 	}
 	if q.Class == nil {
 		q.Class = &card.Prediction.Class
@@ -124,7 +145,9 @@ func (q ActivationQuery) check() error {
 	case q.Class != nil && *q.Class < 0:
 		return &ValidationError{Field: "class", Message: "is a class's index, from 0"}
 	case q.Value != "" && q.Method != ActivationGradCAM:
-		return &ValidationError{Field: "value", Message: "can be chosen for grad-cam; cam weights what the branch's global average pool reads"}
+		return &ValidationError{Field: "value", Message: "can be chosen for grad-cam; cam weights what the branch's global average pool reads, and help is of the map"}
+	case q.Method == ActivationHelp && q.Branch != BranchPerception:
+		return &ValidationError{Field: "branch", Message: "of help is perception, which reads the map"}
 	case q.Map != nil && q.Branch != BranchPerception:
 		return &ValidationError{Field: "map", Message: "is read by the perception branch; the attention branch makes one"}
 	}

@@ -77,9 +77,9 @@ func (k KeptSteps) before(stack, base json.RawMessage) (json.RawMessage, error) 
 	return whole, err
 }
 
-// madeWith adds to a draft's provenance which network the map was painted against, and what it began with. What the studio knows itself is not taken from
+// madeWith adds to a draft's provenance which network the map was painted against, what it began with, and the hints that were shown before. What the studio knows itself is not taken from
 // whoever saves, and need not be sent with every stroke.
-func madeWith(provenance json.RawMessage, v Version, origin Origin) (json.RawMessage, error) {
+func madeWith(provenance json.RawMessage, v Version, origin Origin, hints Hints) (json.RawMessage, error) {
 	fields := map[string]any{}
 	if len(provenance) > 0 {
 		if err := json.Unmarshal(provenance, &fields); err != nil || fields == nil {
@@ -88,5 +88,9 @@ func madeWith(provenance json.RawMessage, v Version, origin Origin) (json.RawMes
 	}
 	fields["version_id"], fields["model_hash"], fields["preprocessing"] = v.ID, v.ModelHash, v.Manifest
 	fields["origin"] = origin
+	delete(fields, "hints")
+	if hints != (Hints{}) {
+		fields["hints"] = hints
+	}
 	return json.Marshal(fields)
 }

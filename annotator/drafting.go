@@ -169,13 +169,14 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 		if err != nil {
 			return err
 		}
-		if d.Provenance, err = madeWith(d.Provenance, version, origin); err != nil {
+		hints := HintsOf(d.Provenance).with(latest.Hints)
+		if d.Provenance, err = madeWith(d.Provenance, version, origin, hints); err != nil {
 			return err
 		}
 		edit, err = tx.InsertEdit(ctx, Edit{
 			TaskID: taskID, Revision: d.BaseRevision + 1, AuthorID: actor.ID, Author: actor.Name, State: EditTransitions.To(EventSave),
 			Source: d.Source, Map: d.Map, VersionID: task.VersionID, CreatedAt: s.now(),
-			History: d.History, Provenance: d.Provenance, Origin: &origin,
+			History: d.History, Provenance: d.Provenance, Origin: &origin, Hints: hints,
 		})
 		if err != nil {
 			return err

@@ -173,6 +173,7 @@ type ExportedMap struct {
 	ReviewedAt  *time.Time      `json:"reviewed_at" parquet:"reviewed_at,optional,timestamp(microsecond)"`
 	Rounds      []int32         `json:"rounds" parquet:"rounds,list"` // numbers of the rounds that learned from it
 	Origin      string          `json:"origin" parquet:"origin"`      // what it began with, in words; "" where that is not recorded
+	Hints       string          `json:"hints" parquet:"hints"`        // which hints its painters were shown, in words; "" for none
 	Provenance  json.RawMessage `json:"provenance" parquet:"provenance,optional,json"`
 }
 

@@ -58,6 +58,7 @@ type ImageDetail struct {
 	LabelName   string
 	Predictions []VersionPrediction // the newest version first
 	Tasks       []Task              // the newest first
+	Edits       []Edit              // that were submitted and not taken back, without histories, the newest first
 	History     []AuditEntry        // what people did to the image itself, the newest first, at most 100
 }
 
@@ -131,6 +132,12 @@ func (s *Service) ImageDetail(ctx context.Context, actor User, id int64) (ImageD
 	}
 	if out.Tasks, err = s.store.ImageTasks(ctx, id); err != nil {
 		return ImageDetail{}, err
+	}
+	if out.Edits, err = s.store.JudgedEdits(ctx, id); err != nil {
+		return ImageDetail{}, err
+	}
+	for i := range out.Edits {
+		project.withhold(actor, &out.Edits[i])
 	}
 	out.History, err = s.store.AuditOf(ctx, image.ProjectID, imageSubject(id), 100)
 	return out, err

@@ -91,6 +91,8 @@ func (e *SegmenterError) Unwrap() error { return e.Err }
 // Segmenting answers clicks (inference.Segmenters). Errors: *ValidationError of field "clicks", *SegmenterError, *PictureError, or the
 // context's cause.
 type Segmenting interface {
+	// Prepare takes a picture through the encoder, so that a click on it costs a run of the decoder.
+	Prepare(ctx context.Context, segmenter Segmenter, version Version, image Image) error
 	Segment(ctx context.Context, segmenter Segmenter, version Version, image Image, clicks []Click) (attention.Map, error)
 }
 
@@ -188,21 +190,38 @@ func (s *Service) RemoveSegmenter(ctx context.Context, actor User) error {
 	})
 }
 
+// PrepareSegmenter takes a task's image through the encoder of the studio's segmenter before anybody has clicked on it, and returns when a
+// click would be answered at once. Nothing is stored.
+func (s *Service) PrepareSegmenter(ctx context.Context, actor User, taskID int64) error {
+	segmenter, card, version, err := s.segmented(ctx, actor, taskID)
+	if err != nil {
+		return err
+	}
+	if err := s.segmenting.Prepare(ctx, segmenter, version, card.Image); err != nil {
+		return fmt.Errorf("preparing image %d for clicks: %w", card.Image.ID, err)
+	}
+	return nil
+}
+
+// segmented loads what clicks on a task's image need.
+func (s *Service) segmented(ctx context.Context, actor User, taskID int64) (g Segmenter, card TaskCard, v Version, err error) {
+	if g, err = s.Segmenter(ctx, actor); err != nil {
+		return
+	}
+	if card, v, _, err = s.scored(ctx, taskID); err == nil && s.segmenting == nil {
+		err = fmt.Errorf("segmenting image %d: %w: this process runs no segmenter", card.Image.ID, ErrUnavailable)
+	}
+	return
+}
+
 // Segment answers clicks on a task's image with the region that the studio's segmenter sees there. Nothing is stored.
 func (s *Service) Segment(ctx context.Context, actor User, taskID int64, clicks []Click) (Segment, error) {
 	if err := checkClicks(clicks); err != nil {
 		return Segment{}, err
 	}
-	segmenter, err := s.Segmenter(ctx, actor)
+	segmenter, card, version, err := s.segmented(ctx, actor, taskID)
 	if err != nil {
 		return Segment{}, err
-	}
-	card, version, _, err := s.scored(ctx, taskID)
-	if err != nil {
-		return Segment{}, err
-	}
-	if s.segmenting == nil {
-		return Segment{}, fmt.Errorf("segmenting image %d: %w: this process runs no segmenter", card.Image.ID, ErrUnavailable)
 	}
 	start := time.Now()
 	m, err := s.segmenting.Segment(ctx, segmenter, version, card.Image, clicks)

@@ -145,6 +145,8 @@ type Edit struct {
 	Provenance json.RawMessage `json:"provenance,omitempty"`
 	// Origin is what the map began with, as the provenance has it; nil where that is not recorded.
 	Origin *Origin `json:"origin,omitempty"`
+	// Hints are those that painters were shown while the map was made, as the provenance has them.
+	Hints  Hints   `json:"hints,omitzero"`
 	Before *Scores `json:"before,omitempty"` // with the model's map; set at submission
 	After  *Scores `json:"after,omitempty"`  // with this map; set at submission
 }

@@ -20,8 +20,9 @@ const activationGraphs = 8
 
 var _ annotator.ActivationMapper = (*LiveScorer)(nil)
 
-// ActivationMap computes where a branch of the version looks for q.Class in an image, by CAM or Grad-CAM (formulas in package
-// onnx/activation): h×w values on the grid of the value that is weighted, of either sign for CAM and not negative for Grad-CAM.
+// ActivationMap computes where a branch of the version looks for q.Class in an image, by CAM or Grad-CAM, or what would help the class
+// (formulas in package onnx/activation): h×w values on the grid of the value that is weighted, not negative for Grad-CAM and else of
+// either sign.
 // The image's features come from the cache of live scores; the graph of a method, branch and value is made and opened when it is
 // first asked for. Errors: *annotator.ValidationError if the model has no such map, attention.ErrGrid or ErrValue for a bad
 // q.Map, *annotator.PictureError for a bad picture, or the context's cause.
@@ -129,7 +130,9 @@ func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, 
 	}
 	graph, err := activationGraph(ctx, opened.ABN(), q)
 	switch {
-	case errors.Is(err, activation.ErrNoCAM), errors.Is(err, gradient.ErrUnsupported):
+	case errors.Is(err, activation.ErrNoCAM), errors.Is(err, gradient.ErrUnsupported), errors.Is(err, gradient.ErrNoPath):
+		return &activationMapper{refused: &annotator.ValidationError{Field: "method", Message: err.Error()}}, nil
+	case errors.Is(err, activation.ErrValue) && q.Method == annotator.ActivationHelp:
 		return &activationMapper{refused: &annotator.ValidationError{Field: "method", Message: err.Error()}}, nil
 	case errors.Is(err, activation.ErrValue):
 		return &activationMapper{refused: &annotator.ValidationError{Field: "value", Message: err.Error()}}, nil
@@ -151,8 +154,11 @@ func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, 
 }
 
 func activationGraph(ctx context.Context, abn *onnx.ABN, q annotator.ActivationQuery) (*activation.Graph, error) {
-	if q.Method == annotator.ActivationCAM {
+	switch q.Method {
+	case annotator.ActivationCAM:
 		return activation.CAM(ctx, abn, q.Branch)
+	case annotator.ActivationHelp:
+		return activation.Help(ctx, abn)
 	}
 	return activation.GradCAM(ctx, abn, q.Branch, q.Value)
 }

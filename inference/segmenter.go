@@ -63,17 +63,50 @@ func NewSegmenters(blobs annotator.Blobs, path func(ctx context.Context, hash st
 func (s *Segmenters) Close() error { return s.open.close() }
 
 // Segment implements annotator.Segmenting.
-func (s *Segmenters) Segment(ctx context.Context, g annotator.Segmenter, version annotator.Version, img annotator.Image, clicks []annotator.Click) (attention.Map, error) {
-	m, err := s.segment(ctx, g, version, img, clicks)
-	if errors.Is(err, ort.ErrClosed) && !s.open.isClosed() { // evicted between being found and being run
+func (s *Segmenters) Segment(ctx context.Context, g annotator.Segmenter, version annotator.Version, img annotator.Image, clicks []annotator.Click) (m attention.Map, err error) {
+	err = s.attempt(ctx, g, func() error {
 		m, err = s.segment(ctx, g, version, img, clicks)
+		return err
+	})
+	return m, err
+}
+
+// Prepare implements annotator.Segmenting.
+func (s *Segmenters) Prepare(ctx context.Context, g annotator.Segmenter, version annotator.Version, img annotator.Image) error {
+	return s.attempt(ctx, g, func() error {
+		m, err := version.ReadManifest()
+		if err != nil {
+			return err
+		}
+		opened, err := s.opened(ctx, g)
+		if err != nil {
+			return err
+		}
+		_, err = s.embedding(ctx, opened, keyOf(g, m, img), img)
+		return err
+	})
+}
+
+// attempt runs something with a segmenter, once more if that was closed meanwhile, and says in words why it does not work.
+func (s *Segmenters) attempt(ctx context.Context, g annotator.Segmenter, run func() error) error {
+	err := run()
+	if errors.Is(err, ort.ErrClosed) && !s.open.isClosed() { // evicted between being found and being run
+		err = run()
 	}
 	var wrong *annotator.ValidationError
 	var picture *annotator.PictureError
 	if err == nil || ctx.Err() != nil || errors.As(err, &wrong) || errors.As(err, &picture) || errors.Is(err, annotator.ErrFull) {
-		return m, err
+		return err
 	}
-	return m, &annotator.SegmenterError{Name: g.Name, Err: segmenterCause(err)}
+	return &annotator.SegmenterError{Name: g.Name, Err: segmenterCause(err)}
+}
+
+func keyOf(g annotator.Segmenter, m manifest.Manifest, img annotator.Image) embeddingKey {
+	return embeddingKey{g.EncoderHash + " " + string(g.Pixels), img.Hash, m.EXIF}
+}
+
+func (s *Segmenters) opened(ctx context.Context, g annotator.Segmenter) (*segmenter, error) {
+	return s.open.get(ctx, g.EncoderHash+" "+g.DecoderHash+" "+string(g.Pixels), func(ctx context.Context) (*segmenter, error) { return s.openSegmenter(ctx, g) })
 }
 
 // segmenterCause puts what usually keeps a segmenter from working into words.
@@ -104,7 +137,7 @@ func (s *Segmenters) segment(ctx context.Context, g annotator.Segmenter, version
 	if err != nil {
 		return none, err
 	}
-	opened, err := s.open.get(ctx, g.EncoderHash+" "+g.DecoderHash+" "+string(g.Pixels), func(ctx context.Context) (*segmenter, error) { return s.openSegmenter(ctx, g) })
+	opened, err := s.opened(ctx, g)
 	if err != nil {
 		return none, err
 	}
@@ -120,7 +153,7 @@ func (s *Segmenters) segment(ctx context.Context, g annotator.Segmenter, version
 			return none, err
 		}
 	}
-	embedding, err := s.embedding(ctx, opened, embeddingKey{g.EncoderHash + " " + string(g.Pixels), img.Hash, m.EXIF}, img)
+	embedding, err := s.embedding(ctx, opened, keyOf(g, m, img), img)
 	if err != nil {
 		return none, err
 	}

@@ -175,8 +175,14 @@ func TestAPictureIsEncodedOnce(t *testing.T) {
 	t.Parallel()
 	s := newSegmenting(t, 320, 160, image.Rect(80, 40, 160, 100), manifest.Manifest{Crop: manifest.Crop{160, 320}, Channels: "RGB"})
 	var all sync.WaitGroup
-	for range 8 {
+	for i := range 8 {
 		all.Go(func() {
+			if i%2 == 0 { // the tool has been chosen, and nothing clicked
+				if err := s.Prepare(t.Context(), testSegmenters[0], s.version, s.image); err != nil {
+					t.Error(err)
+				}
+				return
+			}
 			if _, err := s.Segment(t.Context(), testSegmenters[0], s.version, s.image, []annotator.Click{{X: 0.3, Y: 0.4, Add: true}}); err != nil {
 				t.Error(err)
 			}
@@ -204,6 +210,9 @@ func TestASegmenterThatDoesNotWork(t *testing.T) {
 	gone := annotator.Segmenter{Name: "mobile.onnx", EncoderHash: "gone", DecoderHash: "sam_decoder"}
 	if _, err := s.Segment(t.Context(), gone, s.version, s.image, click); !errors.As(err, &broken) || !strings.Contains(err.Error(), "missing from the blob store; an admin adds it again") || !strings.Contains(err.Error(), "(Q) still does") {
 		t.Errorf("a file that is gone: %v", err)
+	}
+	if err := s.Prepare(t.Context(), gone, s.version, s.image); !errors.As(err, &broken) {
+		t.Errorf("preparing it: %v", err)
 	}
 	if got := segmenterCause(errors.New("Failed to allocate memory for requested buffer of size 1610612736")).Error(); !strings.Contains(got, "more memory than there is") {
 		t.Error(got)

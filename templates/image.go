@@ -15,6 +15,7 @@ type Image struct {
 	History     annotator.LabelHistory
 	Form        LabelForm
 	Tasks       []annotator.Task
+	Edits       []annotator.Edit       // that were submitted, the newest first
 	Trail       []annotator.AuditEntry // what people did to the image itself
 }
 
@@ -22,6 +23,16 @@ type Image struct {
 type VersionPrediction struct {
 	Version    annotator.Version
 	Prediction *annotator.Prediction
+}
+
+// submitted returns the newest edit of a task that was submitted; nil where there is none.
+func (v Image) submitted(task int64) *annotator.Edit {
+	for i, e := range v.Edits {
+		if e.TaskID == task {
+			return &v.Edits[i]
+		}
+	}
+	return nil
 }
 
 // retiredText says why an image is out of use, and what that means.

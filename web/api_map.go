@@ -41,21 +41,22 @@ func (a *api) startingPoints() {
 	})
 }
 
-// activationMaps registers the activation maps, by CAM and Grad-CAM.
+// activationMaps registers the activation maps, by CAM and Grad-CAM, and what would help.
 func (a *api) activationMaps() {
 	type mapRequest struct {
 		ByTask
 		Body struct {
 			MapBody
-			Method annotator.ActivationMethod `json:"method" doc:"cam: Σ_c w_kc·A_c (arXiv 1512.04150). grad-cam: ReLU(Σ_c α_kc·A_c) (arXiv 1610.02391)."`
+			Method annotator.ActivationMethod `json:"method" doc:"cam: Σ_c w_kc·A_c (arXiv 1512.04150). grad-cam: ReLU(Σ_c α_kc·A_c) (arXiv 1610.02391). help: ∂ log p_k / ∂ M of the true class k: above 0 it is more probable with more attention in the cell."`
 			Branch annotator.Branch           `json:"branch"`
-			Class  *int                       `json:"class,omitempty" minimum:"0" doc:"A class's index; the model's answer without it."`
+			Class  *int                       `json:"class,omitempty" minimum:"0" doc:"A class's index; without it the model's answer, and of help the true class."`
 			Value  string                     `json:"value,omitempty" bound:"value's name" doc:"Of grad-cam: the value of the network to weight, by its name in the model's file; the branch's last convolutional value without it."`
 		}
 	}
-	o := post("activationMap", "/tasks/{task}/activation-map", "Where a branch looks for a class, by CAM or Grad-CAM; nothing is stored")
+	o := post("activationMap", "/tasks/{task}/activation-map", "Where a branch looks for a class, by CAM or Grad-CAM, or what would help the true class; nothing is stored")
 	o.Description = "The perception branch is given map, or values, in place of the model's own map. " +
-		"The answer's grid is the branch's last value's, which may be coarser than the attention map's. " +
+		"The answer's grid is the branch's last value's, which may be coarser than the attention map's; that of help is the map's. " +
+		"Help is of the perception branch and the image's own label, at the map that is given: 403 where the project does not tell painters the answer live, 422 for an image without a label. " +
 		"422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head."
 	o.MaxBodyBytes = 8 << 20
 	handle(a, annotator.RoleAnnotator, o, func(ctx context.Context, actor annotator.User, in *mapRequest) (*answer[annotator.ActivationMap], error) {

@@ -49,6 +49,43 @@ func TestActivationMapsThroughTheAPI(t *testing.T) {
 	b.api(http.MethodPost, "/tasks/999999/activation-map", map[string]any{"method": "cam", "branch": "attention"}).want(http.StatusNotFound)
 }
 
+// What would help is had at the map that is sent: a small step along it raises the true class, a step against it lowers it.
+func TestWhatWouldHelpThroughTheAPI(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	b := s.as(annotator.RoleAnnotator)
+	task := b.take()
+	path := fmt.Sprintf("/tasks/%d/", task.ID)
+	query := func(values []float32) map[string]any {
+		return map[string]any{"method": "help", "branch": "perception", "values": values}
+	}
+	helps := func(values []float32) annotator.ActivationMap {
+		t.Helper()
+		return into[annotator.ActivationMap](b.api(http.MethodPost, path+"activation-map", query(values)).want(http.StatusOK))
+	}
+	at := slices.Repeat([]float32{0.5}, len(task.Prediction.Map.Values))
+	help := helps(at)
+	if help.Class != *task.Image.Label || help.Height != task.Version.GridHeight || len(help.Values) != len(at) || help.Min >= 0 && help.Max <= 0 {
+		t.Fatalf("%+v", help)
+	}
+	if elsewhere := helps(make([]float32, len(at))); slices.Equal(elsewhere.Values, help.Values) {
+		t.Error("the same for another map")
+	}
+	steepest := max(-help.Min, help.Max)
+	truth := func(step float32) float32 {
+		moved := slices.Clone(at)
+		for i, v := range help.Values {
+			moved[i] += step * v / steepest
+		}
+		return into[annotator.Scores](b.api(http.MethodPost, path+"score", map[string]any{"values": moved}).want(http.StatusOK)).Probabilities[*task.Image.Label]
+	}
+	if less, now, more := truth(-0.05), truth(0), truth(0.05); less >= now || now >= more {
+		t.Errorf("against it, as it is, along it: %v, %v, %v", less, now, more)
+	}
+	s.as(annotator.RoleAdmin).api(http.MethodPatch, "/projects/birds", map[string]any{"feedback": annotator.FeedbackSubmitted}).want(http.StatusOK)
+	says(b.api(http.MethodPost, path+"activation-map", query(at)).want(http.StatusForbidden), "shows no answers while a map is painted")
+}
+
 func TestLikenessThroughTheAPI(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

@@ -40,6 +40,11 @@ func (a *api) segmenters() {
 		func(ctx context.Context, actor annotator.User, _ *nothing) (*nothing, error) {
 			return nil, a.server.service.RemoveSegmenter(ctx, actor)
 		})
+	prepare := noContent(post("prepareSegmenter", "/tasks/{task}/segment/prepare", "Take a task's picture through the segmenter's encoder before the first click; nothing is stored"))
+	prepare.Description = "Answers when a click would be answered at once, which may take seconds. A picture that went through is not taken through again. 404 and 503 as segment's."
+	handle(a, annotator.RoleAnnotator, prepare, func(ctx context.Context, actor annotator.User, in *ByTask) (*nothing, error) {
+		return nil, a.server.service.PrepareSegmenter(ctx, actor, in.Task)
+	})
 	type segmentRequest struct {
 		ByTask
 		Body struct {
@@ -47,7 +52,7 @@ func (a *api) segmenters() {
 		}
 	}
 	segment := post("segment", "/tasks/{task}/segment", "The region of a task's picture that clicks mean to the segmenter; nothing is stored")
-	segment.Description = "Clicks are places of the model's view. The picture goes through the encoder at its first click, which may take seconds, and later clicks run the decoder alone. " +
+	segment.Description = "Clicks are places of the model's view. The picture goes through the encoder at its first click, unless prepareSegmenter has taken it there, which may take seconds; later clicks run the decoder alone. " +
 		"404 where the studio has no segmenter; 503 with the reason where it has one that does not work."
 	handle(a, annotator.RoleAnnotator, segment, func(ctx context.Context, actor annotator.User, in *segmentRequest) (*answer[annotator.Segment], error) {
 		r, err := a.server.service.Segment(ctx, actor, in.Task, in.Body.Clicks)

@@ -116,7 +116,7 @@ func (s *Server) showImage(v *visit, id int64, status int, typed templates.Label
 	if err != nil {
 		return err
 	}
-	view.Image, view.Tasks, view.Trail = detail.Image, detail.Tasks, detail.History
+	view.Image, view.Tasks, view.Edits, view.Trail = detail.Image, detail.Tasks, detail.Edits, detail.History
 	if view.Image.ProjectID != v.project.ID {
 		return fmt.Errorf("image %d: %w", id, annotator.ErrNotFound)
 	}

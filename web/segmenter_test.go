@@ -40,6 +40,7 @@ func TestASegmenterThroughTheAPI(t *testing.T) {
 	click := map[string]any{"clicks": []map[string]any{{"x": 0.5, "y": 0.5, "add": true}}}
 	painter.api(http.MethodGet, "/segmenter", nil).want(http.StatusNotFound)
 	says(painter.api(http.MethodPost, segment, click).want(http.StatusNotFound), "an admin can add one")
+	says(painter.api(http.MethodPost, segment+"/prepare", nil).want(http.StatusNotFound), "an admin can add one")
 	painter.get(fmt.Sprintf("/projects/birds/tasks/%d", task.ID)).hasNot("#editor[data-segmenter]")
 
 	send := func(parts []string, status int) *response {
@@ -58,6 +59,9 @@ func TestASegmenterThroughTheAPI(t *testing.T) {
 		t.Errorf("%+v, want %+v", now, g)
 	}
 	painter.get(fmt.Sprintf("/projects/birds/tasks/%d", task.ID)).has("#editor[data-segmenter]", "")
+	for range 2 {
+		painter.api(http.MethodPost, segment+"/prepare", nil).want(http.StatusNoContent)
+	}
 	r := into[annotator.Segment](painter.api(http.MethodPost, segment, click).want(http.StatusOK))
 	if r.Height != s.version.GridHeight || r.Width != s.version.GridWidth || len(r.Coverage) != r.Height*r.Width || r.Encoder != g.EncoderHash {
 		t.Errorf("%+v", r)
@@ -81,6 +85,7 @@ func TestASegmenterThroughTheAPI(t *testing.T) {
 	g = into[annotator.Segmenter](admin.api(http.MethodGet, "/segmenter", nil).want(http.StatusOK))
 	must(t, s.blobs.Remove(t.Context(), g.DecoderHash))
 	says(painter.api(http.MethodPost, segment, click).want(http.StatusServiceUnavailable), "an admin adds it again")
+	says(painter.api(http.MethodPost, segment+"/prepare", nil).want(http.StatusServiceUnavailable), "an admin adds it again")
 	painter.api(http.MethodGet, fmt.Sprintf("/tasks/%d/likeness", task.ID), nil).want(http.StatusOK)
 
 	admin.api(http.MethodDelete, "/segmenter", nil).want(http.StatusNoContent)

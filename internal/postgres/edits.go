@@ -32,7 +32,7 @@ func scanEdit(row pgx.CollectableRow) (annotator.Edit, error) {
 		return e.Edit, err
 	}
 	e.Map, err = attention.FromBytes(e.MapHeight, e.MapWidth, e.Cells)
-	e.Map.Marks, e.Origin = e.Marks, annotator.OriginOf(e.Provenance)
+	e.Map.Marks, e.Origin, e.Hints = e.Marks, annotator.OriginOf(e.Provenance), annotator.HintsOf(e.Provenance)
 	return e.Edit, err
 }
 

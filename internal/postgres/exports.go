@@ -151,7 +151,7 @@ func scanExportedMap(row pgx.CollectableRow) (m annotator.ExportedMap, err error
 	if m.Rounds == nil {
 		m.Rounds = []int32{}
 	}
-	m.Provenance, m.Origin = provenance, annotator.OriginOf(provenance).Words()
+	m.Provenance, m.Origin, m.Hints = provenance, annotator.OriginOf(provenance).Words(), annotator.HintsOf(provenance).Words()
 	utc(&m.CreatedAt, m.SubmittedAt, m.ReviewedAt)
 	m.ExportedGrid, err = exportedGrid(height, width, cells)
 	return m, err

@@ -1,4 +1,6 @@
 // The hand at the canvas: mouse, pen and fingers. Pen and touch come through the browser's debugging protocol, since Playwright has no pen.
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import type { ProjectSummary, TaskDetail, TaskPage } from "../editor/src/api/schema.d.ts";
@@ -204,6 +206,60 @@ describe.skipIf(!browserThere)("the hand", () => {
     await until("six strokes are listed", async () => (await strokes()) === 6, 5000);
     const stops = await page.getByTestId("strokes").getByRole("button").evaluateAll((all) => all.filter((e) => (e as HTMLElement).tabIndex >= 0).length);
     expect(stops).toBe(1);
+  });
+
+  it("shows what would help at the map as it is now, and tells whoever reviews", async () => {
+    const { x, y } = middle;
+    const legend = page.getByTestId("hint");
+    expect(await legend.isVisible()).toBe(false);
+    const without = await ink();
+    await page.keyboard.press("Shift+W");
+    const when = page.getByTestId("hint-when").filter({ hasText: "of the map as it is now" });
+    await when.waitFor();
+    const truth = (await page.getByTestId("true-class").first().textContent())!;
+    expect(await legend.textContent()).toContain(`more here raises the score of ${truth}`);
+    expect(await ink()).not.toBe(without);
+    const asked = page.waitForRequest((r) => r.url().endsWith("/activation-map"));
+    await page.mouse.move(x - 100, y);
+    await page.mouse.down();
+    await page.mouse.move(x + 100, y, { steps: 4 });
+    expect(await page.getByTestId("hint-when").textContent()).toBe("of the map before this change");
+    await page.mouse.up();
+    const body = (await asked).postDataJSON() as { method: string; map: { values: number[] } };
+    expect(body.method).toBe("help");
+    expect(Math.max(...body.map.values)).toBeGreaterThan(0.9); // the stroke, on a map that was clear
+    await when.waitFor();
+    await page.getByTestId("toggle-hint").click();
+    await legend.waitFor({ state: "hidden" });
+    await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+    const id = /\d+$/.exec(page.url())![0];
+    const { edit } = await ana.get<TaskDetail>(`/tasks/${id}`);
+    expect(edit!.hints!.help).toBeGreaterThanOrEqual(2);
+  });
+
+  it("selects the thing clicked, with a segmenter that has looked at the picture before the click", async () => {
+    const admin = await Person.signIn(browser, studio, "admin");
+    await admin.page.goto("/segmenter");
+    const files = join(dirname(fileURLToPath(import.meta.url)), "../../inference/testdata/segmenters");
+    await admin.page.locator("input[name=encoder]").setInputFiles(join(files, "sam_encoder.onnx"));
+    await admin.page.locator("input[name=decoder]").setInputFiles(join(files, "sam_decoder.onnx"));
+    await admin.page.getByRole("button", { name: "Send and try" }).click();
+    await admin.page.getByRole("heading", { name: /sam_encoder/ }).waitFor();
+    expect(admin.complaints).toEqual([]);
+    await admin.context.close();
+    await reload(); // the tool is there from the next page on
+    const { x, y } = middle;
+    const clicks: string[] = [];
+    page.on("request", (r) => { if (r.url().includes("/segment")) clicks.push(r.url().replace(/.*\/tasks\/\d+/, "")); });
+    const looked = page.waitForResponse((r) => r.url().endsWith("/segment/prepare"));
+    await page.keyboard.press("j");
+    expect((await looked).status()).toBe(204);
+    await page.mouse.click(x, y);
+    await page.getByTestId("selection").waitFor();
+    await page.keyboard.press("Enter");
+    await until("the region is painted", async () => (await strokes()) === 1, 5000);
+    expect(await painted(x, y)).toBeGreaterThan(full);
+    expect(clicks).toEqual(["/segment/prepare", "/segment"]);
   });
 
   it.each([[640, 360, "a browser at 200%"], [390, 844, "a phone"]])("leaves room for the map and the true class at %i×%i, %s", async (width, height) => {

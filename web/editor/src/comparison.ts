@@ -9,7 +9,7 @@ import { Emitter } from "./emitter.ts";
 import { checksum, wireMap } from "./grid.ts";
 import { normalised, resampled, type OtherMap } from "./other_map.ts";
 
-type Method = MapRequestBody["method"];
+type Method = Exclude<MapRequestBody["method"], "help">; // which is a hint: nobody begins with it (hint.ts)
 type Branch = MapRequestBody["branch"];
 export type ShownMap = "edited" | "model" | `${Method}-${Branch}`;
 

@@ -14,6 +14,7 @@ import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import type { Step } from "./history.ts";
 import { decodeHistory } from "./history_codec.ts";
 import { readLikeness, type Click } from "./likeness.ts";
+import { Hint } from "./hint.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { marksFromWire } from "./marks.ts";
 import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
@@ -60,6 +61,7 @@ interface Recovery {
   readonly recovered: "none" | "newer" | "conflict";
   readonly unanswered: readonly string[];
 }
+const stays = 250; // ms with a picture and the segmenter's tool until the picture is prepared for it
 const nothing: Recovery = { recovered: "none", unanswered: [] };
 
 export class Desk extends Emitter<DeskEvents> {
@@ -75,6 +77,7 @@ export class Desk extends Emitter<DeskEvents> {
   autosave: Autosave | null = null;
   readonly comparison: Comparison;
   readonly starts: Starts;
+  readonly hint: Hint;
   /** Tasks finished since the page was opened. */
   finished = 0;
   private scores: LiveScores | null = null;
@@ -96,6 +99,8 @@ export class Desk extends Emitter<DeskEvents> {
     super();
     this.comparison = new Comparison(editor, client);
     this.starts = new Starts(editor, client);
+    this.hint = new Hint(editor, client);
+    this.hint.on("shown", () => this.detail && this.journal.noteHints(this.user, this.detail.id, this.hint.times));
     editor.on("values", () => this.rescore(false));
     editor.on("settled", () => {
       this.watch.sign();
@@ -107,6 +112,7 @@ export class Desk extends Emitter<DeskEvents> {
     editor.on("command", (command) => {
       if (command === "likeness") void this.fetchLikeness();
       if (command === "region") void this.fetchRegion();
+      if (command === "segmenter") this.prepareSegmenter();
       if (command === "confirm") void this.confirm();
     });
     editor.on("notice", (words) => this.emit("notice", words));
@@ -199,6 +205,7 @@ export class Desk extends Emitter<DeskEvents> {
       return;
     }
     if (this.looking && !(await this.take())) return;
+    this.tellHints();
     this.become({ kind: "sending", what: "Submitting" });
     // The next task is asked for meanwhile, which saves the hand a wait. If this one is not submitted after all, the next one stays
     // taken for as long as a lease lasts, and comes first when it is asked for again. Why there is none is told then, too.
@@ -276,6 +283,7 @@ export class Desk extends Emitter<DeskEvents> {
       this.leaveTask();
       return true;
     }
+    this.tellHints();
     this.become({ kind: "sending", what: "Putting back" });
     if (autosave && !(await autosave.flush())) {
       this.backToWork(this.whyUnsaved());
@@ -338,6 +346,7 @@ export class Desk extends Emitter<DeskEvents> {
     if (this.looking && this.autosave?.dirty) void this.take();
     this.autosave?.resume();
     this.comparison.retry();
+    this.hint.retry();
     if (this.stale) this.rescore(true);
   }
 
@@ -383,6 +392,8 @@ export class Desk extends Emitter<DeskEvents> {
     this.editor.readOnly = readOnly !== "";
     this.comparison.open(detail);
     this.starts.open(detail);
+    this.told = edit?.hints?.help ?? 0;
+    this.hint.open(detail, Math.max(this.told, this.journal.hints(this.user, detail.id)));
     this.editor.open(document, { region: detail.view, whole: oriented(detail.image, detail.view) });
     this.before = this.after = null;
     this.stale = false;
@@ -396,6 +407,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.become(readOnly ? { kind: "reading", why: readOnly } : { kind: "working" });
     this.emit("save", this.saveState);
     if (recovered === "newer") this.emit("notice", "Strokes that had not been saved are back");
+    if (this.editor.tool === "segment") this.prepareSegmenter();
     if (begun) this.emit("notice", "You begin with what is known of the object; undo leads to the model's map");
     if (detail.start?.problem) this.emit("notice", `You begin with the model's map: ${detail.start.problem}`);
   }
@@ -427,6 +439,33 @@ export class Desk extends Emitter<DeskEvents> {
       if (this.asksLikeness === detail.id) this.asksLikeness = 0;
     }
   }
+
+  private told = 0; // how many hints of the task the server knows of
+
+  /** Before the map goes out of hand: a hint that was shown since the last save has one of its own. */
+  private tellHints(): void {
+    const { autosave } = this;
+    if (autosave && autosave.revision > 0 && !autosave.dirty && this.hint.times > this.told) autosave.changed();
+  }
+
+  private prepares: ReturnType<typeof setTimeout> | undefined;
+
+  /** Has the picture taken through the segmenter's encoder before the first click, once somebody stays with picture and tool for a moment. */
+  private prepareSegmenter(): void {
+    clearTimeout(this.prepares);
+    const { detail, editor } = this;
+    if (!detail || this.prepared === detail.id) return;
+    this.prepares = setTimeout(() => {
+      if (this.detail?.id !== detail.id || editor.tool !== "segment" || editor.readOnly) return;
+      this.prepared = detail.id;
+      this.client.prepareSegmenter(detail.id).catch((error: unknown) => {
+        this.prepared = 0;
+        if (this.detail?.id === detail.id && error instanceof Problem) this.emit("notice", reason(error)); // else the click says it
+      });
+    }, stays);
+  }
+
+  private prepared = 0; // the task whose picture has been sent there
 
   private asksRegion = false;
 
@@ -489,6 +528,8 @@ export class Desk extends Emitter<DeskEvents> {
       const { body, saved } = baseline.draft(d, base, last);
       try {
         const made = await this.client.save(detail.id, { base_revision: base, source: d.source, ...body, origin: d.origin, provenance: this.provenance(detail, d) }, last);
+        this.told = made.hints?.help ?? 0;
+        if (this.told >= this.hint.times) this.journal.noteHints(this.user, detail.id, 0);
         return saved(made) || !body.changes ? made : await send(d, made.revision, last); // the whole, where the changes made another map
       } catch (error) {
         if (!body.changes || !(error instanceof Problem) || error.status !== 422) throw error;
@@ -568,6 +609,7 @@ export class Desk extends Emitter<DeskEvents> {
       source_map: detail.edit ? `revision ${detail.edit.revision}` : "model",
       strokes: Object.fromEntries(document.tally),
       ...(document.segmenters.size > 0 && { segmenters: [...document.segmenters] }),
+      ...(this.hint.times > 0 && { hints: { help: this.hint.times } }),
       seconds: this.watch.seconds,
       feedback: { kind: detail.project.feedback, shown: this.shown }, // answers to a map that was being painted
     };
@@ -585,6 +627,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.editor.cancel();
     this.comparison.close();
     this.starts.close();
+    this.hint.close();
     this.scores?.close();
     this.autosave?.close();
     this.lease?.close();

@@ -12,7 +12,7 @@ import { layers, markWords } from "./marks.ts";
 import { oppositeMode } from "./mode.ts";
 import type { Segment } from "./api/schema.d.ts";
 import type { Click, Likeness } from "./likeness.ts";
-import type { OtherMap } from "./other_map.ts";
+import type { HintMap, OtherMap } from "./other_map.ts";
 import { painting } from "./painting.ts";
 import { smallestSize, type Settings } from "./settings.ts";
 import { BrushTool } from "./tools/brush.ts";
@@ -26,7 +26,7 @@ import type { Tool, ToolContext, ToolEvent } from "./tools/tool.ts";
 import { runWhole, withGamma, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
-export type Command = "likeness" | "region" | "submit" | "confirm" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
+export type Command = "likeness" | "region" | "segmenter" | "hint" | "submit" | "confirm" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
 
 export interface EditorEvents {
   opened: undefined;
@@ -64,6 +64,8 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   comparing = false;
   /** What is drawn in place of the document's map. */
   other: OtherMap | null = null;
+  /** What would help, drawn in place of the map while it is painted; the map is lines over it. */
+  hint: HintMap | null = null;
   /** C is held: the model's own map is shown. */
   showModel = false;
   showPhotograph = false;
@@ -209,6 +211,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     if (tool === "pick" && this.chosen !== "pick") this.before = this.chosen;
     this.chosen = tool;
     if (tool !== "pick") this.settings.set("tool", tool);
+    if (tool === "segment") this.emit("command", "segmenter");
     this.redraw();
   }
 
@@ -478,6 +481,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
 
   toggleDifference(): void {
     this.showDifference = !this.showDifference;
+    if (this.hint && this.showDifference) this.emit("command", "hint"); // one of the two
     this.redraw();
   }
 

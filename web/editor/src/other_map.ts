@@ -12,6 +12,13 @@ export interface OtherMap {
   readonly raw: { readonly values: readonly number[]; readonly max: number } | null;
 }
 
+/** What is drawn of a hint, in place of the map and on its grid. */
+export interface HintMap {
+  readonly id: number; // tells one from the next
+  readonly values: Float32Array; // in [−1,1]: the derivatives, divided by the largest of either sign
+  readonly raw: readonly number[];
+}
+
 /** Values for display: what is above 0, divided by the largest. */
 export function normalised(values: readonly number[], max: number): Float32Array {
   return Float32Array.from(values, (v) => (max > 0 ? clampValue(v / max) : 0));

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { MemoryStorage, sum, TestEditor } from "./editor.ts";
+import { MemoryStorage, sum, task, TestEditor } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -71,5 +71,29 @@ describe("the segmenter's tool", () => {
     t.key("q").click(0.5, 0.5);
     await t.settle();
     expect([sum(t.editor.document.selection!.coverage), t.editor.segmentClicks.length, t.editor.wandClicks]).toEqual([16, 0, 1]);
+  });
+
+  it("has the picture looked at when the tool is chosen, and the next one where it stays", async () => {
+    const t = await withSegmenter().open(4);
+    const prepared = () => t.network.of("POST", /prepare$/).map((r) => r.path);
+    t.network.on("POST", /prepare$/, () => [204]);
+    t.key("b");
+    await t.wait(1000);
+    t.key("j").key("b");
+    await t.wait(1000);
+    expect(prepared()).toEqual([]); // passed by
+    t.key("j");
+    await t.wait(250);
+    t.key("b").key("j");
+    await t.wait(1000);
+    expect(prepared()).toEqual(["/tasks/1/segment/prepare"]);
+    await t.desk.open(task(2, new Array<number>(16).fill(0), 4));
+    await t.desk.open(task(3, new Array<number>(16).fill(0), 4)); // the second is not stayed with
+    await t.wait(1000);
+    expect(prepared()).toEqual(["/tasks/1/segment/prepare", "/tasks/3/segment/prepare"]);
+    t.network.on("POST", /prepare$/, () => [503, { title: "The segmenter does not work", detail: "a file of it is missing" }]);
+    await t.desk.open(task(4, new Array<number>(16).fill(0), 4));
+    await t.wait(1000);
+    expect(t.notices.at(-1)).toContain("a file of it is missing");
   });
 });

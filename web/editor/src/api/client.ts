@@ -76,6 +76,11 @@ export class Client {
     return answer(this.api.POST("/tasks/{task}/segment", { ...of(id), body: { clicks: [...clicks] } }));
   }
 
+  /** Has the segmenter look at the task's picture, so that the first click is answered at once. */
+  async prepareSegmenter(id: number): Promise<void> {
+    await this.api.POST("/tasks/{task}/segment/prepare", of(id));
+  }
+
   /** What the task's map can begin with, without the maps. */
   async startingPoints(id: number): Promise<StartingPoint[]> {
     return (await answer(this.api.GET("/tasks/{task}/starting-points", of(id)))).starting_points;
@@ -140,7 +145,7 @@ async function answer<T>(call: Promise<{ readonly data?: T }>): Promise<T> {
 /** `fetch`, which gives up after a while, and tells a network that fails from somebody who no longer wants to know. */
 function patiently(fetch: Fetch): (request: Request) => Promise<Response> {
   return async (request) => {
-    const limit = request.url.endsWith("/segment") ? segmentPatience : patience;
+    const limit = /\/segment(\/prepare)?$/.test(request.url) ? segmentPatience : patience;
     try {
       return await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(limit)]) });
     } catch (error) {

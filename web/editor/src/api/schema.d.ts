@@ -1231,8 +1231,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Where a branch looks for a class, by CAM or Grad-CAM; nothing is stored
-         * @description The perception branch is given map, or values, in place of the model's own map. The answer's grid is the branch's last value's, which may be coarser than the attention map's. 422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head. Needs the role annotator, and of a bearer token the scope read.
+         * Where a branch looks for a class, by CAM or Grad-CAM, or what would help the true class; nothing is stored
+         * @description The perception branch is given map, or values, in place of the model's own map. The answer's grid is the branch's last value's, which may be coarser than the attention map's; that of help is the map's. Help is of the perception branch and the image's own label, at the map that is given: 403 where the project does not tell painters the answer live, 422 for an image without a label. 422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head. Needs the role annotator, and of a bearer token the scope read.
          */
         post: operations["activationMap"];
         delete?: never;
@@ -1412,9 +1412,29 @@ export interface paths {
         put?: never;
         /**
          * The region of a task's picture that clicks mean to the segmenter; nothing is stored
-         * @description Clicks are places of the model's view. The picture goes through the encoder at its first click, which may take seconds, and later clicks run the decoder alone. 404 where the studio has no segmenter; 503 with the reason where it has one that does not work. Needs the role annotator, and of a bearer token the scope read.
+         * @description Clicks are places of the model's view. The picture goes through the encoder at its first click, unless prepareSegmenter has taken it there, which may take seconds; later clicks run the decoder alone. 404 where the studio has no segmenter; 503 with the reason where it has one that does not work. Needs the role annotator, and of a bearer token the scope read.
          */
         post: operations["segment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/segment/prepare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a task's picture through the segmenter's encoder before the first click; nothing is stored
+         * @description Answers when a click would be answered at once, which may take seconds. A picture that went through is not taken through again. 404 and 503 as segment's. Needs the role annotator, and of a bearer token the scope read.
+         */
+        post: operations["prepareSegmenter"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1871,7 +1891,7 @@ export interface components {
              */
             max: number;
             /** @enum {string} */
-            method: "cam" | "grad-cam";
+            method: "cam" | "grad-cam" | "help";
             /** Format: double */
             milliseconds: number;
             /**
@@ -1879,9 +1899,9 @@ export interface components {
              * @description The least of values.
              */
             min: number;
-            /** @description The value of the network that was weighted, by its name in the model's file. */
+            /** @description The value of the network that was weighted, by its name in the model's file; of help the map. */
             value: string;
-            /** @description h·w values, row by row, as the method's formula gives them: CAM has either sign, Grad-CAM none below 0. */
+            /** @description h·w values, row by row, as the method's formula gives them: CAM and help have either sign, Grad-CAM none below 0. */
             values: number[];
             /** Format: int64 */
             w: number;
@@ -2084,6 +2104,7 @@ export interface components {
             before?: components["schemas"]["Scores"];
             /** Format: date-time */
             created_at: string;
+            hints?: components["schemas"]["Hints"];
             history?: unknown;
             /** Format: int64 */
             id: number;
@@ -2123,6 +2144,13 @@ export interface components {
         FieldProblem: {
             field: string;
             message: string;
+        };
+        Hints: {
+            /**
+             * Format: int64
+             * @description How often what would help was shown.
+             */
+            help: number;
         };
         Image: {
             broken?: string;
@@ -2456,16 +2484,16 @@ export interface components {
             branch: "attention" | "perception";
             /**
              * Format: int64
-             * @description A class's index; the model's answer without it.
+             * @description A class's index; without it the model's answer, and of help the true class.
              */
             class?: number;
             /** @description The map with its grid. */
             map?: components["schemas"]["Map"];
             /**
-             * @description cam: Σ_c w_kc·A_c (arXiv 1512.04150). grad-cam: ReLU(Σ_c α_kc·A_c) (arXiv 1610.02391).
+             * @description cam: Σ_c w_kc·A_c (arXiv 1512.04150). grad-cam: ReLU(Σ_c α_kc·A_c) (arXiv 1610.02391). help: ∂ log p_k / ∂ M of the true class k: above 0 it is more probable with more attention in the cell.
              * @enum {string}
              */
-            method: "cam" | "grad-cam";
+            method: "cam" | "grad-cam" | "help";
             /** @description Of grad-cam: the value of the network to weight, by its name in the model's file; the branch's last convolutional value without it. */
             value?: string;
             /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version; no cell has a mark. */
@@ -3658,6 +3686,7 @@ export type Edit = components['schemas']['Edit'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
 export type Facets = components['schemas']['Facets'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type Hints = components['schemas']['Hints'];
 export type Image = components['schemas']['Image'];
 export type ImageDifference = components['schemas']['ImageDifference'];
 export type ImagePage = components['schemas']['ImagePage'];
@@ -6728,6 +6757,35 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Segment"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prepareSegmenter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {

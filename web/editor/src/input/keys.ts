@@ -105,6 +105,7 @@ export const bindings: readonly Binding[] = [
   { keys: "C (hold)", does: "The model's map", group: "View", matches: plain("c"), run: (e) => e.holdModel(true) },
   { keys: "P (hold)", does: "The photograph alone", group: "View", matches: plain("p"), run: (e) => e.holdPhotograph(true) },
   { keys: "D", does: "Difference to the model's map", group: "View", matches: plain("d"), run: (e) => e.toggleDifference() },
+  { keys: "⇧W", does: "What would help: where more attention, or less, raises the score of the true class", group: "View", matches: shifted("w"), run: (e, k) => { if (!k.repeat) e.emit("command", "hint"); } },
   { keys: "A, ⇧A", does: "Another map to look at: CAM, Grad-CAM, the model's own", group: "View",
     matches: (k) => !k.ctrl && !k.alt && letterOf(k) === "a", run: (e, k) => e.emit("command", k.shift ? "previous-map" : "next-map") },
   { keys: "V", does: "Cells, smooth, contours, spotlight, marks alone", group: "View", matches: plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },

@@ -6,7 +6,8 @@ import { colorTable, differenceShade, shade, type ColorMapName } from "../colorm
 export type HeatStyle =
   | { readonly kind: "map"; readonly colors: ColorMapName; readonly range?: readonly [number, number] } // the values that have the ends of the colours; else 0 and 1
   | { readonly kind: "spotlight" } // black, opaque where the value is 0
-  | { readonly kind: "difference"; readonly from: Float32Array };
+  | { readonly kind: "difference"; readonly from: Float32Array }
+  | { readonly kind: "hint" }; // values in [-1,1]
 
 const longestSide = 336; // pixels of a smooth rendering; the browser scales it from there
 const darkest = 0.86; // of the spotlight's shade
@@ -20,9 +21,10 @@ export function palette(style: HeatStyle): Uint32Array {
   if (style.kind === "spotlight") {
     return Uint32Array.from({ length: 256 }, (_, i) => (Math.round((255 - i) * darkest) << 24) >>> 0);
   }
-  const table = colorTable(style.kind === "difference" ? "difference" : style.colors);
-  // Where nothing changed the picture shows through.
-  const alpha = (i: number) => (style.kind === "difference" ? Math.round(90 + 165 * Math.min(1, Math.abs(i - 127.5) / 64)) : 255);
+  const table = colorTable(style.kind === "map" ? style.colors : "difference");
+  // Where nothing changed the picture shows through, and where nothing would help it is clear.
+  const away = (i: number) => Math.abs(i - 127.5);
+  const alpha = (i: number) => style.kind === "map" ? 255 : style.kind === "hint" ? Math.round(255 * Math.sqrt((away(i) - 0.5) / 127)) : Math.round(90 + 165 * Math.min(1, away(i) / 64));
   return Uint32Array.from({ length: 256 }, (_, i) => {
     const [r, g, b] = [table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0];
     return ((alpha(i) << 24) | (b << 16) | (g << 8) | r) >>> 0;
@@ -32,6 +34,7 @@ export function palette(style: HeatStyle): Uint32Array {
 /** Shades, as floats in [0,255], of every cell. */
 export function shades(values: Float32Array, style: HeatStyle): Float32Array {
   if (style.kind === "difference") return values.map((v, i) => differenceShade(v - (style.from[i] ?? 0)));
+  if (style.kind === "hint") return values.map(differenceShade);
   const [low, high] = (style.kind === "map" && style.range) || [0, 1];
   return values.map((v) => Math.min(1, Math.max(0, (v - low) / (high - low))) * 255);
 }

@@ -42,24 +42,36 @@ export function drawPicture(g: CanvasRenderingContext2D, editor: Editor, picture
   }
 }
 
+const hintOpacity = 0.85; // of its strongest colours
+
+/** Takes the colours out of what is drawn, so that those of a hint are no picture's. */
+function greyOut(g: CanvasRenderingContext2D, at: Region): void {
+  g.globalCompositeOperation = "saturation";
+  g.fillStyle = "#808080";
+  g.fillRect(at.x, at.y, at.width, at.height);
+  g.globalCompositeOperation = "source-over";
+}
+
 /** Keeps the small canvas that map pixels are made in. */
 export class MapPainter {
   // Not an element where the browser has another kind: of an element every change is also made ready to be shown, in every frame.
   private readonly canvas = typeof OffscreenCanvas === "undefined" ? document.createElement("canvas") : new OffscreenCanvas(1, 1);
   private pixels: ImageData | null = null;
-  private painted: { values: Float32Array; marks: Float32Array; rows: number; columns: number; key: string } | null = null;
+  private painted: { values: Float32Array; lines: Float32Array; marks: Float32Array; rows: number; columns: number; key: string } | null = null;
 
   /** Brings the small canvas up to date. Where on the screen something changed; null: nowhere. */
   update(editor: Editor): Region | null {
     const { document: doc } = editor;
     const { values, rows, columns } = shownMap(editor);
+    const lines = linesOver(editor) ?? values;
     const style = styleOf(editor);
     const smooth = editor.settings.get("view") !== "cells";
     const key = [rows, columns, smooth, style.kind, style.kind === "map" && style.colors, style.kind === "map" && style.range?.join()].join();
     const was = this.painted?.key === key && this.painted.values.length === values.length ? this.painted : null;
-    const cells = was ? changedCells(was, values, doc.marks, rows, columns) : { top: 0, left: 0, bottom: rows, right: columns };
+    const cells = was ? changedCells([[was.values, values], [was.lines, lines], [was.marks, doc.marks]], rows, columns) : { top: 0, left: 0, bottom: rows, right: columns };
     if (!cells) return null;
-    this.painted = { values: values.slice(), marks: doc.marks.slice(), rows, columns, key };
+    const copy = values.slice();
+    this.painted = { values: copy, lines: lines === values ? copy : lines.slice(), marks: doc.marks.slice(), rows, columns, key };
     const factor = smooth ? smoothFactor(rows, columns) : 1;
     const pixels = this.sized(columns * factor, rows * factor);
     const out = new Uint32Array(pixels.data.buffer);
@@ -74,20 +86,22 @@ export class MapPainter {
   /** Draws the map as update left it. */
   draw(g: CanvasRenderingContext2D, editor: Editor): void {
     if (!this.painted || this.painted.values.length === 0) return; // another map was asked for, and there is none
-    const { values, rows, columns } = this.painted;
+    const { values, lines, rows, columns } = this.painted;
     const view = editor.settings.get("view");
-    if (view === "marks" && !editor.other && !editor.showModel) return; // the overlay has them
+    if (view === "marks" && !editor.other && !editor.showModel && !editor.hint) return; // the overlay has them
     const style = styleOf(editor);
     const at = onScreen(editor, editor.scene.region);
     if (view === "contours" && style.kind === "map") {
       drawContours(g, at, values, rows, columns, style.colors);
       return;
     }
-    g.globalAlpha = style.kind === "spotlight" ? 1 : editor.settings.get("opacity");
+    if (style.kind === "hint") greyOut(g, at);
+    g.globalAlpha = style.kind === "spotlight" ? 1 : style.kind === "hint" ? hintOpacity : editor.settings.get("opacity");
     g.imageSmoothingEnabled = view !== "cells";
     g.imageSmoothingQuality = "low"; // bilinear
     g.drawImage(this.canvas, at.x, at.y, at.width, at.height);
     g.globalAlpha = 1;
+    if (style.kind === "hint") drawContours(g, at, lines, rows, columns, null);
   }
 
   private sized(width: number, height: number): ImageData {
@@ -105,11 +119,18 @@ function shownMap(editor: Editor): { values: Float32Array; rows: number; columns
   const { document: doc } = editor;
   const other = editor.showModel ? null : editor.other;
   const { rows, columns } = other ?? doc;
-  return { values: other?.values ?? (editor.showModel ? doc.model : (editor.ahead ?? doc.values)), rows, columns };
+  const hint = editor.showModel ? undefined : editor.hint?.values;
+  return { values: other?.values ?? hint ?? (editor.showModel ? doc.model : (editor.ahead ?? doc.values)), rows, columns };
+}
+
+/** The map that is painted, whose lines stand over a hint; null where no hint is drawn. */
+function linesOver(editor: Editor): Float32Array | null {
+  return editor.hint && !editor.other && !editor.showModel ? (editor.ahead ?? editor.document.values) : null;
 }
 
 function styleOf(editor: Editor): HeatStyle {
   const { settings, document: doc } = editor;
+  if (linesOver(editor)) return { kind: "hint" };
   if (editor.showDifference && !editor.showModel && !editor.other) return { kind: "difference", from: doc.model };
   if (settings.get("view") === "spotlight") return { kind: "spotlight" };
   const range = stretchedRange(editor);
@@ -127,11 +148,11 @@ export function stretchedRange(editor: Editor): readonly [number, number] | null
   return high > low ? [low, high] : null;
 }
 
-/** The cells in which two maps differ, and those around them, whose pixels lie between both; null where none differs. */
-function changedCells(was: { values: Float32Array; marks: Float32Array }, values: Float32Array, marks: Float32Array, rows: number, columns: number): CellBox | null {
+/** The cells in which what is drawn differs from what was, and those around them, whose pixels lie between both; null where none differs. */
+function changedCells(pairs: readonly (readonly [was: Float32Array, now: Float32Array])[], rows: number, columns: number): CellBox | null {
   let [top, left, bottom, right] = [rows, columns, -1, -1];
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] === was.values[i] && marks[i] === was.marks[i]) continue;
+  for (let i = 0; i < rows * columns; i++) {
+    if (pairs.every(([was, now]) => was[i] === now[i])) continue;
     const [r, c] = [Math.floor(i / columns), i % columns];
     top = Math.min(top, r);
     bottom = Math.max(bottom, r);
@@ -142,9 +163,9 @@ function changedCells(was: { values: Float32Array; marks: Float32Array }, values
   return { top: Math.max(0, top - 1), left: Math.max(0, left - 1), bottom: Math.min(rows, bottom + 2), right: Math.min(columns, right + 2) };
 }
 
-/** Draws the lines of equal attention over a clear picture, each in its colour. */
-function drawContours(g: CanvasRenderingContext2D, at: Region, values: ArrayLike<number>, rows: number, columns: number, colors: ColorMapName): void {
-  const table = colorTable(colors);
+/** Draws the lines of equal attention over a picture, each in its colour, or white. */
+function drawContours(g: CanvasRenderingContext2D, at: Region, values: ArrayLike<number>, rows: number, columns: number, colors: ColorMapName | null): void {
+  const table = colors && colorTable(colors);
   for (const level of contourLevels) {
     g.beginPath();
     for (const [from, to] of contour(values, rows, columns, level)) {
@@ -152,7 +173,8 @@ function drawContours(g: CanvasRenderingContext2D, at: Region, values: ArrayLike
       g.lineTo(at.x + (to.x / columns) * at.width, at.y + (to.y / rows) * at.height);
     }
     const color = 3 * shade(level);
-    outline(g, `rgb(${table.subarray(color, color + 3).join(" ")})`, 2);
+    if (table) outline(g, `rgb(${table.subarray(color, color + 3).join(" ")})`, 2);
+    else outline(g, "#fff", 1);
   }
 }
 

@@ -27,6 +27,7 @@ interface Stored {
 export type JournalStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
 const key = (task: number): string => `abn-editor/journal/${task}`;
+const hintsKey = (user: number, task: number): string => `abn-editor/hints/${user}/${task}`;
 
 export class Journal {
   constructor(private readonly storage: JournalStorage | null) {}
@@ -71,8 +72,31 @@ export class Journal {
   }
 
   remove(task: number): void {
+    this.drop(key(task));
+  }
+
+  /** Keeps how often somebody was shown a hint of a task; 0 once the server has it. */
+  noteHints(user: number, task: number, times: number): void {
+    if (times === 0) return this.drop(hintsKey(user, task));
     try {
-      this.storage?.removeItem(key(task));
+      this.storage?.setItem(hintsKey(user, task), String(times));
+    } catch {
+      // over quota: the page still knows
+    }
+  }
+
+  hints(user: number, task: number): number {
+    try {
+      const times = Number(this.storage?.getItem(hintsKey(user, task)));
+      return Number.isSafeInteger(times) && times > 0 ? times : 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  private drop(item: string): void {
+    try {
+      this.storage?.removeItem(item);
     } catch {
       // forbidden storage holds nothing
     }

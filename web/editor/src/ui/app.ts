@@ -8,6 +8,7 @@ import { comparisonBar } from "./comparison.ts";
 import { Dialogs } from "./dialogs.ts";
 import { button, h, say } from "./element.ts";
 import { filmStrip } from "./filmstrip.ts";
+import { hintBar } from "./hint.ts";
 import { icon } from "./icons.ts";
 import { keyInput, ownsKey } from "./keyboard.ts";
 import { aim, curtain, noticeLine, reviewNote, selectionBar } from "./notices.ts";
@@ -37,7 +38,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
 
   const work = h(
     "div.work", {}, aim(desk, "line"), reviewNote(desk),
-    h("div.canvas-area", {}, stage.element, selectionBar(desk), comparisonBar(desk), noticeLine(desk), curtain(desk, queue)),
+    h("div.canvas-area", {}, stage.element, selectionBar(desk), comparisonBar(desk), h("div.canvas-notes", {}, hintBar(desk), noticeLine(desk)), curtain(desk, queue)),
     statusLine(desk), cell, help,
   );
   root.replaceChildren();

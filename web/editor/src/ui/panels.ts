@@ -110,8 +110,17 @@ export function viewPanel(desk: Desk): HTMLElement {
     b.setAttribute("aria-pressed", String(get()));
     return b;
   };
+  const helps = toggle("Would help", "", "toggle-hint", () => desk.hint.wanted, () => desk.hint.toggle());
+  const offer = () => {
+    helps.disabled = desk.hint.missing !== "";
+    helps.title = desk.hint.missing || `Where more attention, or less, would raise the score of ${desk.hint.className}, at the map as it is (⇧W). That you looked is recorded with the map`;
+    helps.setAttribute("aria-pressed", String(desk.hint.wanted));
+  };
+  desk.hint.on("changed", offer);
+  desk.on("opened", offer);
   const toggles = h("div.segments", { role: "group", "aria-label": "Overlays" },
     toggle("Difference", "Signed difference to the model's map (D); hold C for the model's map itself", "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
+    helps,
     toggle("Stretch", "Colours from the least to the largest value of this map, and not from 0 to 1 (U); for the eye only", "toggle-stretch", () => settings.get("stretch"), () => settings.set("stretch", !settings.get("stretch"))),
     toggle("Grid", "The map's cells (G)", "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
   );
@@ -126,8 +135,9 @@ function legend(desk: Desk): HTMLElement {
   const high = h("span");
   let shown = "";
   const show = () => {
+    const hint = editor.hint !== null && !editor.other;
     const difference = editor.showDifference && !editor.other;
-    const colors = difference ? "difference" : editor.settings.get("colorMap");
+    const colors = difference || hint ? "difference" : editor.settings.get("colorMap");
     if (colors !== shown) {
       const table = colorTable((shown = colors));
       const stops = Array.from({ length: 52 }, (_, i) => `rgb(${table.subarray(15 * i, 15 * i + 3).join(" ")})`); // every fifth of 256 shades
@@ -136,7 +146,10 @@ function legend(desk: Desk): HTMLElement {
     const mechanism = desk.detail?.mechanism;
     const end = (v: number, word = "") => [number(v), "·", mechanism ? gain(v, mechanism) : "", word].filter(Boolean).join(" ").replace(/ ·$/, "");
     const raw = editor.other?.raw;
-    if (raw) {
+    if (hint) {
+      say(low, "less helps");
+      say(high, "more helps");
+    } else if (raw) {
       say(low, "0 and below");
       say(high, raw.max > 0 ? `largest, ${number(raw.max)}` : "none above 0");
     } else {

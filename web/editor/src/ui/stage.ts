@@ -112,7 +112,7 @@ export class Stage {
     if (this.layout !== settings.get("layout")) this.resize();
     const view = [v.scale, v.offsetX, v.offsetY, v.width, v.height, editor.showWhole].join();
     const map = [
-      editor.showModel, editor.showPhotograph, editor.other?.id, editor.showDifference,
+      editor.showModel, editor.showPhotograph, editor.other?.id, editor.hint?.id, editor.showDifference,
       ...(["view", "colorMap", "opacity", "stretch", "swipe", "grid"] as const).map((name) => settings.get(name)),
     ].join();
     if (view !== this.shown.view) this.loop.mark("picture");

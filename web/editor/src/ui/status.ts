@@ -20,12 +20,13 @@ export function cellWords(desk: Desk, cell: number): { place: string; value: str
   const now = document.values[cell] ?? 0;
   const mark = markAt(document.marks[cell]);
   const { computed } = desk.comparison.entry;
+  const helps = desk.hint.words(cell, number);
   const factor = mechanism ? gain(now, mechanism) : "";
   return {
     place: `r ${Math.floor(cell / document.columns) + 1} c ${(cell % document.columns) + 1}`,
     value: mark ? "mark" : value(now),
     was: `was ${value(document.model[cell] ?? 0)}`,
-    ...(other?.raw && computed ? { other: `${computed.methodName} ${number(valueAt(cell, document, other))}` } : {}),
+    ...(other?.raw && computed ? { other: `${computed.methodName} ${number(valueAt(cell, document, other))}` } : !other && helps ? { other: helps } : {}),
     gain: mark ? `${markWords[mark]}: ${marksDo[mark]}` : [factor && `gain ${factor}`, now < 0.005 && mechanism?.zero].filter(Boolean).join(" "),
   };
 }
@@ -83,6 +84,7 @@ function modeHint(desk: Desk): string {
   if (layer !== "values") return `marking: ${markWords[layer]} (N)`;
   if (editor.showPhotograph) return "the photograph alone";
   if (editor.showModel) return "the model's map";
+  if (editor.hint) return "the lines are your map";
   if (editor.showDifference) return "difference to the model's map";
   if (editor.settings.get("stretch") && editor.settings.get("view") !== "spotlight") return "colours stretched over this map's values (U)";
   if (editor.settings.get("view") === "spotlight") return desk.detail?.mechanism.dark ?? "";
