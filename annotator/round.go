@@ -131,7 +131,8 @@ type RoundResult struct {
 	FeatureMAE float64   `json:"feature_mae,omitempty"`
 	Seconds    float64   `json:"seconds"`
 
-	Arms []RoundArm `json:"arms,omitempty"` // candidate, control: how long each trained and what was kept of it
+	Arms       []RoundArm  `json:"arms,omitempty"`       // candidate, control, others: how long each trained and what was kept of it
+	Comparison *Comparison `json:"comparison,omitempty"` // of all networks; absent without a held-out image, and in rounds of old releases
 	// ValidationImages is the number of images that early stopping measured on, 0 without it. HeldBack says that they were taken
 	// from the training images, since the project has no validation images.
 	ValidationImages int      `json:"validation_images,omitempty"`
@@ -139,12 +140,13 @@ type RoundResult struct {
 	Warnings         []string `json:"warnings,omitempty"` // reasons to doubt the figures
 }
 
-// RoundArm says how one of a round's two trainings went.
+// RoundArm says how one of a round's trainings went.
 type RoundArm struct {
-	Arm    Arm `json:"arm"`
-	Epochs int `json:"epochs"` // trained; fewer than asked for if early stopping ended it
-	Steps  int `json:"steps"`
-	Kept   int `json:"kept"` // the epoch whose state was kept, from 1
+	Arm    Arm   `json:"arm"`
+	Seed   int64 `json:"seed,omitempty"` // of a round with several
+	Epochs int   `json:"epochs"`         // trained; fewer than asked for if early stopping ended it
+	Steps  int   `json:"steps"`
+	Kept   int   `json:"kept"` // the epoch whose state was kept, from 1
 	// Of the epoch that was kept; absent without early stopping.
 	ValidationLoss     float64 `json:"validation_loss,omitempty"`
 	ValidationAccuracy float64 `json:"validation_accuracy,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -129,14 +130,16 @@ func TestWhatARoundIsMeasuredOn(t *testing.T) {
 		test, patience int
 		split          annotator.Split
 		looks          bool
+		arms           arms.Set
 	}{
+		{test: 4, arms: 1, split: annotator.SplitTest, looks: true},
 		{test: 4, patience: 2, split: annotator.SplitTest, looks: true},
 		{test: 4, split: annotator.SplitTest},
 		{patience: 2, split: annotator.SplitValidation},
 		{split: annotator.SplitValidation},
 	} {
 		split := annotator.MeasuredOn(c.test)
-		if looks := (annotator.Round{Settings: recipe.Settings{Patience: c.patience}}).LooksAtValidation(split); split != c.split || looks != c.looks {
+		if looks := (annotator.Round{Settings: recipe.Settings{Patience: c.patience, Arms: c.arms}}).LooksAtValidation(split); split != c.split || looks != c.looks {
 			t.Errorf("%d test images, patience %d: measured on %s, looks at validation %v", c.test, c.patience, split, looks)
 		}
 	}

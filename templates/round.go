@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 )
@@ -61,6 +62,13 @@ func againText(r annotator.Round) string {
 
 // headlineClass returns the class that colours the headline: whether the interval shows a gain, a loss, or neither.
 func headlineClass(r *annotator.RoundResult) string {
+	if c := r.Comparison; c != nil {
+		for _, f := range c.Arms {
+			if f.Arm == c.Baseline && f.Difference != nil {
+				return judgement(armMeasure(f))
+			}
+		}
+	}
 	for _, m := range r.Measures {
 		if m.Name == "accuracy" {
 			switch {
@@ -80,8 +88,42 @@ var phaseWords = map[progress.Stage]string{
 	progress.EvaluatingCandidate: "Measure candidate", progress.Control: "Train control", progress.EvaluatingControl: "Measure control",
 }
 
-// phases lists a round's stages in order: those that its worker reported, or, before it did, those that every round has.
-func phases(r annotator.Round) []progress.Stage {
+// phase is an entry of a round's line of steps: a stage or, of a round of several arms or seeds, all stages of an arm.
+type phase struct {
+	stages []progress.Stage
+	word   string
+}
+
+// names are the stages' names, apart by spaces, for the page's script.
+func (p phase) names() string {
+	var names []string
+	for _, s := range p.stages {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, " ")
+}
+
+// phases are the entries of a round's line of steps.
+func phases(r annotator.Round) (list []phase) {
+	all := stages(r)
+	for _, s := range all {
+		arm, _, _ := s.Arm()
+		switch n := len(list); {
+		case len(all) <= 6: // candidate and control alone
+			list = append(list, phase{[]progress.Stage{s}, phaseWord(s)})
+		case arm == "":
+			list = append(list, phase{[]progress.Stage{s}, phaseWord(s)})
+		case n > 0 && list[n-1].word == arms.Of(arms.Arm(arm)).Label:
+			list[n-1].stages = append(list[n-1].stages, s)
+		default:
+			list = append(list, phase{[]progress.Stage{s}, arms.Of(arms.Arm(arm)).Label})
+		}
+	}
+	return list
+}
+
+// stages lists a round's stages in order: those that its worker reported, or, before it did, those that every round has.
+func stages(r annotator.Round) []progress.Stage {
 	if len(r.Progress.Phases) == 0 {
 		return []progress.Stage{progress.Features, progress.EvaluatingParent, progress.Candidate, progress.EvaluatingCandidate, progress.Control, progress.EvaluatingControl}
 	}
@@ -99,17 +141,62 @@ func phaseWord(s progress.Stage) string {
 	return s.Words()
 }
 
-// phaseState returns "done", "now" or "" for a stage of a running round.
-func phaseState(r annotator.Round, s progress.Stage) string {
-	all := phases(r)
-	at, i := slices.Index(all, progress.Stage(r.Progress.Phase)), slices.Index(all, s)
+// phaseState returns "done", "now" or "" for an entry of a running round's line of steps.
+func phaseState(r annotator.Round, p phase) string {
+	all := stages(r)
+	at := slices.Index(all, progress.Stage(r.Progress.Phase))
 	switch {
-	case i < at:
+	case slices.Index(all, p.stages[len(p.stages)-1]) < at:
 		return "done"
-	case i == at:
+	case slices.Index(all, p.stages[0]) <= at:
 		return "now"
 	}
 	return ""
+}
+
+// armReach is the reach of an interval's picture: that of the widest of all arms on the same images, so that they share a scale.
+func armReach(c annotator.Comparison, of annotator.ArmFigure) float64 {
+	w := 1e-9
+	for _, f := range c.Arms {
+		if f.High != nil && f.Edited == of.Edited {
+			w = max(w, *f.High, -*f.Low)
+		}
+	}
+	return w
+}
+
+// armMeasure is an arm's difference as a measure has it, for its interval's picture.
+func armMeasure(f annotator.ArmFigure) annotator.Measure {
+	return annotator.Measure{Name: "accuracy", Unit: "fraction", Difference: *f.Difference, Low: *f.Low, High: *f.High}
+}
+
+// chosenText says how maps and baseline of a comparison were chosen.
+func chosenText(c annotator.Comparison) string {
+	text := "The control is the baseline: no other was to be chosen, or there are no validation images to choose on."
+	if c.ValidationImages > 0 {
+		text = fmt.Sprintf("The baseline, %s, is the network without people's maps that is best on %s; differences are taken on other images.", arms.Of(c.Baseline).Words, Plural(c.ValidationImages, "validation image"))
+	}
+	if c.Seeds > 1 {
+		text += fmt.Sprintf(" Every training was done with %d seeds: figures are means, intervals cover seeds too.", c.Seeds)
+	}
+	return text
+}
+
+// share writes a fraction that may not be known.
+func share(v *float64) string {
+	if v == nil {
+		return "–"
+	}
+	return Percent(*v)
+}
+
+// seedsText has the accuracy with each seed.
+func seedsText(f annotator.ArmFigure) string {
+	var all []string
+	for _, s := range f.Seeds {
+		all = append(all, fmt.Sprintf("seed %d: %s", s.Seed, Percent(s.Accuracy)))
+	}
+	return strings.Join(all, ", ")
 }
 
 // judgement returns "good" or "bad" for a difference whose interval does not contain zero, else "". A larger map distance is bad.

@@ -8,6 +8,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -126,4 +127,28 @@ func joined(by string, list ...string) string {
 func (v RoundForm) lastText() string {
 	r := v.Last
 	return fmt.Sprintf("Round %d took %s: %s over %s, on %s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), r.Settings.Engine.Label())
+}
+
+// armChoice is one checkbox of the form: an arm, or two that go together.
+type armChoice struct {
+	words, label, what string
+	arm                arms.Arm
+}
+
+// among reports whether a round is asked for the arm.
+func (c armChoice) among(set arms.Set) bool { return set.Has(c.arm) }
+
+// armChoices are the arms that a round may be asked for, as the form offers them.
+func armChoices() (list []armChoice) {
+	for _, arm := range arms.Asked() {
+		k, pair := arms.Of(arm), arm.Pair()
+		switch {
+		case k.Refits == arms.Candidate: // it is with the control
+		case pair != "":
+			list = append(list, armChoice{string(arm) + "," + string(pair), "Candidate and control, last layer refitted", "Both once more, the last layer then fitted anew: it adds to maps or takes their place. No further training.", arm})
+		default:
+			list = append(list, armChoice{string(arm), k.Label, k.What, arm})
+		}
+	}
+	return list
 }

@@ -63,8 +63,14 @@ func (roundRequest) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schem
 func settingSchema(r huma.Registry, f recipe.Field) *huma.Schema {
 	s := huma.SchemaFromType(r, reflect.TypeOf(f.Default))
 	s.Description = f.API
+	words := s
+	if f.Type == recipe.Several {
+		s.Type, s.UniqueItems, s.Format, s.Minimum = huma.TypeArray, true, "", nil
+		s.Items = &huma.Schema{Type: huma.TypeString}
+		words = s.Items
+	}
 	for _, word := range f.Words() {
-		s.Enum = append(s.Enum, word)
+		words.Enum = append(words.Enum, word)
 	}
 	if f.Numeric() {
 		low, high := f.Low, f.High
@@ -84,6 +90,9 @@ const startRoundID = "startRound"
 func (p *Problem) inWordsOfRecipe() {
 	for _, wrong := range p.Errors {
 		name, inBody := strings.CutPrefix(wrong.Location, "body.")
+		if list, _, one := strings.Cut(name, "["); one { // of a list one word is refused, and the list is what the setting is
+			name, wrong.Location = list, "body."+list
+		}
 		if _, known := recipe.FieldNamed(name); !inBody || !known {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -96,7 +97,7 @@ func readRoundSettings(form url.Values) (recipe.Settings, error) {
 			continue
 		}
 		var refused *recipe.Error
-		if errors.As(settings.Read(f.Name, form.Get(f.Name)), &refused) && wrong == nil {
+		if errors.As(settings.Read(f.Name, strings.Join(form[f.Name], ",")), &refused) && wrong == nil {
 			wrong = &annotator.ValidationError{Field: refused.Field, Message: refused.Message}
 		}
 	}

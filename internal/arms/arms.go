@@ -40,7 +40,7 @@ var kinds = []Kind{
 	{Arm: ControlRefit, Label: "Control, last layer refitted", Words: "the control with its last layer refitted", Refits: Control, Asked: true, Against: Candidate,
 		What: "The control, its last layer then fitted anew."},
 	{Arm: ShuffledWithin, Label: "Maps shuffled within the class", Words: "maps shuffled within the class", Trains: true, Asked: true, Against: Candidate,
-		What: "Trained as the candidate, each edited image with the map of another one of its class: what some map of a bird is worth."},
+		What: "Trained as the candidate, each edited image with the map of another one of its class: what some map of the class is worth."},
 	{Arm: ShuffledAcross, Label: "Maps shuffled across classes", Words: "maps shuffled across classes", Trains: true, Asked: true, Against: Candidate,
 		What: "Trained as the candidate, each edited image with the map of any other one: what some regulariser is worth."},
 	{Arm: Candidate, Label: "Candidate", Words: "the candidate", Trains: true, Maps: true,

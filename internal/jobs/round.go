@@ -16,9 +16,11 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -247,9 +249,20 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 		Train: train, Heldout: heldout, Validation: validation,
 		Pixels: func(ctx context.Context, s sample.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
 		Store:  w.features, ExtractorHash: in.Parent.ExtractorHash,
-		WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
+		Painting: painting(in.Train), WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
 		Lineage: trainer.Lineage{Round: r.round.ID, Project: in.Project.Slug},
 	}, nil
+}
+
+// painting has the seconds that maps took to paint, by image.
+func painting(images []postgres.TrainingImage) map[int64]float64 {
+	seconds := map[int64]float64{}
+	for _, t := range images {
+		if t.Map != nil && t.Seconds > 0 {
+			seconds[t.Image.ID] = t.Seconds
+		}
+	}
+	return seconds
 }
 
 // withoutMaps returns images as training images without an edited map.
@@ -323,7 +336,11 @@ func (r *roundRun) onRestarted(diverged *trainer.DivergedError, rate float64) {
 	r.points, r.restarted = nil, true
 }
 
+// onPoint keeps the points of candidate and control, of the first seed: those that the page draws.
 func (r *roundRun) onPoint(p trainer.Point) {
+	if arms.Of(p.Arm).Asked || p.Seed != 0 && p.Seed != r.round.Settings.Seed {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.points = append(r.points, annotator.RoundPoint{
@@ -417,17 +434,17 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 	}
 	for _, m := range o.Measures {
 		if m.Unit == "fraction" {
-			version.Figures[string(in.EvalSplit)+"/"+m.Name] = m.Candidate
+			version.Figures[string(in.EvalSplit)+"/"+m.Name] = m.First
 		}
 	}
 	result := annotator.RoundResult{
 		Headline: o.Headline, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results), LeftOut: in.LeftOut,
-		Fixed: o.Fixed, Broken: o.Broken, Seconds: o.Seconds,
+		Fixed: o.Fixed, Broken: o.Broken, Seconds: o.Seconds, Comparison: comparisonOf(o.Arms, int(o.Settings.Seeds)),
 		ValidationImages: o.ValidationImages, HeldBack: o.HeldBack, Warnings: o.Warnings,
 	}
 	for _, run := range o.Runs {
 		result.Arms = append(result.Arms, annotator.RoundArm{
-			Arm: annotator.Arm(run.Arm), Epochs: run.Epochs, Steps: run.Steps, Kept: run.Kept,
+			Arm: run.Arm, Seed: run.Seed, Epochs: run.Epochs, Steps: run.Steps, Kept: run.Kept,
 			ValidationLoss: run.Validation.Loss, ValidationAccuracy: run.Validation.Accuracy,
 		})
 	}
@@ -439,4 +456,29 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 	}
 	_, err = r.worker.service.FinishRound(ctx, r.claim, version, result)
 	return err
+}
+
+// comparisonOf is the trainer's comparison in the domain's form; nil without one.
+func comparisonOf(t *measure.ArmTable, seeds int) *annotator.Comparison {
+	if t == nil {
+		return nil
+	}
+	c := &annotator.Comparison{
+		Maps: t.Maps, Baseline: t.Baseline, ValidationImages: t.ValidationImages, Seeds: seeds, Edits: t.Edits, PaintingSeconds: int(t.PaintingSeconds),
+		PointsPerEdit: t.PerEdit, PointsPerMinute: t.PerMinute,
+	}
+	for _, f := range t.Arms {
+		figure := annotator.ArmFigure{
+			Arm: f.Arm, Images: f.Images, Edited: f.Set == measure.OfEdited, Accuracy: f.Accuracy, ValidationAccuracy: f.Validation, AttentionInside: f.Inside,
+			Against: f.Against, Difference: f.Difference, Low: f.Low, High: f.High,
+		}
+		for _, s := range f.Seeds {
+			figure.Seeds = append(figure.Seeds, annotator.ArmSeed{Seed: s.Seed, Accuracy: s.Accuracy, ValidationAccuracy: s.Validation, AttentionInside: s.Inside})
+		}
+		c.Arms = append(c.Arms, figure)
+	}
+	for _, l := range t.LeftOut {
+		c.LeftOut = append(c.LeftOut, annotator.ArmLeftOut{Arm: l.Arm, Why: l.Why})
+	}
+	return c
 }

@@ -114,8 +114,9 @@ type RoundInputs struct {
 
 // TrainingImage is an image and, if it has one, the map of its approved edit.
 type TrainingImage struct {
-	Image annotator.Image
-	Map   *attention.Map
+	Image   annotator.Image
+	Map     *attention.Map
+	Seconds float64 // that painting the map took; 0: not known
 }
 
 // RoundInputs reads all that a round learns from and is measured on.
@@ -138,7 +139,7 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 		var height, width *int
 		var cells []byte
 		var marks *attention.Marks
-		if err = row.Scan(append(imageFields(&t.Image), &height, &width, &cells, &marks)...); err != nil || height == nil {
+		if err = row.Scan(append(imageFields(&t.Image), &height, &width, &cells, &marks, &t.Seconds)...); err != nil || height == nil {
 			return t, err
 		}
 		m, err := attention.FromBytes(*height, *width, cells)
@@ -146,7 +147,8 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 		t.Map = &m
 		return t, err
 	}, `
-		SELECT `+imageColumns+`, e.map_height, e.map_width, e.map, e.marks
+		SELECT `+imageColumns+`, e.map_height, e.map_width, e.map, e.marks,
+			CASE WHEN json_typeof(e.provenance->'seconds') = 'number' THEN (e.provenance->>'seconds')::double precision ELSE 0 END
 		FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
 			LEFT JOIN round_edits x ON x.round_id = r.id AND x.image_id = i.id
 			LEFT JOIN edits e ON e.id = x.edit_id

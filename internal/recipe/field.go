@@ -81,6 +81,7 @@ const (
 	Taught    Group = "What is taught"
 	Maps      Group = "Maps"
 	Data      Group = "Data"
+	Compared  Group = "What it is compared with"
 	Optimiser Group = "Optimiser"
 	Computing Group = "Engine"
 )

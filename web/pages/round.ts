@@ -99,7 +99,7 @@ function progress(round: Round): void {
   set("steps", p.steps > 0 ? `${p.step.toLocaleString("en")} of ${p.steps.toLocaleString("en")} ${p.unit ?? ""}` : p.phase ? "starting" : "waiting for a worker");
   set("remaining", p.remaining_seconds > 0 ? `${duration(p.remaining_seconds)} left` : "");
   const steps = [...panel.querySelectorAll<HTMLElement>("[data-phase]")];
-  const at = steps.findIndex((s) => s.dataset["phase"] === p.phase);
+  const at = steps.findIndex((s) => s.dataset["phase"]?.split(" ").includes(p.phase));
   steps.forEach((s, i) => (s.className = i < at ? "done" : i === at ? "now" : ""));
   const chip = article?.querySelector(".head .chip");
   if (chip && !over(round.state)) {

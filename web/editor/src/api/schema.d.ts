@@ -1926,6 +1926,53 @@ export interface components {
             /** @description The project's; the archive's own where absent. */
             slug?: string;
         };
+        ArmFigure: {
+            /** Format: double */
+            accuracy: number;
+            /**
+             * @description What it is compared with; absent for the network that stands for the maps.
+             * @enum {string}
+             */
+            against?: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test";
+            /** @enum {string} */
+            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test";
+            /** Format: double */
+            attention_inside?: number;
+            /**
+             * Format: double
+             * @description Accuracy of the maps' network less this one's; where edited, this one's less the other's.
+             */
+            difference?: number;
+            /** @description It is judged on the edited images, not on held-out ones. */
+            edited?: boolean;
+            /** Format: double */
+            high?: number;
+            /** Format: int64 */
+            images: number;
+            /**
+             * Format: double
+             * @description 95% interval of the difference, over images and seeds.
+             */
+            low?: number;
+            seeds: components["schemas"]["ArmSeed"][];
+            /** Format: double */
+            validation_accuracy?: number;
+        };
+        ArmLeftOut: {
+            /** @enum {string} */
+            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test";
+            why: string;
+        };
+        ArmSeed: {
+            /** Format: double */
+            accuracy: number;
+            /** Format: double */
+            attention_inside?: number;
+            /** Format: int64 */
+            seed: number;
+            /** Format: double */
+            validation_accuracy?: number;
+        };
         AuditEntry: {
             action: string;
             actor: string;
@@ -2060,6 +2107,49 @@ export interface components {
             x: number;
             /** Format: double */
             y: number;
+        };
+        Comparison: {
+            /** @description Simple ones first. */
+            arms: components["schemas"]["ArmFigure"][];
+            /**
+             * @description The network without people's maps that counts.
+             * @enum {string}
+             */
+            baseline: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test";
+            /** Format: int64 */
+            edits: number;
+            /** @description Arms that were asked for and are not judged. */
+            left_out?: components["schemas"]["ArmLeftOut"][];
+            /**
+             * @description The network that stands for people's maps: the version that the round made.
+             * @enum {string}
+             */
+            maps: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test";
+            /**
+             * Format: int64
+             * @description How long the edits took to paint; absent where that is not known of each.
+             */
+            painting_seconds?: number;
+            /**
+             * Format: double
+             * @description Points of accuracy over the baseline, for each edit.
+             */
+            points_per_edit?: number;
+            /**
+             * Format: double
+             * @description And for each minute of painting.
+             */
+            points_per_minute?: number;
+            /**
+             * Format: int64
+             * @description How often each training was done.
+             */
+            seeds: number;
+            /**
+             * Format: int64
+             * @description Images on which both were chosen; 0: they were not chosen, and are candidate and control.
+             */
+            validation_images: number;
         };
         ConfusionPair: {
             /** Format: int64 */
@@ -2897,6 +2987,8 @@ export interface components {
             /** Format: int64 */
             kept: number;
             /** Format: int64 */
+            seed?: number;
+            /** Format: int64 */
             steps: number;
             /** Format: double */
             validation_accuracy?: number;
@@ -2978,6 +3070,8 @@ export interface components {
              * @description Scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none.
              */
             anchor?: number;
+            /** @description Networks that are judged beside candidate and control. control_refit and candidate_refit go together. */
+            arms?: ("parent_refit" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate_refit" | "map_at_test")[];
             /** @description Every class equally often. */
             balanced?: boolean;
             /**
@@ -3054,6 +3148,11 @@ export interface components {
             schedule?: "cosine" | "step" | "constant";
             /** Format: int64 */
             seed?: number;
+            /**
+             * Format: int64
+             * @description How often each training is done, each time with the next seed; intervals then cover seeds too.
+             */
+            seeds?: number;
             /** @description Weight decay leaves biases and BatchNorms alone. */
             spare_norms?: boolean;
             /**
@@ -3072,6 +3171,7 @@ export interface components {
         RoundResult: {
             arms?: components["schemas"]["RoundArm"][];
             broken: number[];
+            comparison?: components["schemas"]["Comparison"];
             /** Format: double */
             feature_mae?: number;
             fixed: number[];
@@ -3665,6 +3765,9 @@ export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody']
 export type ArchiveBeginBody = components['schemas']['ArchiveBeginBody'];
 export type ArchiveList = components['schemas']['ArchiveList'];
 export type ArchiveStartBody = components['schemas']['ArchiveStartBody'];
+export type ArmFigure = components['schemas']['ArmFigure'];
+export type ArmLeftOut = components['schemas']['ArmLeftOut'];
+export type ArmSeed = components['schemas']['ArmSeed'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
@@ -3680,6 +3783,7 @@ export type ChosenRequestBody = components['schemas']['ChosenRequestBody'];
 export type Class = components['schemas']['Class'];
 export type ClassScore = components['schemas']['ClassScore'];
 export type Click = components['schemas']['Click'];
+export type Comparison = components['schemas']['Comparison'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
 export type DraftRequestBody = components['schemas']['DraftRequestBody'];
 export type Edit = components['schemas']['Edit'];
