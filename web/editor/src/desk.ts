@@ -220,6 +220,7 @@ export class Desk extends Emitter<DeskEvents> {
     } catch (error) {
       this.backToWork(`Not submitted: ${reason(error)}`);
       if (error instanceof Problem && error.current) autosave.startConflict(error.current);
+      else if (error instanceof Problem && error.status === 409) autosave.lose(error.message); // as a save's
       return;
     }
     this.finished++;
@@ -321,8 +322,8 @@ export class Desk extends Emitter<DeskEvents> {
     this.nextTake = Date.now() + 60_000;
     try {
       await this.client.claim(detail.id);
+      if (!autosave.dirty) autosave.changed(); // else nothing would be saved, and the loss would stand
       autosave.resume();
-      if (!autosave.dirty) autosave.changed();
     } catch (error) {
       if (!byItself) this.emit("notice", `Not taken: ${reason(error)}`);
     }

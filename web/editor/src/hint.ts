@@ -124,7 +124,13 @@ export class Hint extends Emitter<{ changed: undefined; shown: undefined }> {
 
   private fetch(): void {
     const { detail, editor: { document } } = this;
-    if (!detail || document.stroking) return; // the end of the stroke asks
+    if (!detail) return;
+    if (document.stroking) { // it may end with a step, or be given up
+      if (!this.wanted) this.become({ kind: "asking" }, null);
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.fetch(), rest);
+      return;
+    }
     this.stop();
     const state = document.state.slice();
     const of = checksum(state);

@@ -99,6 +99,22 @@ describe("the desk", () => {
     expect(t.notices.at(-1)).toContain("revision 1 is stale");
   });
 
+  it("takes a task again that it lost before it was handed in, and says so while somebody else has it", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /submit$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Rui" }]);
+    t.network.on("POST", /claim$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Rui" }]);
+    t.click(3, 3);
+    await Promise.all([t.desk.submit(), t.wait(100)]);
+    expect([t.desk.phase.kind, t.desk.saveState.kind]).toEqual(["working", "lost"]); // which offers to take it again
+    t.network.on("POST", /claim$/, () => [200, t.desk.detail]);
+    await Promise.all([t.desk.takeAgain(), t.wait(2000)]);
+    expect(t.desk.saveState.kind).toBe("saved");
+    t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
+    t.network.on("POST", /tasks\/next/, () => [204]);
+    await Promise.all([t.desk.submit(), t.wait(100)]);
+    expect(t.notices.at(-1)).toBe("Submitted for review");
+  });
+
   it("paints nothing while a task is handed in", async () => {
     const t = await new TestEditor().open();
     t.network.on("POST", /submit$/, () => "wait");

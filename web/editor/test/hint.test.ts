@@ -61,6 +61,19 @@ describe("what would help", () => {
     expect([asked(t).length, t.desk.hint.state]).toEqual([2, { kind: "shown", stale: false }]);
   });
 
+  it.each([["ends", (t: TestEditor) => t.pointerUp(3.5, 3.5)], ["is given up", (t: TestEditor) => t.key("Escape").pointerUp(3.5, 3.5)]])("asked for in the middle of a stroke, comes once that %s", async (_, end) => {
+    const t = await opened();
+    t.pointerDown(0.5, 3.5);
+    t.pointerMove(2.5, 3.5);
+    t.key("Shift+W");
+    await t.wait(1000);
+    expect([asked(t).length, t.desk.hint.state.kind]).toEqual([0, "asking"]);
+    end(t);
+    await t.wait(150);
+    expect([asked(t).length, t.desk.hint.state]).toEqual([1, { kind: "shown", stale: false }]);
+    expect(Float32Array.from(sentMap(t))).toEqual(t.values);
+  });
+
   it("drops an answer to a map that is none any more", async () => {
     const t = await opened();
     t.network.on("POST", /activation-map$/, () => "wait");
