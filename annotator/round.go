@@ -138,6 +138,33 @@ type RoundResult struct {
 	ValidationImages int      `json:"validation_images,omitempty"`
 	HeldBack         bool     `json:"held_back,omitempty"`
 	Warnings         []string `json:"warnings,omitempty"` // reasons to doubt the figures
+	// GammaSearch says how the round found its γ, in place of the one in its settings; absent without a search.
+	GammaSearch *GammaSearch `json:"gamma_search,omitempty"`
+}
+
+// GammaSearch is how a round found its γ on validation images.
+type GammaSearch struct {
+	Gamma  float64    `json:"gamma"`  // the one it trained with
+	Epochs int        `json:"epochs"` // of each try
+	Tries  []GammaTry `json:"tries"`
+}
+
+// GammaTry is what a γ was worth on the validation images.
+type GammaTry struct {
+	Gamma              float64 `json:"gamma"`
+	ValidationLoss     float64 `json:"validation_loss"` // the lowest is chosen
+	ValidationAccuracy float64 `json:"validation_accuracy"`
+	Diverged           bool    `json:"diverged,omitempty"` // its training came apart, and nothing was measured
+}
+
+// TrainedGamma is the γ that the round trains with, and whether it is known yet: one that is searched is told with the result.
+func (r Round) TrainedGamma() (gamma float64, known bool) {
+	switch {
+	case r.Result != nil && r.Result.GammaSearch != nil:
+		return r.Result.GammaSearch.Gamma, true
+	default:
+		return r.Settings.Gamma, !r.Settings.GammaSearch
+	}
 }
 
 // RoundArm says how one of a round's trainings went.

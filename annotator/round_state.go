@@ -158,8 +158,8 @@ func MeasuredOn(testImages int) Split {
 	return SplitValidation
 }
 
-// LooksAtValidation reports whether early stopping, or the choice of the baseline among several arms, measures on the project's
-// validation images. It does not if the round itself is measured on them.
+// LooksAtValidation reports whether early stopping, the search for γ, or the choice of the baseline among several arms measures on the
+// project's validation images. It does not if the round itself is measured on them.
 func (r Round) LooksAtValidation(measuredOn Split) bool {
-	return (r.Settings.Patience > 0 || r.Settings.Arms != 0) && measuredOn != SplitValidation
+	return (r.Settings.Patience > 0 || r.Settings.GammaSearch || r.Settings.Arms != 0) && measuredOn != SplitValidation
 }

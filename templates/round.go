@@ -36,7 +36,7 @@ type RoundImage struct {
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
 // told are the settings that a round's page describes in sentences of its own, sometimes several in one.
-var told = strings.Fields(`engine strategy gamma map_loss anchor epochs patience batch_size balanced flip crop optimizer momentum learning_rate schedule rates warm_up
+var told = strings.Fields(`engine strategy gamma gamma_search map_loss anchor epochs patience batch_size balanced flip crop optimizer momentum learning_rate schedule rates warm_up
 	weight_decay spare_norms clip_norm batch_norm seed`)
 
 // untold returns the settings of a round that are not in told.
@@ -84,7 +84,7 @@ func headlineClass(r *annotator.RoundResult) string {
 
 // phaseWords are the stages of a round, as its line of steps calls them.
 var phaseWords = map[progress.Stage]string{
-	progress.Features: "Features", progress.EvaluatingParent: "Measure parent", progress.Candidate: "Train candidate",
+	progress.Features: "Features", progress.EvaluatingParent: "Measure parent", progress.GammaSearch: "Search γ", progress.Candidate: "Train candidate",
 	progress.EvaluatingCandidate: "Measure candidate", progress.Control: "Train control", progress.EvaluatingControl: "Measure control",
 }
 
@@ -219,6 +219,38 @@ func judgement(m annotator.Measure) string {
 	}
 }
 
+// trainedGamma is the γ that a round trained with, "" while it is not known.
+func trainedGamma(r annotator.Round) string {
+	if gamma, known := r.TrainedGamma(); known {
+		return number(gamma)
+	}
+	return ""
+}
+
+// searchedText says how the round found its γ, "" for a round without a search.
+func searchedText(r annotator.Round) string {
+	if r.Result == nil || r.Result.GammaSearch == nil {
+		return ""
+	}
+	found := r.Result.GammaSearch
+	tries := make([]string, len(found.Tries))
+	for i, t := range found.Tries {
+		tries[i] = fmt.Sprintf("%s (validation loss %.3f, accuracy %s)", number(t.Gamma), t.ValidationLoss, Percent(t.ValidationAccuracy))
+		if t.Diverged {
+			tries[i] = number(t.Gamma) + " (came apart)"
+		}
+	}
+	return fmt.Sprintf("γ was searched by %s, %s each: %s. The round was trained with %s.", validatedOn(*r.Result), Plural(found.Epochs, "epoch"), strings.Join(tries, ", "), number(found.Gamma))
+}
+
+// validatedOn says on what early stopping and the search for γ measured.
+func validatedOn(result annotator.RoundResult) string {
+	if result.HeldBack {
+		return Plural(result.ValidationImages, "training image") + " that were held back"
+	}
+	return Plural(result.ValidationImages, "validation image")
+}
+
 // stoppedText says what early stopping kept, "" for a round without it.
 func stoppedText(r annotator.Round) string {
 	if r.Settings.Patience == 0 || r.Result == nil || len(r.Result.Arms) == 0 {
@@ -228,9 +260,5 @@ func stoppedText(r annotator.Round) string {
 	for _, a := range r.Result.Arms {
 		kept = append(kept, fmt.Sprintf("the %s's epoch %d of %d (validation loss %.3f, accuracy %s)", a.Arm, a.Kept, a.Epochs, a.ValidationLoss, Percent(a.ValidationAccuracy)))
 	}
-	from := Plural(r.Result.ValidationImages, "validation image")
-	if r.Result.HeldBack {
-		from = Plural(r.Result.ValidationImages, "training image") + " that were held back"
-	}
-	return fmt.Sprintf("Early stopping, by %s, kept %s.", from, strings.Join(kept, " and "))
+	return fmt.Sprintf("Early stopping, by %s, kept %s.", validatedOn(*r.Result), strings.Join(kept, " and "))
 }

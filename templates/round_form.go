@@ -126,7 +126,8 @@ func joined(by string, list ...string) string {
 // lastText says how long the latest round took, as an estimate for this one.
 func (v RoundForm) lastText() string {
 	r := v.Last
-	return fmt.Sprintf("Round %d took %s: %s over %s, on %s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), r.Settings.Engine.Label())
+	return fmt.Sprintf("Round %d took %s: %s over %s, on %s%s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), r.Settings.Engine.Label(),
+		either(r.Settings.GammaSearch, ", its search for γ included", ""))
 }
 
 // armChoice is one checkbox of the form: an arm, or two that go together.

@@ -99,17 +99,20 @@ func TestRoundFormHasEverySetting(t *testing.T) {
 func TestRoundPageTellsOfEarlyStoppingAndWarnings(t *testing.T) {
 	t.Parallel()
 	settings := recipe.Defaults()
-	settings.Engine, settings.Patience, settings.Anchor = "gorgonia", 2, 0.5
+	settings.Engine, settings.Patience, settings.Anchor, settings.GammaSearch = "gorgonia", 2, 0.5, true
 	round := annotator.Round{ID: 3, Number: 1, State: annotator.RoundFinished, Settings: settings, Result: &annotator.RoundResult{
 		Headline: "Maps were worth nothing.", ValidationImages: 280, Warnings: []string{"Early stopping looks at 9 images only."},
-		Arms: []annotator.RoundArm{{Arm: arms.Candidate, Epochs: 5, Kept: 3, ValidationLoss: 0.5, ValidationAccuracy: 0.9}},
+		GammaSearch: &annotator.GammaSearch{Gamma: 3, Epochs: 2, Tries: []annotator.GammaTry{{Gamma: 1, Diverged: true}, {Gamma: 3, ValidationLoss: 0.25, ValidationAccuracy: 0.5}}},
+		Arms:        []annotator.RoundArm{{Arm: arms.Candidate, Epochs: 5, Kept: 3, ValidationLoss: 0.5, ValidationAccuracy: 0.9}},
 	}}
 	doc := rendered(t, RoundPage(frameOf(annotator.RoleAdmin), Round{Round: round}))
 	for selector, want := range map[string]string{
-		".notice-warn": "Early stopping looks at 9 images only.",
-		"article":      "by 280 validation images, kept the candidate's epoch 3 of 5 (validation loss 0.500, accuracy 90.0%)",
-		".head":        "on Gorgonia",
-		".facts":       "Anchor 0.5",
+		".notice-warn":              "Early stopping looks at 9 images only.",
+		"article":                   "by 280 validation images, kept the candidate's epoch 3 of 5 (validation loss 0.500, accuracy 90.0%)",
+		".head":                     "on Gorgonia",
+		"article p:nth-of-type(4)":  "γ was searched by 280 validation images, 2 epochs each: 1 (came apart), 3 (validation loss 0.250, accuracy 50.0%). The round was trained with 3.",
+		".facts":                    "3, searched around 1",
+		".facts div:nth-of-type(5)": "Anchor 0.5",
 	} {
 		if says := textOf(doc, selector); !strings.Contains(strings.ReplaceAll(says, "Anchor0.5", "Anchor 0.5"), want) {
 			t.Errorf("%s says %q, want %q in it", selector, says, want)

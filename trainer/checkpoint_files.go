@@ -52,6 +52,18 @@ func (c *checkpoints) saveBest(state checkpoint) error {
 	return nil
 }
 
+// remove removes all of the arm's.
+func (c *checkpoints) remove() error {
+	for slot := range 2 {
+		for _, path := range []string{c.path(slot), c.bestPath(c.best[slot])} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("checkpoint: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // discard removes the checkpoint that was written last.
 func (c *checkpoints) discard() error {
 	c.next = 1 - c.next

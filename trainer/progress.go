@@ -113,6 +113,9 @@ func RoundPlan(s recipe.Settings, w Workload, control bool) []progress.Plan {
 		{Stage: progress.Features, Total: features + w.Heldout + w.Validation, Each: featurePrior},
 		{Stage: progress.EvaluatingParent, Total: parent, Each: evaluatePrior},
 	}
+	if s.GammaSearch {
+		plan = append(plan, progress.Plan{Stage: progress.GammaSearch, Total: len(s.GammasTried()) * stepsOf(s.Tried(s.Gamma), w.Train), Each: step})
+	}
 	for _, arm := range trainedArms(s, control) {
 		measured := judged
 		if s.Refit && s.Strategy == recipe.StrategyBoth || refitOf(s, arm) != "" {

@@ -83,6 +83,7 @@ func TestProgressOfARound(t *testing.T) {
 		"anchored":        func(s *RoundSpec) { s.Settings.Anchor = 0.1 },
 		"stopped early":   func(s *RoundSpec) { s.Settings.Patience, s.Settings.Epochs = 1, 40 },
 		"mirrored":        func(s *RoundSpec) { s.Settings.Flip = true },
+		"γ searched":      func(s *RoundSpec) { s.Settings.GammaSearch = true },
 		"one held out":    func(s *RoundSpec) { s.Heldout = s.Heldout[:1] },
 		"none held out":   func(s *RoundSpec) { s.Heldout = nil },
 	} {
@@ -92,7 +93,8 @@ func TestProgressOfARound(t *testing.T) {
 			w := &watch{t: t}
 			m := progress.NewMeter(w.report)
 			opened := 0
-			spec := p.spec(t, func(s recipe.Settings, e *toyEngine) {
+			var spec RoundSpec
+			spec = p.spec(t, func(s recipe.Settings, e *toyEngine) {
 				opened++
 				stage := progress.Candidate
 				if s.Gamma == 0 {
@@ -101,7 +103,12 @@ func TestProgressOfARound(t *testing.T) {
 				if opened == 1 { // the parent's
 					return
 				}
-				e.onStep = func(int) { w.is("a step is taken", stage) }
+				e.onStep = func(int) {
+					if searches := len(recipe.Defaults().GammasTried()); spec.Settings.GammaSearch && opened <= searches+1 {
+						stage = progress.GammaSearch
+					}
+					w.is("a step is taken", stage)
+				}
 			})
 			pixels := spec.Pixels
 			broken := p.train[20].Hash
@@ -124,9 +131,12 @@ func TestProgressOfARound(t *testing.T) {
 			if len(skipped) != 1 || skipped[0].Sample.Hash != broken || len(out.Skipped) != 1 {
 				t.Errorf("left out: %v, want image 20", skipped)
 			}
-			stages := []progress.Stage{progress.Features, progress.EvaluatingParent, progress.Candidate, progress.EvaluatingCandidate, progress.Control, progress.EvaluatingControl}
+			stages := []progress.Stage{progress.Features, progress.EvaluatingParent, progress.GammaSearch, progress.Candidate, progress.EvaluatingCandidate, progress.Control, progress.EvaluatingControl}
 			if spec.WithoutControl {
-				stages = stages[:4]
+				stages = stages[:5]
+			}
+			if !spec.Settings.GammaSearch {
+				stages = slices.DeleteFunc(stages, func(s progress.Stage) bool { return s == progress.GammaSearch })
 			}
 			w.ended(m, stages...)
 

@@ -41,11 +41,11 @@ type RoundSpec struct {
 	Train []sample.Sample
 	// Heldout is what the round is measured on. Images whose file is also in Train are left out.
 	Heldout []sample.Sample
-	// Validation is what early stopping looks at (Settings.Patience > 0), in all arms, and what the baseline is chosen on
-	// (Settings.Arms). Images whose file is also in Train or
-	// Heldout are left out. If that leaves none, a tenth of the training images without an edit is held back for early stopping; without
+	// Validation is what early stopping looks at (Settings.Patience > 0), in all arms, the search for γ (Settings.GammaSearch), and what
+	// the baseline is chosen on (Settings.Arms). Images whose file is also in Train or
+	// Heldout are left out. If that leaves none, a tenth of the training images without an edit is held back for the first two; without
 	// that there is nothing to choose a baseline on. The held-out images are never used: a round must not be judged on the images that
-	// chose its epochs or its baseline.
+	// chose its epochs, its γ or its baseline.
 	Validation []sample.Sample
 
 	Pixels PixelReader
@@ -88,8 +88,10 @@ type RoundOutcome struct {
 	OrderKey string
 
 	Runs             []ArmRun // candidate, then the control if there is one, then other arms: how long each trained and which epoch was kept
-	ValidationImages int      // what early stopping looked at; 0 without it
+	ValidationImages int      // what early stopping and the search for γ looked at; 0 without either
 	HeldBack         bool     // they are training images that were held back, since no other validation images were given
+
+	GammaSearch *GammaSearch // how γ was found, which Settings has; nil without a search
 
 	// Warnings are sentences on what makes the figures less reliable.
 	Warnings []string

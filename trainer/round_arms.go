@@ -62,6 +62,11 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.parent(ctx, made); err != nil {
 		return err
 	}
+	if r.spec.Settings.GammaSearch {
+		if err := r.searchGamma(ctx); err != nil {
+			return fmt.Errorf("search γ: %w", err)
+		}
+	}
 	if err := r.trainArms(ctx, control, made); err != nil {
 		return err
 	}
@@ -175,6 +180,7 @@ func (r *round) planned() {
 		}
 		r.meter.Expect(p.Stage, total, 0)
 	}
+	r.meter.Expect(progress.GammaSearch, len(r.spec.Settings.GammasTried())*r.trySteps(), 0)
 }
 
 // gauge times a forward pass over zeros, so that the remaining time is known within a factor of two before the first step. It
@@ -212,7 +218,7 @@ func (r *round) parent(ctx context.Context, made networks) (err error) {
 			continue
 		}
 		p.Each = image
-		if _, _, trained := p.Stage.Arm(); trained {
+		if _, _, trained := p.Stage.Arm(); trained || p.Stage == progress.GammaSearch {
 			p.Each = stepPrior(r.spec.Settings, image)
 		}
 		r.meter.Plan(p)
@@ -298,20 +304,15 @@ func (r *round) arm(ctx context.Context, arm Arm, n int, made networks) (err err
 	if n > 0 {
 		name = Arm(fmt.Sprintf("%s-seed-%d", arm, n+1))
 	}
-	l := &loop{
-		arm: arm, engine: engine, settings: settings, samples: train, anchors: r.anchors,
-		inputs: r.inputs(settings, train), crop: newCropper(settings, r.net.input), cells: r.net.cells(), marked: marked(train), beside: r.beside,
-		key:         runKey(r.net.modelHash, settings, train, r.valid),
-		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: name}, saveEvery: r.spec.checkpointEvery,
-		point: r.observer.Point, resumed: r.observer.Resumed, meter: r.meter, stage: stage,
-	}
+	l := r.loop(arm, name, engine, settings, train)
+	l.point, l.resumed, l.meter, l.stage = r.observer.Point, r.observer.Resumed, r.meter, stage
 	if r.observer.Point != nil {
 		l.point = func(p Point) {
 			p.Seed = ofSeed
 			r.observer.Point(p)
 		}
 	}
-	if r.valid != nil {
+	if settings.Patience > 0 {
 		l.validation = &validation{inputs: featureInputs{r.features, r.valid}, samples: r.valid}
 	}
 	out := armResult{seed: settings.Seed}
@@ -352,6 +353,16 @@ func (r *round) arm(ctx context.Context, arm Arm, n int, made networks) (err err
 		made[refit] = append(made[refit], refitted.armResult)
 	}
 	return nil
+}
+
+// loop is a training of a network of the round, with its checkpoints under a name. It has no meter and tells nothing yet.
+func (r *round) loop(arm, name Arm, engine engine.Engine, settings recipe.Settings, train []sample.Sample) *loop {
+	return &loop{
+		arm: arm, engine: engine, settings: settings, samples: train, anchors: r.anchors,
+		inputs: r.inputs(settings, train), crop: newCropper(settings, r.net.input), cells: r.net.cells(), marked: marked(train), beside: r.beside,
+		key:         runKey(r.net.modelHash, settings, train, r.valid),
+		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: name}, saveEvery: r.spec.checkpointEvery,
+	}
 }
 
 // fitsBefore is how many images a measuring stage has gone through when an arm that Settings.Refit refits is judged.

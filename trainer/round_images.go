@@ -41,15 +41,19 @@ func (r *round) prepare(ctx context.Context) error {
 		r.heldout = append(r.heldout, s)
 	}
 	train := r.spec.Train
-	if r.spec.Settings.Patience > 0 {
+	validates := r.spec.Settings.Patience > 0 || r.spec.Settings.GammaSearch
+	if validates {
 		var err error
 		if train, r.valid, err = chooseValidation(train, r.spec.Validation, r.spec.Heldout, r.spec.Settings.Seed); err != nil {
+			if r.spec.Settings.Patience == 0 {
+				return &recipe.Error{Field: "gamma_search", Message: "needs validation images, and there are too few training images without an edit to hold a tenth of them back: give it a validation split, or search no γ"}
+			}
 			return &recipe.Error{Field: "patience", Message: "cannot be followed: " + err.Error()}
 		}
 		r.outcome.HeldBack = len(train) < len(r.spec.Train)
 	}
 	unseen := r.valid
-	if r.spec.Settings.Arms != 0 && r.spec.Settings.Patience == 0 {
+	if r.spec.Settings.Arms != 0 && !validates {
 		unseen = unused(r.spec.Validation, train, r.spec.Heldout)
 	}
 	r.meter.Begin(progress.Features, 0)
@@ -78,7 +82,7 @@ func (r *round) prepare(ctx context.Context) error {
 		return fmt.Errorf("none of %d training images can be read; the first: %w", len(train), problems[0].Err)
 	}
 	unseen = readable(unseen, unread)
-	if r.spec.Settings.Patience > 0 {
+	if validates {
 		if r.valid = unseen; len(r.valid) == 0 {
 			return fmt.Errorf("none of the validation images can be read; the first: %w", unread[0].Err)
 		}
@@ -122,7 +126,12 @@ func (r *round) warnings() (out []string) {
 			"they know, so expect forgetting. Add the images the model was trained on to the training split.", plain, len(r.edited)))
 	}
 	if n := len(r.valid); n > 0 && n < fewValidation {
-		out = append(out, fmt.Sprintf("Early stopping looks at %d validation images only: which epoch it keeps is partly chance.", n))
+		if r.spec.Settings.GammaSearch {
+			out = append(out, fmt.Sprintf("The search for γ looks at %d validation images only: which one it finds is partly chance.", n))
+		}
+		if r.spec.Settings.Patience > 0 {
+			out = append(out, fmt.Sprintf("Early stopping looks at %d validation images only: which epoch it keeps is partly chance.", n))
+		}
 	}
 	if r.spec.Settings.Arms != 0 {
 		switch n := len(r.choosing); {

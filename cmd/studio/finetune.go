@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/arms"
@@ -59,33 +60,34 @@ func (c *finetuneCommand) settings() (recipe.Settings, error) {
 
 // finetuneReport is finetune's JSON document.
 type finetuneReport struct {
-	Out           string              `json:"out"`
-	ModelHash     string              `json:"model_hash"`
-	ControlOut    string              `json:"control_out,omitempty"`
-	Settings      recipe.Settings     `json:"settings"`
-	Images        int                 `json:"images"` // trained on
-	Edits         int                 `json:"edits"`
-	Steps         int                 `json:"steps"`
-	Runs          []trainer.ArmRun    `json:"runs"`              // of the candidate, and of the control if there is one
-	Validation    int                 `json:"validation_images"` // that early stopping looked at
-	HeldBack      bool                `json:"held_back"`         // they are training images that were held back
-	Warnings      []string            `json:"warnings"`
-	Split         string              `json:"split"` // measured on
-	Headline      string              `json:"headline"`
-	Measures      []measure.Measure   `json:"measures"`
-	Arms          *measure.ArmTable   `json:"arms,omitempty"` // all networks compared; absent without a control
-	Parent        *measure.Evaluation `json:"parent"`
-	Control       *measure.Evaluation `json:"control,omitempty"`
-	Candidate     *measure.Evaluation `json:"candidate"`
-	Fixed         []string            `json:"fixed"` // images the control gets wrong and the candidate right
-	Broken        []string            `json:"broken"`
-	Excluded      int                 `json:"excluded"` // of the split, because they are trained on
-	Skipped       []brokenImage       `json:"skipped"`  // unusable pictures
-	UnusedMaps    []string            `json:"unused_maps"`
-	Curve         []trainer.Point     `json:"curve"`
-	Seconds       float64             `json:"seconds"`
-	FeatureSecs   float64             `json:"feature_seconds"`
-	FeatureMisses int                 `json:"features_computed"`
+	Out           string               `json:"out"`
+	ModelHash     string               `json:"model_hash"`
+	ControlOut    string               `json:"control_out,omitempty"`
+	Settings      recipe.Settings      `json:"settings"`
+	Images        int                  `json:"images"` // trained on
+	Edits         int                  `json:"edits"`
+	Steps         int                  `json:"steps"`
+	Runs          []trainer.ArmRun     `json:"runs"`                   // of the candidate, and of the control if there is one
+	Validation    int                  `json:"validation_images"`      // that early stopping and the search for γ looked at
+	HeldBack      bool                 `json:"held_back"`              // they are training images that were held back
+	GammaSearch   *trainer.GammaSearch `json:"gamma_search,omitempty"` // how γ was found; absent without a search
+	Warnings      []string             `json:"warnings"`
+	Split         string               `json:"split"` // measured on
+	Headline      string               `json:"headline"`
+	Measures      []measure.Measure    `json:"measures"`
+	Arms          *measure.ArmTable    `json:"arms,omitempty"` // all networks compared; absent without a control
+	Parent        *measure.Evaluation  `json:"parent"`
+	Control       *measure.Evaluation  `json:"control,omitempty"`
+	Candidate     *measure.Evaluation  `json:"candidate"`
+	Fixed         []string             `json:"fixed"` // images the control gets wrong and the candidate right
+	Broken        []string             `json:"broken"`
+	Excluded      int                  `json:"excluded"` // of the split, because they are trained on
+	Skipped       []brokenImage        `json:"skipped"`  // unusable pictures
+	UnusedMaps    []string             `json:"unused_maps"`
+	Curve         []trainer.Point      `json:"curve"`
+	Seconds       float64              `json:"seconds"`
+	FeatureSecs   float64              `json:"feature_seconds"`
+	FeatureMisses int                  `json:"features_computed"`
 }
 
 // Run fine-tunes.
@@ -261,7 +263,7 @@ func writeModel(out, parent string, data []byte) error {
 func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *samples.Set) finetuneReport {
 	r := finetuneReport{
 		Out: out, ModelHash: o.ModelHash, Settings: o.Settings, Images: o.Images, Edits: o.Edits, Steps: o.Steps,
-		Runs: o.Runs, Validation: o.ValidationImages, HeldBack: o.HeldBack, Warnings: append([]string{}, o.Warnings...),
+		Runs: o.Runs, Validation: o.ValidationImages, HeldBack: o.HeldBack, GammaSearch: o.GammaSearch, Warnings: append([]string{}, o.Warnings...),
 		Split: split, Headline: o.Headline, Measures: o.Measures, Arms: o.Arms,
 		Parent: o.ParentEvaluation, Control: o.ControlEvaluation, Candidate: o.CandidateEvaluation,
 		Fixed: []string{}, Broken: []string{}, Skipped: []brokenImage{}, UnusedMaps: []string{}, Excluded: o.Excluded, Curve: o.Curve,
@@ -285,12 +287,33 @@ func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *sample
 
 // keptEpoch says what early stopping did to an arm.
 func keptEpoch(run trainer.ArmRun, epochs, images int, heldBack bool) string {
-	from := "images of the split validation"
+	return fmt.Sprintf("%s: trained %d of %d epochs, kept epoch %d (loss %.4f, accuracy %.1f%% on %s)",
+		run.Arm, run.Epochs, epochs, run.Kept, run.Validation.Loss, 100*run.Validation.Accuracy, validatedOn(images, heldBack))
+}
+
+// validatedOn says what early stopping and the search for γ measured on.
+func validatedOn(images int, heldBack bool) string {
 	if heldBack {
-		from = "training images held back"
+		return fmt.Sprintf("%d training images held back", images)
 	}
-	return fmt.Sprintf("%s: trained %d of %d epochs, kept epoch %d (loss %.4f, accuracy %.1f%% on %d %s)",
-		run.Arm, run.Epochs, epochs, run.Kept, run.Validation.Loss, 100*run.Validation.Accuracy, images, from)
+	return fmt.Sprintf("%d images of the split validation", images)
+}
+
+// searchedGamma is the table of a search for γ.
+func searchedGamma(found trainer.GammaSearch, images int, heldBack bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "γ searched on %s, epochs each: %d\n", validatedOn(images, heldBack), found.Epochs)
+	for _, try := range found.Tries {
+		switch {
+		case try.Diverged:
+			fmt.Fprintf(&b, "%8g  came apart\n", try.Gamma)
+		case try.Gamma == found.Gamma:
+			fmt.Fprintf(&b, "%8g  loss %.4f, accuracy %.1f%%, chosen\n", try.Gamma, try.Validation.Loss, 100*try.Validation.Accuracy)
+		default:
+			fmt.Fprintf(&b, "%8g  loss %.4f, accuracy %.1f%%\n", try.Gamma, try.Validation.Loss, 100*try.Validation.Accuracy)
+		}
+	}
+	return b.String()
 }
 
 // print writes the report for people.
@@ -299,8 +322,11 @@ func (r finetuneReport) print(out io.Writer) {
 	for _, w := range r.Warnings {
 		fmt.Fprintln(out, w)
 	}
+	if r.GammaSearch != nil {
+		fmt.Fprint(out, searchedGamma(*r.GammaSearch, r.Validation, r.HeldBack))
+	}
 	for _, run := range r.Runs {
-		if r.Validation > 0 {
+		if r.Settings.Patience > 0 {
 			fmt.Fprintln(out, keptEpoch(run, r.Settings.Epochs, r.Validation, r.HeldBack))
 		}
 	}
@@ -340,10 +366,11 @@ func (r finetuneReport) print(out io.Writer) {
 func printArms(out io.Writer, t measure.ArmTable) {
 	fmt.Fprintf(out, "%-46s %9s %9s  %s\n", "arm", "accuracy", "inside", "what the maps are worth against it (95%)")
 	for _, f := range t.Arms {
-		inside, worth := "        –", ""
+		inside := "        –"
 		if f.Inside != nil {
 			inside = fmt.Sprintf("%9.2f", 100**f.Inside)
 		}
+		var worth string
 		switch {
 		case f.Difference == nil:
 			worth = "–"

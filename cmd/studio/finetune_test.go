@@ -17,6 +17,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/measure"
 )
 
@@ -92,6 +93,18 @@ func decodeJSON[T any](t *testing.T, text string) T {
 }
 
 // A network is trained from pictures, measured, taught with maps, and measured again, all by command.
+// A search for γ is told as a table, with the γ that was chosen and those whose training came apart.
+func TestSearchedGammaIsTold(t *testing.T) {
+	t.Parallel()
+	found := trainer.GammaSearch{Gamma: 1, Epochs: 2, Tries: []trainer.GammaTry{
+		{Gamma: 0.3, Validation: trainer.Validation{Loss: 0.5, Accuracy: 0.75}}, {Gamma: 1, Validation: trainer.Validation{Loss: 0.25, Accuracy: 0.8}}, {Gamma: 3, Diverged: true},
+	}}
+	want := "γ searched on 9 training images held back, epochs each: 2\n     0.3  loss 0.5000, accuracy 75.0%\n       1  loss 0.2500, accuracy 80.0%, chosen\n       3  came apart\n"
+	if got := searchedGamma(found, 9, true); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestTrainEvaluateFinetune(t *testing.T) {
 	t.Parallel()
 	images, masks := writePatches(t)

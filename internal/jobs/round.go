@@ -344,7 +344,7 @@ func (r *roundRun) onPoint(p trainer.Point) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.points = append(r.points, annotator.RoundPoint{
-		Arm: annotator.Arm(p.Arm), Step: p.Step, Epoch: p.Epoch, LossAtt: p.LossAtt, LossPer: p.LossPer,
+		Arm: p.Arm, Step: p.Step, Epoch: p.Epoch, LossAtt: p.LossAtt, LossPer: p.LossPer,
 		LossMap: p.LossMap, MapDistance: p.MapDistance, LossAnchor: p.LossAnchor, Accuracy: p.Accuracy,
 		ValidationLoss: p.ValidationLoss, ValidationAccuracy: p.ValidationAccuracy,
 	})
@@ -441,6 +441,14 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 		Headline: o.Headline, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results), LeftOut: in.LeftOut,
 		Fixed: o.Fixed, Broken: o.Broken, Seconds: o.Seconds, Comparison: comparisonOf(o.Arms, int(o.Settings.Seeds)),
 		ValidationImages: o.ValidationImages, HeldBack: o.HeldBack, Warnings: o.Warnings,
+	}
+	if found := o.GammaSearch; found != nil {
+		result.GammaSearch = &annotator.GammaSearch{Gamma: found.Gamma, Epochs: found.Epochs}
+		for _, try := range found.Tries {
+			result.GammaSearch.Tries = append(result.GammaSearch.Tries, annotator.GammaTry{
+				Gamma: try.Gamma, ValidationLoss: try.Validation.Loss, ValidationAccuracy: try.Validation.Accuracy, Diverged: try.Diverged,
+			})
+		}
 	}
 	for _, run := range o.Runs {
 		result.Arms = append(result.Arms, annotator.RoundArm{

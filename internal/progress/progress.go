@@ -23,6 +23,7 @@ const (
 	Scanning            Stage = "scanning" // a network answers every image
 	Features            Stage = "features" // what training reads is computed once per image
 	EvaluatingParent    Stage = "evaluating-parent"
+	GammaSearch         Stage = "gamma-search" // short trainings, each with another γ
 	Candidate           Stage = "candidate"
 	EvaluatingCandidate Stage = "evaluating-candidate"
 	Control             Stage = "control"
@@ -36,7 +37,7 @@ const (
 // words are what a stage does, as people say it.
 var words = map[Stage]string{
 	Drawing: "drawing birds", Fetching: "fetching", Reading: "reading", Storing: "storing", Scanning: "scanning", Features: "features",
-	EvaluatingParent: "measuring the parent", Candidate: "training the candidate", EvaluatingCandidate: "measuring the candidate",
+	EvaluatingParent: "measuring the parent", GammaSearch: "searching γ", Candidate: "training the candidate", EvaluatingCandidate: "measuring the candidate",
 	Control: "training the control", EvaluatingControl: "measuring the control", Train: "training", Evaluating: "measuring", Sweeping: "sweeping", Verifying: "verifying",
 }
 
@@ -105,7 +106,7 @@ func (s Stage) Words() string {
 // Unit is what a stage counts.
 func (s Stage) Unit() string {
 	switch s {
-	case Train:
+	case Train, GammaSearch:
 		return "steps"
 	case Fetching:
 		return "files"

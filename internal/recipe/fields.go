@@ -69,6 +69,13 @@ var Fields = []Field{
 		Doc: "`by_class`: every class's edits weigh as much in all; `by_grid`: the norm of `l2` is scaled to that of a map of 14×14 cells: below", Origin: "the paper has none",
 	},
 	{
+		Name: "gamma_search", Type: Switch, Default: false, Group: Maps, OfMaps: true, Label: "γ searched",
+		Sentence: "Find γ on validation images: 0.3, 1 and 3 times the one above are tried first, each for a third of the epochs. It takes about as long as one training more", Brief: "γ searched",
+		API:  "Find γ on validation images: 0.3, 1 and 3 times gamma are tried first, each for a third of the epochs, which takes about as long as one training.",
+		Help: "Find γ on validation images: try 0.3, 1 and 3 times --gamma first, each for a third of the epochs. It takes about as long as one training more.",
+		Doc:  "γ is found on validation images by a short search: below",
+	},
+	{
 		Name: "gamma_avoid", Type: Number, High: 1e4, Default: 1.0, Group: Maps, OfMaps: true, Label: "γ of marks",
 		Brief:    "γ of marks ${value}",
 		Sentence: "How much the mean attention on cells marked “do not look here” weighs; nothing where no map has such marks.",

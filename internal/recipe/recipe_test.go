@@ -29,6 +29,7 @@ func TestRulesBetweenSettings(t *testing.T) {
 		"a round trains no extractor":           {recipe.Round, func(s *recipe.Settings) { s.Strategy = recipe.StrategyScratch }, "strategy"},
 		"a training does":                       {recipe.Training, func(s *recipe.Settings) { s.Strategy, s.Gamma = recipe.StrategyScratch, 0 }, ""},
 		"nothing of one's own":                  {recipe.Training, func(s *recipe.Settings) { s.Strategy = "all" }, "strategy"},
+		"a search around γ = 0":                 {recipe.FineTuning, func(s *recipe.Settings) { s.GammaSearch, s.Gamma = true, 0 }, "gamma_search"},
 		"the norm by the grid":                  {recipe.Round, func(s *recipe.Settings) { s.MapWeight = "by_class_and_grid" }, ""},
 		"what does not grow with the grid":      {recipe.Round, func(s *recipe.Settings) { s.MapWeight, s.MapLoss = "by_grid", "energy" }, "map_weight"},
 		"its edits by class":                    {recipe.Round, func(s *recipe.Settings) { s.MapWeight, s.MapLoss = "by_class", "energy" }, ""},
@@ -48,6 +49,25 @@ func TestRulesBetweenSettings(t *testing.T) {
 		err := s.Validate(c.kind)
 		if errors.As(err, &wrong); c.wrong == "" && err != nil || c.wrong != "" && (wrong == nil || wrong.Field != c.wrong) {
 			t.Errorf("%s: %v, want an error of %q", name, err, c.wrong)
+		}
+	}
+}
+
+// A search tries γs around the one that is given, within γ's bounds, each for a third of the epochs.
+func TestWhatASearchTries(t *testing.T) {
+	t.Parallel()
+	for gamma, want := range map[float64][]float64{1: {0.3, 1, 3}, 3: {0.9, 3, 9}, 0.1: {0.03, 0.1, 0.3}, 5000: {1500, 5000}} {
+		s := recipe.Defaults()
+		s.Gamma = gamma
+		if got := s.GammasTried(); !slices.Equal(got, want) {
+			t.Errorf("around %g: %v, want %v", gamma, got, want)
+		}
+	}
+	for epochs, want := range map[int]int{1: 1, 3: 1, 4: 2, 6: 2, 12: 4} {
+		s := recipe.Defaults()
+		s.Epochs, s.GammaSearch, s.Patience, s.Refit = epochs, true, 5, true
+		if got := s.Tried(2); got.Epochs != want || got.Gamma != 2 || got.GammaSearch || got.Patience != 0 || got.Refit {
+			t.Errorf("a try of %d epochs: %+v", epochs, got)
 		}
 	}
 }
@@ -100,7 +120,7 @@ func TestTheTableIsOfSettings(t *testing.T) {
 // A record holds every setting but those left to the studio. Its order must not change: a run's hash is made of it.
 func TestSettingsAsJSON(t *testing.T) {
 	t.Parallel()
-	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"map_loss":"l2","map_weight":"none","gamma_avoid":1,"anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +
+	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"gamma_search":false,"map_loss":"l2","map_weight":"none","gamma_avoid":1,"anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +
 		`"optimizer":"sgd","momentum":0.9,"weight_decay":0.0001,"spare_norms":false,"clip_norm":0,"schedule":"cosine","warm_up":0.05,"balanced":false,"patience":0,"refit":false,"flip":false,"crop":0,"seed":1`
 	s := recipe.Defaults()
 	for _, c := range []struct {

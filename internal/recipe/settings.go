@@ -15,7 +15,9 @@ type Settings struct {
 	Engine   Engine   `json:"engine"`
 	Strategy Strategy `json:"strategy"`
 	Gamma    float64  `json:"gamma"` // scale of L_map, ≥ 0
-	MapLoss  MapLoss  `json:"map_loss"`
+	// GammaSearch tries GammasTried before the training, which then has the best of them as its Gamma.
+	GammaSearch bool    `json:"gamma_search"`
+	MapLoss     MapLoss `json:"map_loss"`
 	// MapWeight says what L_map is weighted by. Records from before it have none.
 	MapWeight MapWeight `json:"map_weight"`
 	// GammaAvoid is γ_n, the scale of the part of L_map that keeps attention away from cells that people marked as not to be looked
@@ -83,6 +85,30 @@ func (s *Settings) UnmarshalJSON(data []byte) error {
 	}
 	*s = Settings(p)
 	return nil
+}
+
+// triedGammas are what γ is multiplied by in a search, triedEpochs the share of the epochs that each try takes, as its inverse.
+var triedGammas = []float64{0.3, 1, 3}
+
+const triedEpochs = 3
+
+// GammasTried are the γs of a search, as far as they are in bounds.
+func (s Settings) GammasTried() (tried []float64) {
+	for _, by := range triedGammas {
+		// 0.3·3 is 0.8999999999999999, which nobody wants to read.
+		gamma, err := strconv.ParseFloat(strconv.FormatFloat(by*s.Gamma, 'g', 6, 64), 64)
+		if err == nil && Refusal("gamma", gamma) == nil {
+			tried = append(tried, gamma)
+		}
+	}
+	return tried
+}
+
+// Tried are the settings of one try of a search: the whole training with another γ, in a third of its epochs.
+func (s Settings) Tried(gamma float64) Settings {
+	s.Gamma, s.GammaSearch, s.Patience, s.Refit = gamma, false, 0, false
+	s.Epochs = (s.Epochs + triedEpochs - 1) / triedEpochs
+	return s
 }
 
 // Strategy says which branches a fine-tuning updates (Mitsuhara et al., section 3.3). The extractor is

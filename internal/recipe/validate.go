@@ -98,6 +98,9 @@ func (s Settings) Validate(kind Kind) error {
 		f, _ := FieldNamed("gamma")
 		return &Error{Field: "gamma", Message: fmt.Sprintf("is 0, which is what the control trains with: want more than 0 and at most %s", plain(f.High))}
 	}
+	if s.GammaSearch && s.Gamma == 0 {
+		return &Error{Field: "gamma_search", Message: "tries multiples of gamma, which is 0: want gamma more than 0, or no search"}
+	}
 	if s.MapWeight.ByGrid() && s.MapLoss != MapLossL2 {
 		return &Error{Field: "map_weight", Message: fmt.Sprintf("is %s, and with the map loss %s nothing grows with the grid: want none or by_class, or map_loss l2", s.MapWeight, s.MapLoss)}
 	}

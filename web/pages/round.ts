@@ -21,12 +21,13 @@ function token(name: string): string {
 type Key = "loss_att" | "loss_per" | "loss_map" | "loss_anchor" | "validation_loss";
 const arms = { candidate: new Map<number, Point>(), control: new Map<number, Point>() };
 const charts = new Map<Key, uPlot>();
-let gamma = 1;
+/** null while the round's γ is not known: it is searched, and told with the result. */
+let gamma: number | null = 1;
 
 /** L_map of the control is what its maps' distance would have cost with the candidate's γ. */
 const value = (p: Point, key: Key) => {
   if (key === "validation_loss") return p.validation_loss ?? null; // at the end of an epoch only
-  return key === "loss_map" && p.arm === "control" ? gamma * p.map_distance : p[key];
+  return key === "loss_map" && p.arm === "control" ? (gamma === null ? null : gamma * p.map_distance) : p[key];
 };
 
 function data(key: Key): uPlot.AlignedData {
@@ -118,7 +119,7 @@ function follow(): void {
   });
   events.addEventListener("round", (event) => {
     const round = JSON.parse(event.data as string) as Round;
-    gamma = round.settings.gamma;
+    gamma = round.result?.gamma_search?.gamma ?? (round.settings.gamma_search ? null : round.settings.gamma);
     progress(round);
     if (round.unreadable && !document.querySelector(".unreadable")) location.reload(); // the list is the server's to tell
     if (over(round.state) && !over(article?.dataset["state"] ?? "")) location.reload(); // its result is the server's to tell
@@ -131,7 +132,8 @@ function follow(): void {
 }
 
 if (article) {
-  gamma = Number(article.dataset["gamma"] ?? "1");
+  const told = article.dataset["gamma"] ?? "";
+  gamma = told === "" ? null : Number(told);
   build();
   follow();
   addEventListener("themechange", build);

@@ -64,6 +64,17 @@ describe("a round's page", () => {
     expect(text("[data-curves-note]")).toBe("step 10, epoch 1.0");
   });
 
+  it("draws no map loss of the control before the search for γ has told which it is", async () => {
+    const events = await open();
+    events.tell("point", point("candidate", 10));
+    events.tell("round", round({ settings: { gamma: 1, gamma_search: true } }));
+    events.tell("point", point("control", 10));
+    expect(Chart.all[1]!.data).toEqual([[10], [0.5], [null]]);
+    events.tell("round", round({ settings: { gamma: 1, gamma_search: true }, result: { gamma_search: { gamma: 3 } } }));
+    events.tell("point", point("control", 10));
+    expect(Chart.all[1]!.data).toEqual([[10], [0.5], [9]]);
+  });
+
   it("shows how far the round is", async () => {
     const events = await open();
     events.tell("round", round());

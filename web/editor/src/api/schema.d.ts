@@ -2235,6 +2235,22 @@ export interface components {
             field: string;
             message: string;
         };
+        GammaSearch: {
+            /** Format: int64 */
+            epochs: number;
+            /** Format: double */
+            gamma: number;
+            tries: components["schemas"]["GammaTry"][];
+        };
+        GammaTry: {
+            diverged?: boolean;
+            /** Format: double */
+            gamma: number;
+            /** Format: double */
+            validation_accuracy: number;
+            /** Format: double */
+            validation_loss: number;
+        };
         Hints: {
             /**
              * Format: int64
@@ -3113,6 +3129,8 @@ export interface components {
              * @description Scale of the mean attention on cells marked as not to be looked at.
              */
             gamma_avoid?: number;
+            /** @description Find γ on validation images: 0.3, 1 and 3 times gamma are tried first, each for a third of the epochs, which takes about as long as one training. */
+            gamma_search?: boolean;
             /**
              * Format: double
              * @description Its peak. Absent: what suits the active version, of SGD; adamw needs one.
@@ -3175,6 +3193,7 @@ export interface components {
             /** Format: double */
             feature_mae?: number;
             fixed: number[];
+            gamma_search?: components["schemas"]["GammaSearch"];
             headline: string;
             held_back?: boolean;
             /** Format: int64 */
@@ -3210,6 +3229,7 @@ export interface components {
             gamma: number;
             /** Format: double */
             gamma_avoid: number;
+            gamma_search: boolean;
             /** Format: double */
             learning_rate: number;
             map_loss: string;
@@ -3790,6 +3810,8 @@ export type Edit = components['schemas']['Edit'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
 export type Facets = components['schemas']['Facets'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type GammaSearch = components['schemas']['GammaSearch'];
+export type GammaTry = components['schemas']['GammaTry'];
 export type Hints = components['schemas']['Hints'];
 export type Image = components['schemas']['Image'];
 export type ImageDifference = components['schemas']['ImageDifference'];
