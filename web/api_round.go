@@ -64,8 +64,8 @@ func settingSchema(r huma.Registry, f recipe.Field) *huma.Schema {
 	s := huma.SchemaFromType(r, reflect.TypeOf(f.Default))
 	s.Description = f.API
 	words := s
-	if f.Type == recipe.Several {
-		s.Type, s.UniqueItems, s.Format, s.Minimum = huma.TypeArray, true, "", nil
+	if f.Type == recipe.Several { // a word may stand twice: huma's check for that panics on a list in the list
+		s.Type, s.Format, s.Minimum = huma.TypeArray, "", nil
 		s.Items = &huma.Schema{Type: huma.TypeString}
 		words = s.Items
 	}
