@@ -109,9 +109,7 @@ func phases(r annotator.Round) (list []phase) {
 	for _, s := range all {
 		arm, _, _ := s.Arm()
 		switch n := len(list); {
-		case len(all) <= 6: // candidate and control alone
-			list = append(list, phase{[]progress.Stage{s}, phaseWord(s)})
-		case arm == "":
+		case arm == "", len(all) <= 6: // candidate and control alone
 			list = append(list, phase{[]progress.Stage{s}, phaseWord(s)})
 		case n > 0 && list[n-1].word == arms.Of(arms.Arm(arm)).Label:
 			list[n-1].stages = append(list[n-1].stages, s)
