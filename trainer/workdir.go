@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/abn-studio/studio/internal/lock"
 )
 
 // lockFile is locked by the process that uses a work folder.
@@ -52,16 +53,12 @@ func claimWorkDir(dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("work folder: %w", err)
+	held, err := lock.Open(filepath.Join(dir, lockFile), 0o644)
+	if errors.Is(err, lock.ErrHeld) {
+		return nil, fmt.Errorf("work folder %s: %w", dir, ErrBusy)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("work folder %s: %w", dir, ErrBusy)
-		}
+	if err != nil {
 		return nil, fmt.Errorf("lock work folder %s: %w", dir, err)
 	}
-	return func() { lock.Close() }, nil
+	return func() { held.Close() }, nil
 }

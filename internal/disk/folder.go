@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/abn-studio/studio/internal/lock"
 )
 
 // TemporaryFolder is a folder for what a process needs only while it runs. A file beside it, of the same name and ".lock", is held
@@ -22,12 +24,12 @@ func NewTemporaryFolder(prefix string) (*TemporaryFolder, error) {
 	if _, err := SweepTemporaryFolders(prefix); err != nil {
 		return nil, err
 	}
-	lock, err := os.CreateTemp("", prefix+"*.lock")
+	file, err := os.CreateTemp("", prefix+"*.lock")
 	if err != nil {
 		return nil, Full(err)
 	}
-	_ = hold(lock) // where that is not possible, age alone tells
-	f := &TemporaryFolder{Path: strings.TrimSuffix(lock.Name(), ".lock"), lock: lock}
+	_ = lock.Take(file) // where that is not possible, age alone tells
+	f := &TemporaryFolder{Path: strings.TrimSuffix(file.Name(), ".lock"), lock: file}
 	if err := os.Mkdir(f.Path, 0o700); err != nil {
 		return nil, errors.Join(Full(err), f.Close())
 	}

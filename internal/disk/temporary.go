@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/abn-studio/studio/internal/lock"
 )
 
 // Temporary makes a file on its way to somewhere, in a folder for such files alone, which is made where it is not there. It
@@ -21,7 +23,7 @@ func Temporary(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, Full(err)
 	}
-	_ = hold(f) // where that is not possible, age alone tells
+	_ = lock.Take(f) // where that is not possible, age alone tells
 	return f, nil
 }
 
@@ -61,19 +63,17 @@ func left(path string) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close() // which lets go again
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil || time.Since(info.ModTime()) < young {
 		return false
 	}
-	switch err := hold(f); {
+	switch err := lock.Take(f); {
 	case err == nil:
-		return true
-	case errors.Is(err, errHeld):
+		return lock.Release(f) == nil
+	case errors.Is(err, lock.ErrHeld):
 		return false
 	default:
 		return time.Since(info.ModTime()) > old
 	}
 }
-
-var errHeld = errors.New("another process holds the file")

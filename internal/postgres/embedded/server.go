@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/internal/lock"
 )
 
 // Server is a running PostgreSQL. Should it die, it is started again until Stop.
@@ -21,7 +23,7 @@ type Server struct {
 	config   Config
 	binaries binaries
 	account  account
-	lock     *os.File
+	lock     lock.Hold
 
 	mu      sync.Mutex
 	current *process
