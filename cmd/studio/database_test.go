@@ -3,38 +3,19 @@ package main
 import (
 	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
+	"github.com/abn-studio/studio/internal/postgres/embedded/embeddedtest"
 )
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// dataFolder makes a folder that the embedded server's user can enter, also if root runs the test.
-func dataFolder(t *testing.T) string {
-	t.Helper()
-	base := os.TempDir()
-	if os.Geteuid() == 0 {
-		base = "/tmp" // t.TempDir is closed to the unprivileged user
-	}
-	dir, err := os.MkdirTemp(base, "abn-studio-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return filepath.Join(dir, "data")
-}
-
 // A command beside a running studio uses its database server; a second studio is refused.
 func TestStateBesideAnotherStudio(t *testing.T) {
 	t.Parallel()
-	at := storageFlags{DataDir: dataFolder(t)}
+	at := storageFlags{DataDir: embeddedtest.Folder(t)}
 	first, err := at.open(t.Context(), discard(), false)
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/postgres/embedded/embeddedtest"
 )
 
 // fileLimit is a variable that simulates a full disk: no file of the program may grow beyond so many bytes. The kernel itself refuses
@@ -102,7 +103,7 @@ func (c *client) fetch(t *testing.T, address string) (int, []byte) {
 // are there once there is space again. Mounting a file system needs root.
 func TestSaveOnAFullFileSystem(t *testing.T) {
 	t.Parallel()
-	at := storageFlags{DataDir: dataFolder(t)}
+	at := storageFlags{DataDir: embeddedtest.Folder(t)}
 	base := filepath.Dir(at.DataDir)
 	if err := syscall.Mount("tmpfs", base, "tmpfs", 0, "size=256m,mode=755"); err != nil {
 		t.Skip("no file system of one's own can be mounted:", err)

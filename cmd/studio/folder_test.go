@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/postgres/embedded/embeddedtest"
 )
 
 // A server and a worker that were given relative paths find everything, and then work in an empty folder each, which they remove when
@@ -20,7 +21,7 @@ func TestServerWorksInAnEmptyFolder(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells where another process works: /proc/PID/cwd")
 	}
-	data := dataFolder(t)
+	data := embeddedtest.Folder(t)
 	start := filepath.Join(filepath.Dir(data), "start")
 	if err := os.Mkdir(start, 0o755); err != nil {
 		t.Fatal(err)

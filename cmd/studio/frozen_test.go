@@ -16,6 +16,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
+	"github.com/abn-studio/studio/internal/postgres/embedded/embeddedtest"
 )
 
 // A worker is frozen in a round until another one has taken the round over and trains; then it wakes up. The round finishes once, no
@@ -85,7 +86,7 @@ var housekeeping = regexp.MustCompile(`Failed to send job insert notification|(J
 // attempt or a later one of the same worker, and no error is shown.
 func TestRoundSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
-	config := embedded.Config{DataDir: dataFolder(t), BinDir: os.Getenv("STUDIO_PG_BIN"), NoSync: true, Logger: slog.New(slog.DiscardHandler)}
+	config := embedded.Config{DataDir: embeddedtest.Folder(t), BinDir: os.Getenv("STUDIO_PG_BIN"), NoSync: true, Logger: slog.New(slog.DiscardHandler)}
 	server, err := embedded.Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

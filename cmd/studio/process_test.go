@@ -26,6 +26,7 @@ import (
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/postgres/embedded/embeddedtest"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/trainer/architecture"
@@ -571,7 +572,7 @@ func blobCount(t *testing.T, data string) int {
 // A server that is killed while a person paints loses no stroke that it has confirmed.
 func TestKilledServerLosesNoStroke(t *testing.T) {
 	t.Parallel()
-	at := storageFlags{DataDir: dataFolder(t)}
+	at := storageFlags{DataDir: embeddedtest.Folder(t)}
 	p := openAviary(t, at, 1)
 	task := paintableTask(t, p)
 	if err := p.Close(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -15,25 +14,14 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
+	"github.com/abn-studio/studio/internal/postgres/embedded/embeddedtest"
 )
 
 // ownServer is a server that a test may kill, with a store on it.
 func ownServer(t *testing.T) (*embedded.Server, *postgres.Store) {
 	t.Helper()
-	base := os.TempDir()
-	if os.Geteuid() == 0 {
-		base = "/tmp"
-	}
-	dir, err := os.MkdirTemp(base, "abn-reconnect-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
 	log := slog.New(slog.DiscardHandler)
-	server, err := embedded.Start(t.Context(), embedded.Config{DataDir: filepath.Join(dir, "data"), BinDir: os.Getenv("STUDIO_PG_BIN"), NoSync: true, Logger: log})
+	server, err := embedded.Start(t.Context(), embedded.Config{DataDir: embeddedtest.Folder(t), BinDir: os.Getenv("STUDIO_PG_BIN"), NoSync: true, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

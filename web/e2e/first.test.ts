@@ -1,6 +1,7 @@
 // From an empty data folder to the first painted stroke: the link in the log, and what a person can do on pages. No command, no call of
 // the API, no SQL.
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,7 +48,7 @@ describe.skipIf(!browserThere)("a studio that nobody has used", () => {
     closing.push(() => studio.stop());
     browser = await openBrowser();
     closing.push(() => browser.close());
-    const at = mkdtempSync("/tmp/abn-studio-pictures-");
+    const at = mkdtempSync(join(tmpdir(), "abn-studio-pictures-"));
     closing.push(() => rm(at, { recursive: true, force: true }));
     pictures = join(at, "seabirds");
     const classes = ["auk", "owl", "tern"];

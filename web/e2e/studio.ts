@@ -1,7 +1,8 @@
 // The program under test: `studio demo` on a folder of its own, and people in a Chromium.
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -21,9 +22,10 @@ export function chromiumPath(): string | undefined {
 
 const run = promisify(execFile);
 
-/** A folder for a studio. Not below the home folder: PostgreSQL runs as an unprivileged user where the tests run as root. */
+/** A folder for a studio. Everybody can enter it: PostgreSQL runs as an unprivileged user where the tests run as root. */
 async function newFolder(): Promise<string> {
-  const folder = await mkdtemp("/tmp/abn-studio-e2e-");
+  const open = statSync(tmpdir()).mode & 0o001;
+  const folder = await mkdtemp(join(open ? tmpdir() : "/tmp", "abn-studio-e2e-"));
   await chmod(folder, 0o755);
   return folder;
 }

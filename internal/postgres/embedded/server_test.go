@@ -14,25 +14,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// folder makes a data folder that the server's user can enter, also if root runs the test.
-func folder(t *testing.T) string {
-	t.Helper()
-	base := os.TempDir()
-	if os.Geteuid() == 0 {
-		base = "/tmp"
-	}
-	dir, err := os.MkdirTemp(base, "abn-embedded-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return filepath.Join(dir, "data")
-}
+	"github.com/abn-studio/studio/internal/postgres/embedded/embeddedtest"
+)
 
 func config(dir string) Config {
 	return Config{DataDir: dir, NoSync: true, BinDir: os.Getenv("STUDIO_PG_BIN"), Logger: slog.New(slog.DiscardHandler)}
@@ -81,7 +65,7 @@ func execute(t *testing.T, dsn, sql string) {
 
 func TestStartStopStart(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := embeddedtest.Folder(t)
 	s := begin(t, config(dir))
 	execute(t, s.DSN(), "CREATE TABLE kept AS SELECT 42 AS n")
 	if _, err := Start(t.Context(), config(dir)); !errors.Is(err, ErrInUse) {
@@ -107,7 +91,7 @@ func TestStartStopStart(t *testing.T) {
 // The server is killed and comes back by itself, with what was committed.
 func TestServerComesBackAfterKill(t *testing.T) {
 	t.Parallel()
-	s := begin(t, config(folder(t)))
+	s := begin(t, config(embeddedtest.Folder(t)))
 	execute(t, s.DSN(), "CREATE TABLE kept AS SELECT 42 AS n")
 	pid := s.PID()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -160,7 +144,7 @@ func TestMain(m *testing.M) {
 // After the studio itself is killed nothing is lost, no server runs on, and the next studio starts.
 func TestStudioKilled(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := embeddedtest.Folder(t)
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), studioVariable+"="+dir)
 	command.Stderr = os.Stderr
@@ -201,7 +185,7 @@ func TestStudioKilled(t *testing.T) {
 // A server that outlived its studio (where nothing ends it with its parent) is stopped by the next one.
 func TestOrphanIsStopped(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := embeddedtest.Folder(t)
 	s := begin(t, config(dir))
 	execute(t, s.DSN(), "CREATE TABLE kept AS SELECT 42 AS n")
 	if err := s.Stop(); err != nil {
@@ -231,7 +215,7 @@ func TestOrphanIsStopped(t *testing.T) {
 // A pid file with the number of another process does not keep the server from starting.
 func TestStalePidFile(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := embeddedtest.Folder(t)
 	s := begin(t, config(dir))
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
@@ -257,7 +241,7 @@ func TestStalePidFile(t *testing.T) {
 
 func TestDataOfAnotherVersion(t *testing.T) {
 	t.Parallel()
-	dir := folder(t)
+	dir := embeddedtest.Folder(t)
 	s := begin(t, config(dir))
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
@@ -272,7 +256,7 @@ func TestDataOfAnotherVersion(t *testing.T) {
 
 func TestNoServer(t *testing.T) {
 	t.Parallel()
-	c := config(folder(t))
+	c := config(embeddedtest.Folder(t))
 	c.BinDir = t.TempDir()
 	if _, err := Start(t.Context(), c); !errors.Is(err, ErrNoServer) {
 		t.Errorf("Start = %v, want ErrNoServer", err)
@@ -309,7 +293,7 @@ func TestNPMServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := folder(t)
+	dir := embeddedtest.Folder(t)
 	b, err := prepareNPM(binaries{dir: filepath.Join(npm, "native", "bin"), npm: npm, major: major}, who, dir)
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
+	"github.com/abn-studio/studio/internal/postgres/embedded/embeddedtest"
 )
 
 // Variable is the environment variable that names a server to use in place of an embedded one. Its
@@ -200,10 +201,7 @@ func address(c *pgx.ConnConfig, database string) string {
 // folder names a new data folder after this process, and removes those of test processes that were
 // killed: their servers ended with them.
 func folder() string {
-	base := os.TempDir()
-	if os.Geteuid() == 0 {
-		base = "/tmp" // root's own temporary folder may be closed to the server's user
-	}
+	base := embeddedtest.Base()
 	old, _ := filepath.Glob(filepath.Join(base, "abn-pgtest-*"))
 	for _, dir := range old {
 		number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), "abn-pgtest-"), "-")
