@@ -37,6 +37,7 @@
 //	round.go        candidate, control and other arms (round_arms.go) on which images (round_images.go), and the gain from the maps
 //	                (round_verdict.go); scratch.go trains a whole network
 //	shuffled.go     edited maps on other images; edited_in_place.go  and in place of the parent's own, without any training
+//	forecast.go     the parent's answers with edited, other and flat maps in place, before any training
 //	inspect.go      what each engine can train of an ABN, and which nodes prevent the rest
 //	frozen.go       training from images and labels with a frozen extractor
 package trainer
