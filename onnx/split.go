@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -14,6 +15,9 @@ const (
 	PortMap       = "map"        // [N, 1, h, w]
 	PortLogitsAtt = "logits_att" // [N, K]
 	PortLogitsPer = "logits_per" // [N, K]
+
+	// PortShared is a value inside the graphs of an ABN that CutEarlier made: the features that both branches read.
+	PortShared = "shared_features"
 )
 
 // ABN is a network taken apart into graphs that run by themselves. Initializers keep the names they have in
@@ -25,12 +29,26 @@ type ABN struct {
 	Perception *Model // features, map → logits_per; the attention mechanism is in it
 	Branches   *Model // features → map, logits_att, logits_per
 	Whole      *Model // image → map, logits_att, logits_per
+
+	// Features are C, h and w of the features: those that the branches share, unless CutEarlier cut before them.
+	Features [3]int
+	// Tail lists the initializers of the extractor's last blocks, which are in the graphs of the branches; nil unless CutEarlier put
+	// them there.
+	Tail []string
+
+	model *Model // as it was given to Split
 }
 
 // Split makes graphs of their own of a model's parts, in evaluation mode, with tensors of its own for every layer (untie) and
 // with Loops that can be stopped (interruptible). m is the model that parts were found in, or one with the same graph and other
 // initializers, such as a later version of it.
 func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
+	return splitAt(ctx, m, parts, 0)
+}
+
+// splitAt is Split, with so many of the extractor's last blocks in the graphs of the branches.
+func splitAt(ctx context.Context, m *Model, parts *Parts, blocks int) (*ABN, error) {
+	abn := &ABN{Parts: *parts, Features: [3]int{parts.Channels, parts.Height, parts.Width}, model: m}
 	m = m.Clone()
 	image, err := findImage(m, PartNames{Image: parts.Names.Image, Size: &[2]int{parts.ImageHeight, parts.ImageWidth}})
 	if err != nil {
@@ -59,41 +77,53 @@ func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 	if err != nil {
 		return nil, err
 	}
-	widenFor(m.Graph, nodes[attentionPart], nodes[perceptionPart])
+	cut := earlierCut{head: nodes[extractorPart], value: parts.Names.Features, dims: abn.Features}
+	if blocks > 0 {
+		if cut, err = cutEarlier(ctx, m, parts, nodes, blocks); err != nil {
+			return nil, err
+		}
+	}
+	widenFor(m.Graph, cut.tail, nodes[attentionPart], nodes[perceptionPart])
 	untie(m.Graph, nodes)
+	if blocks > 0 {
+		abn.Features = cut.dims
+		abn.ExtractorInitializers, abn.Tail = cut.divide(m.Graph)
+	}
 	if bytes := m.Graph.bytes(); bytes > maxFileBytes-trainedRoom {
 		return nil, tooLarge(bytes)
 	}
 	interruptible(m)
-	c, h, w, k := int64(parts.Channels), int64(parts.Height), int64(parts.Width), int64(parts.Classes)
+	h, w, k := int64(parts.Height), int64(parts.Width), int64(parts.Classes)
 	pixels := port{parts.Names.Image, PortImage, image.Shape}
-	features := port{parts.Names.Features, PortFeatures, BatchOf(c, h, w)}
+	features := port{cut.value, PortFeatures, BatchOf(int64(cut.dims[0]), int64(cut.dims[1]), int64(cut.dims[2]))}
 	grid := port{parts.Names.Map, PortMap, BatchOf(1, h, w)}
 	att := port{parts.Names.LogitsAtt, PortLogitsAtt, BatchOf(k)}
 	per := port{parts.Names.LogitsPer, PortLogitsPer, BatchOf(k)}
 
-	abn := &ABN{Parts: *parts}
-	for _, cut := range []struct {
+	head, attention, perception := cut.head, slices.Concat(cut.tail, nodes[attentionPart]), slices.Concat(cut.tail, nodes[perceptionPart])
+	for _, part := range []struct {
 		name    string
 		into    **Model
-		parts   []int
+		nodes   []*Node
 		inputs  []port
 		outputs []port
 	}{
-		{"extractor", &abn.Extractor, []int{extractorPart}, []port{pixels}, []port{features}},
-		{"attention branch", &abn.Attention, []int{attentionPart}, []port{features}, []port{grid, att}},
-		{"perception branch", &abn.Perception, []int{perceptionPart}, []port{features, grid}, []port{per}},
-		{"branches", &abn.Branches, []int{attentionPart, perceptionPart}, []port{features}, []port{grid, att, per}},
-		{"network", &abn.Whole, []int{extractorPart, attentionPart, perceptionPart}, []port{pixels}, []port{grid, att, per}},
+		{"extractor", &abn.Extractor, head, []port{pixels}, []port{features}},
+		{"attention branch", &abn.Attention, attention, []port{features}, []port{grid, att}},
+		{"perception branch", &abn.Perception, perception, []port{features, grid}, []port{per}},
+		{"branches", &abn.Branches, slices.Concat(attention, perception), []port{features}, []port{grid, att, per}},
+		{"network", &abn.Whole, slices.Concat(head, attention, perception), []port{pixels}, []port{grid, att, per}},
 	} {
 		belongs := map[*Node]bool{}
-		for _, part := range cut.parts {
-			for _, n := range nodes[part] {
-				belongs[n] = true
-			}
+		for _, n := range part.nodes {
+			belongs[n] = true
 		}
-		if *cut.into, err = extract(m, cut.name, belongs, cut.inputs, cut.outputs); err != nil {
-			return nil, fmt.Errorf("splitting off the %s: %w", cut.name, err)
+		inner := map[string]string{}
+		if blocks > 0 {
+			inner[parts.Names.Features] = PortShared
+		}
+		if *part.into, err = extract(m, part.name, belongs, part.inputs, part.outputs, inner); err != nil {
+			return nil, fmt.Errorf("splitting off the %s: %w", part.name, err)
 		}
 	}
 	return abn, nil
@@ -119,8 +149,9 @@ func (p *Parts) in(x *Index) (nodes [3][]*Node, err error) {
 	return nodes, nil
 }
 
-// extract copies some nodes of a model, with the initializers they read, into a model of their own.
-func extract(m *Model, name string, nodes map[*Node]bool, inputs, outputs []port) (*Model, error) {
+// extract copies some nodes of a model, with the initializers they read, into a model of their own. inner are values inside it that
+// get other names.
+func extract(m *Model, name string, nodes map[*Node]bool, inputs, outputs []port, inner map[string]string) (*Model, error) {
 	if len(nodes) == 0 {
 		return nil, errors.New("it has no nodes")
 	}
@@ -143,7 +174,7 @@ func extract(m *Model, name string, nodes map[*Node]bool, inputs, outputs []port
 			constants[t.Name] = true
 		}
 	}
-	renamed := map[string]string{}
+	renamed := maps.Clone(inner)
 	for _, p := range slices.Concat(inputs, outputs) {
 		renamed[p.value] = p.name
 	}
@@ -173,7 +204,7 @@ func rename(g *Graph, names map[string]string, constants map[string]bool) error 
 			taken[name] = true
 		}
 	}
-	for _, name := range []string{PortImage, PortFeatures, PortMap, PortLogitsAtt, PortLogitsPer} {
+	for _, name := range []string{PortImage, PortFeatures, PortMap, PortLogitsAtt, PortLogitsPer, PortShared} {
 		if _, moved := names[name]; moved || !taken[name] {
 			continue
 		}

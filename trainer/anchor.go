@@ -39,7 +39,7 @@ func (r *round) takeAnchors(ctx context.Context, parent engine.Engine) error {
 			plain = append(plain, i)
 		}
 	}
-	height, width, cells := r.net.features[1], r.net.features[2], r.net.cells()
+	height, width, cells := r.net.grid[0], r.net.grid[1], r.net.cells()
 	in := featureInputs{r.features, r.train}
 	size := in.Size()
 	maps := make([]float32, len(plain)*cells)

@@ -170,7 +170,7 @@ func TestArmsAreRefittedUnderAttention(t *testing.T) {
 		t.Fatalf("%+v", out.Arms)
 	}
 	checkTable(t, *out.Arms, out.Rows)
-	again, err := openNetwork(t.Context(), nil, out.Model, spec.Manifest, nil, "", 0)
+	again, err := openNetwork(t.Context(), nil, out.Model, spec.Manifest, spec.Settings, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (w *withMaps) Forward(ctx context.Context, n int, inputs []float32) (engine
 	if err != nil {
 		return out, err
 	}
-	h, width, cells := w.net.features[1], w.net.features[2], w.net.cells()
+	h, width, cells := w.net.grid[0], w.net.grid[1], w.net.cells()
 	maps := make([]float32, 0, n*cells)
 	for i, s := range w.edited[:n] {
 		own := attention.Map{Height: h, Width: width, Values: out.Maps[i*cells : (i+1)*cells]}
@@ -63,7 +63,7 @@ func (r *round) mapAtTest(ctx context.Context, parent measure.Forwarder, before 
 		return nil, fmt.Errorf("the map at test time: %w", err)
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
-	e, err := measure.Evaluate(ctx, &withMaps{parent, session, r.net, r.edited}, featureInputs{r.features, r.edited}, r.edited, r.net.classes, r.net.features[1], r.net.features[2],
+	e, err := measure.Evaluate(ctx, &withMaps{parent, session, r.net, r.edited}, featureInputs{r.features, r.edited}, r.edited, r.net.classes, r.net.grid[0], r.net.grid[1],
 		func(done int) { r.meter.Advance(progress.EvaluatingParent, before+done) })
 	if err != nil {
 		return nil, err

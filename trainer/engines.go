@@ -72,6 +72,8 @@ func NewEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, threads in
 
 // Lacks lists, with reasons, the nodes that keep the settings' engine from training an ABN with their strategy and BatchNorm;
 // none if it can. No runtime is needed.
+//
+// The network is in the parts of step.Parts.
 func Lacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
 	if s.Engine == recipe.EngineGorgonia {
 		return gorgonia.Lacks(ctx, abn, s)

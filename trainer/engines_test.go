@@ -25,7 +25,7 @@ func eachEngine(t *testing.T, name string, test func(t *testing.T, engine recipe
 // openNamed opens the engine that the settings name on a network.
 func openNamed(t *testing.T, m *onnx.Model, s recipe.Settings) engine.Engine {
 	t.Helper()
-	e, err := NewEngine(t.Context(), enginetest.Split(t, m), s, 1)
+	e, err := NewEngine(t.Context(), enginetest.Parts(t, m, s), s, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +57,8 @@ var engineCases = []engineCase{
 	{name: "energy, anchor", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossEnergy, Gamma: 0.5, Anchor: 2}},
 	{name: "by class and grid", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, MapWeight: recipe.MapWeightClassAndGrid, Gamma: 0.5, GammaAvoid: 2}},
 	{name: "only what is avoided", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossMSE, GammaAvoid: 5}},
+	{name: "all, batch", settings: recipe.Settings{Strategy: recipe.StrategyAll, Blocks: 1, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
+	{name: "all, frozen, by layer", settings: recipe.Settings{Strategy: recipe.StrategyAll, Blocks: 2, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL2, Gamma: 0.5, Rates: recipe.RatesByLayer}},
 	{name: "scratch", settings: recipe.Settings{Strategy: recipe.StrategyScratch, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
 	{name: "smaller last batch", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}, rows: []int{4, 4, 3}},
 	{name: "one row", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL2, Gamma: 0.5}, rows: []int{1}},

@@ -3,6 +3,7 @@ package trainer
 import (
 	"fmt"
 
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -19,4 +20,9 @@ func Export(parent *onnx.Model, parameters []engine.Parameter, metadata []onnx.M
 		return nil, fmt.Errorf("exporting: %w", err)
 	}
 	return out, nil
+}
+
+// extractorTrained is the metadata of a file whose extractor is not its parent's.
+func extractorTrained(what string) onnx.Metadata {
+	return onnx.Metadata{Key: network.ExtractorTrained, Value: what}
 }

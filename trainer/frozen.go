@@ -20,9 +20,9 @@ func (spec ScratchSpec) strategy() recipe.Strategy {
 
 func (spec ScratchSpec) open(ctx context.Context) (*parent, error) {
 	if spec.Frozen {
-		return openNetwork(ctx, spec.Opened, spec.Model, spec.Manifest, nil, "", spec.Threads)
+		return openNetwork(ctx, spec.Opened, spec.Model, spec.Manifest, spec.Settings, nil, "", spec.Threads)
 	}
-	return openNetwork(ctx, spec.Opened, spec.Model, spec.Manifest, identity{}, "input", spec.Threads)
+	return openNetwork(ctx, spec.Opened, spec.Model, spec.Manifest, spec.Settings, identity{}, "input", spec.Threads)
 }
 
 // features are the network's inputs or, if the extractor is frozen, its features.

@@ -10,7 +10,6 @@ import (
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/measure"
@@ -26,7 +25,7 @@ const refitValues = 16 << 20
 // Arms that are refits are left out for the same reason.
 func (r *round) planRefit() (why string) {
 	s := &r.spec.Settings
-	asked := s.Refit && s.Strategy == recipe.StrategyBoth
+	asked := s.Refit && s.Strategy.TeachesPerception()
 	s.Refit = false
 	if !asked && !s.Arms.Refits() {
 		return ""
@@ -230,7 +229,7 @@ func (h *head) Forward(ctx context.Context, n int, inputs []float32) (engine.Out
 	scores := []int64{int64(n), int64(h.net.classes)}
 	return out, run(ctx, h.session, []array{{inputs, batchDims(n, h.net.features)}}, []array{
 		{h.inputs, h.layer.OutputDims(n)}, {out.LogitsAtt, scores}, {out.LogitsPer, scores},
-		{out.Maps, []int64{int64(n), 1, int64(h.net.features[1]), int64(h.net.features[2])}},
+		{out.Maps, []int64{int64(n), 1, int64(h.net.grid[0]), int64(h.net.grid[1])}},
 	})
 }
 

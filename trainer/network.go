@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/refit"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // parent is the network that a round starts from.
@@ -23,6 +24,7 @@ type parent struct {
 	extractorHash string
 	input         [3]int // 3, H, W
 	features      [3]int // C, h, w
+	grid          [2]int // h, w of the map
 	classes       int    // K
 	extractor     features.Extractor
 	newEngine     func(ctx context.Context, s recipe.Settings) (engine.Engine, error) // at the parent's parameters
@@ -33,12 +35,12 @@ type parent struct {
 	close         func()
 }
 
-// cells is h·w.
-func (n *parent) cells() int { return n.features[1] * n.features[2] }
+// cells is h·w of the map.
+func (n *parent) cells() int { return n.grid[0] * n.grid[1] }
 
-// openNetwork makes a parent of a file. opened is the file opened with m; nil: it is opened here. extractor nil and extractorHash
-// "" mean the network's own.
-func openNetwork(ctx context.Context, opened *network.Network, file []byte, m manifest.Manifest, extractor features.Extractor, extractorHash string, threads int) (*parent, error) {
+// openNetwork makes a parent of a file, in the parts that the settings train. opened is the file opened with m; nil: it is opened here.
+// extractor nil and extractorHash "" mean the network's own, which it always is where the settings cut it.
+func openNetwork(ctx context.Context, opened *network.Network, file []byte, m manifest.Manifest, s recipe.Settings, extractor features.Extractor, extractorHash string, threads int) (*parent, error) {
 	if opened == nil {
 		var err error
 		if opened, err = network.Read(ctx, file, m); err != nil {
@@ -50,7 +52,13 @@ func openNetwork(ctx context.Context, opened *network.Network, file []byte, m ma
 			return nil, err
 		}
 	}
-	abn := opened.ABN()
+	abn, err := step.Parts(ctx, opened.ABN(), s)
+	if err != nil {
+		return nil, err
+	}
+	if abn != opened.ABN() {
+		extractor, extractorHash = nil, abn.ExtractorHash()
+	}
 	graph, err := abn.Extractor.Marshal()
 	if err != nil {
 		return nil, err
@@ -61,8 +69,8 @@ func openNetwork(ctx context.Context, opened *network.Network, file []byte, m ma
 	n := &parent{
 		modelHash: hexHash(file), extractorHash: extractorHash,
 		input:    [3]int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth},
-		features: [3]int{abn.Channels, abn.Height, abn.Width},
-		classes:  abn.Classes, extractor: extractor,
+		features: abn.Features, grid: [2]int{abn.Height, abn.Width},
+		classes: abn.Classes, extractor: extractor,
 		newEngine: func(ctx context.Context, s recipe.Settings) (engine.Engine, error) {
 			return NewEngine(ctx, abn, s, threads)
 		},

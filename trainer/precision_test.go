@@ -35,7 +35,7 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := openNetwork(t.Context(), nil, file, manifest.Manifest{}, nil, "", 0)
+	net, err := openNetwork(t.Context(), nil, file, manifest.Manifest{}, recipe.Settings{}, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		recorder := &mapRecorder{Forwarder: engine}
-		e, err := measure.Evaluate(t.Context(), recorder, featureInputs{f, samples}, samples, net.classes, net.features[1], net.features[2], nil)
+		e, err := measure.Evaluate(t.Context(), recorder, featureInputs{f, samples}, samples, net.classes, net.grid[0], net.grid[1], nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -118,7 +118,7 @@ func RoundPlan(s recipe.Settings, w Workload, control bool) []progress.Plan {
 	}
 	for _, arm := range trainedArms(s, control) {
 		measured := judged
-		if s.Refit && s.Strategy == recipe.StrategyBoth || refitOf(s, arm) != "" {
+		if s.Refit && s.Strategy.TeachesPerception() || refitOf(s, arm) != "" {
 			measured += w.Train
 		}
 		for n := range int(s.Seeds) {

@@ -290,7 +290,7 @@ func (e watchedEngine) Step(ctx context.Context, b engine.Batch, u engine.Update
 // onEveryStep opens the spec's model itself, so that its engines tell of each step.
 func onEveryStep(t *testing.T, spec *RoundSpec, tell func()) {
 	t.Helper()
-	net, err := openNetwork(t.Context(), nil, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads)
+	net, err := openNetwork(t.Context(), nil, spec.Model, spec.Manifest, spec.Settings, spec.Extractor, spec.ExtractorHash, spec.Threads)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,9 @@ type RoundSpec struct {
 type RoundOutcome struct {
 	Model     []byte // the candidate, an ONNX file: of the first seed, refitted where Arms.Maps says so
 	ModelHash string // SHA-256 of Model, lower-case hex
-	Control   []byte // the control, refitted likewise; nil without one
+	// ExtractorHash keys the features of Model: the parent's, unless Settings.Strategy changed the extractor.
+	ExtractorHash string
+	Control       []byte // the control, refitted likewise; nil without one
 
 	Settings recipe.Settings // those trained with, with values in place of automatic ones
 	Images   int             // samples trained on, edited ones included
@@ -127,7 +129,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	}
 	net := spec.network
 	if net == nil {
-		if net, err = openNetwork(ctx, spec.Opened, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads); err != nil {
+		if net, err = openNetwork(ctx, spec.Opened, spec.Model, spec.Manifest, spec.Settings, spec.Extractor, spec.ExtractorHash, spec.Threads); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 		defer net.close()
@@ -138,7 +140,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 		}
 	}
 	for _, list := range [][]sample.Sample{spec.Train, spec.Heldout, spec.Validation} {
-		if err := sample.Check(list, net.classes, net.features[1], net.features[2]); err != nil {
+		if err := sample.Check(list, net.classes, net.grid[0], net.grid[1]); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
@@ -77,6 +78,13 @@ func (r *round) run(ctx context.Context) error {
 	}
 	if err := r.conclude(made, control); err != nil {
 		return err
+	}
+	if r.outcome.ExtractorHash = r.net.extractorHash; r.spec.Settings.Strategy == recipe.StrategyAll {
+		made, err := network.Read(ctx, r.outcome.Model, r.spec.Manifest)
+		if err != nil {
+			return fmt.Errorf("reading what was trained: %w", err)
+		}
+		r.outcome.ExtractorHash = made.ExtractorHash()
 	}
 	r.outcome.Settings = r.spec.Settings
 	r.outcome.Seconds = time.Since(r.started).Seconds()
@@ -209,7 +217,7 @@ func (r *round) parent(ctx context.Context, made networks) (err error) {
 		return fmt.Errorf("start %s: %w", r.spec.Settings.Strategy, err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	image, err := gauge(ctx, engine, r.spec.Settings.BatchSize, r.net.features[0]*r.net.cells())
+	image, err := gauge(ctx, engine, r.spec.Settings.BatchSize, r.net.features[0]*r.net.features[1]*r.net.features[2])
 	if err != nil {
 		return err
 	}
@@ -382,7 +390,7 @@ type refitResult struct {
 // judge measures a network on the edited, the held-out and, where the baseline is chosen, the validation images; and with it its refit,
 // if that is asked for, else nil. before units of the stage are done already.
 func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before int, e engine.Engine, out *armResult) (refitted *refitResult, err error) {
-	var network measure.Forwarder = e
+	var judged measure.Forwarder = e
 	var two *twoHeads
 	if refit := refitOf(r.spec.Settings, arm); refit != "" && r.without(refit) == "" {
 		h, err := r.openHead(e.Parameters())
@@ -398,22 +406,22 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 			r.leaveOut(refit, err.Error())
 		default:
 			two = &twoHeads{head: h, fitted: fitted}
-			network = two
+			judged = two
 		}
 		before += len(r.refitted)
 	}
-	classes, h, w := r.net.classes, r.net.features[1], r.net.features[2]
-	measured := func(network measure.Forwarder, samples []sample.Sample) (*measure.Evaluation, error) {
-		e, err := measure.Evaluate(ctx, network, featureInputs{r.features, samples}, samples, classes, h, w, func(done int) { r.meter.Advance(stage, before+done) })
+	classes, h, w := r.net.classes, r.net.grid[0], r.net.grid[1]
+	measured := func(f measure.Forwarder, samples []sample.Sample) (*measure.Evaluation, error) {
+		e, err := measure.Evaluate(ctx, f, featureInputs{r.features, samples}, samples, classes, h, w, func(done int) { r.meter.Advance(stage, before+done) })
 		before += len(samples)
 		return e, err
 	}
-	edits, err := measured(network, r.edited)
+	edits, err := measured(judged, r.edited)
 	if err != nil {
 		return nil, err
 	}
 	out.edits = edits.Results
-	keeper := &measure.MapKeeper{Forwarder: network}
+	keeper := &measure.MapKeeper{Forwarder: judged}
 	if out.evaluation, err = measured(keeper, r.heldout); err != nil {
 		return nil, err
 	}
@@ -422,7 +430,7 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 	}
 	measure.SetDrift(out.evaluation.Results, keeper.Maps, r.parents, h, w)
 	if r.choosing != nil {
-		if out.validation, err = measured(network, r.choosing); err != nil {
+		if out.validation, err = measured(judged, r.choosing); err != nil {
 			return nil, err
 		}
 	}
@@ -478,6 +486,9 @@ func (r *round) metadata(arm Arm, s recipe.Settings, train []sample.Sample) ([]o
 		{Key: "abn.images", Value: strconv.Itoa(len(train))},
 		{Key: "abn.seed", Value: strconv.FormatInt(s.Seed, 10)},
 		{Key: "abn.run", Value: runKey(r.net.modelHash, s, train, r.valid)},
+	}
+	if s.Strategy == recipe.StrategyAll {
+		out = append(out, extractorTrained(fmt.Sprintf("its last %d blocks", s.Blocks)))
 	}
 	if r.spec.Lineage.Round != 0 {
 		out = append(out, onnx.Metadata{Key: "abn.round", Value: strconv.FormatInt(r.spec.Lineage.Round, 10)})

@@ -150,12 +150,12 @@ func checkLineage(t *testing.T, spec RoundSpec, out RoundOutcome) {
 // checkExported runs the candidate as a file of its own over the held-out images.
 func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
 	t.Helper()
-	net, err := openNetwork(t.Context(), nil, out.Model, spec.Manifest, nil, "", 0)
+	net, err := openNetwork(t.Context(), nil, out.Model, spec.Manifest, spec.Settings, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer net.close()
-	parent, err := openNetwork(t.Context(), nil, spec.Model, spec.Manifest, nil, "", 0)
+	parent, err := openNetwork(t.Context(), nil, spec.Model, spec.Manifest, spec.Settings, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,13 +163,19 @@ func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
 	if net.extractorHash != parent.extractorHash {
 		t.Error("the candidate's extractor has another hash: its features would be computed again")
 	}
+	checkAnswers(t, net, spec, out)
+}
+
+// checkAnswers holds the answers of the candidate's file over the held-out images to those that the trainer had.
+func checkAnswers(t *testing.T, net *parent, spec RoundSpec, out RoundOutcome) {
+	t.Helper()
 	engine, err := net.newEngine(t.Context(), spec.Settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer engine.Close()
 	f := &sampleFeatures{&features.Reader{Extractor: net.extractor, Input: net.input, Dims: net.features}, spec.Pixels}
-	e, err := measure.Evaluate(t.Context(), engine, featureInputs{f, spec.Heldout}, spec.Heldout, net.classes, net.features[1], net.features[2], nil)
+	e, err := measure.Evaluate(t.Context(), engine, featureInputs{f, spec.Heldout}, spec.Heldout, net.classes, net.grid[0], net.grid[1], nil)
 	if err != nil {
 		t.Fatal(err)
 	}

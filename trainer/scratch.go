@@ -87,7 +87,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 		}
 	}
 	for _, list := range [][]sample.Sample{spec.Train, spec.Heldout, spec.Validation} {
-		if err := sample.Check(list, net.classes, net.features[1], net.features[2]); err != nil {
+		if err := sample.Check(list, net.classes, net.grid[0], net.grid[1]); err != nil {
 			return out, fmt.Errorf("train: %w", err)
 		}
 	}
@@ -195,18 +195,22 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 	if err != nil {
 		return out, err
 	}
-	if out.Model, err = net.export(engine.Parameters(), []onnx.Metadata{
+	lineage := []onnx.Metadata{
 		{Key: "abn.settings", Value: string(settings)},
 		{Key: "abn.images", Value: strconv.Itoa(len(train))},
 		{Key: "abn.seed", Value: strconv.FormatInt(spec.Settings.Seed, 10)},
 		{Key: "abn.run", Value: l.key},
-	}); err != nil {
+	}
+	if !spec.Frozen {
+		lineage = append(lineage, extractorTrained("all of it"))
+	}
+	if out.Model, err = net.export(engine.Parameters(), lineage); err != nil {
 		return out, fmt.Errorf("export: %w", err)
 	}
 	if len(heldout) > 0 {
 		meter.Begin(progress.Evaluating, 0)
 		out.Evaluation, err = measure.Evaluate(ctx, engine, &augmented{sampleFeatures: inputs, samples: heldout}, heldout,
-			net.classes, net.features[1], net.features[2], func(done int) { meter.Advance(progress.Evaluating, done) })
+			net.classes, net.grid[0], net.grid[1], func(done int) { meter.Advance(progress.Evaluating, done) })
 	}
 	return out, err
 }

@@ -309,7 +309,7 @@ func (p *toyProblem) spec(t testing.TB, opened func(s recipe.Settings, e *toyEng
 		Settings: completed(recipe.Settings{Gamma: 0.5, Epochs: 3, BatchSize: 16, LearningRate: 0.5, WeightDecay: 1e-4, Seed: 5}),
 		Train:    p.train, Heldout: p.heldout, Pixels: p.read, WorkDir: t.TempDir() + "/round",
 		network: &parent{
-			modelHash: "parent", extractorHash: "extractor", input: p.dims, features: p.dims, classes: p.classes, extractor: p,
+			modelHash: "parent", extractorHash: "extractor", input: p.dims, features: p.dims, grid: [2]int{p.dims[1], p.dims[2]}, classes: p.classes, extractor: p,
 			newEngine: func(_ context.Context, s recipe.Settings) (engine.Engine, error) {
 				e := newToyEngine(p.dims, p.classes, s.Gamma)
 				if s.Optimizer == recipe.OptimizerAdamW {

@@ -89,7 +89,7 @@ func (c *modelExportCommand) frozen(ctx context.Context, model *onnx.Model) []st
 	if err != nil {
 		return nil
 	}
-	return opened.ABN().ExtractorInitializers
+	return opened.Frozen()
 }
 
 // epsilonText lists the ε of BatchNorms: "1e-05 and 0.001".

@@ -427,7 +427,7 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 		return fmt.Errorf("store the candidate: %w", err)
 	}
 	version := annotator.NewVersion{
-		ModelHash: hash, ExtractorHash: parent.ExtractorHash, Manifest: parent.Manifest,
+		ModelHash: hash, ExtractorHash: o.ExtractorHash, Manifest: parent.Manifest,
 		GridHeight: parent.GridHeight, GridWidth: parent.GridWidth, Gain: parent.Gain, Parameters: parent.Parameters, Bytes: size, LearningRate: parent.LearningRate,
 		Training: parent.Training, Warnings: parent.Warnings, // the same graph with other weights
 		Figures: map[string]float64{},

@@ -140,7 +140,7 @@ func stateDict(ctx context.Context, asked request) (statedict.Dict, error) {
 	}
 	if m, err := manifest.Stored(asked.Manifest); err == nil {
 		if opened, err := network.Open(ctx, model, m); err == nil { // without the parts it is not known which tensors no training changes
-			options.Frozen = opened.ABN().ExtractorInitializers
+			options.Frozen = opened.Frozen()
 		}
 	}
 	if r := asked.Home.Reference; r != nil {

@@ -90,10 +90,22 @@ func (n *Network) Notes() []string {
 	return list
 }
 
+// ExtractorTrained is the metadata of a file whose extractor was trained, here or on the way here; its value does not matter.
+const ExtractorTrained = "abn.extractor_trained"
+
+// Frozen names the initializers that no training has changed since the file came from its exporter: the extractor's, unless that was
+// trained too.
+func (n *Network) Frozen() []string {
+	if _, trained := n.model.MetadataValue(ExtractorTrained); trained {
+		return nil
+	}
+	return n.abn.ExtractorInitializers
+}
+
 // WayHome is how the network's weights can go home to PyTorch once its branches are trained.
 func (n *Network) WayHome() statedict.Way {
 	way, _ := Kept(n, wayKey{}, func() (statedict.Way, error) {
-		return statedict.WayHome(n.model, n.abn.ExtractorInitializers), nil
+		return statedict.WayHome(n.model, n.Frozen()), nil
 	})
 	return way
 }

@@ -22,10 +22,11 @@ var Fields = []Field{
 		Choices: []Choice{
 			{Word: "attention", Label: "Attention branch only", Sentence: "Only where the network looks is changed; how it judges what it sees stays."},
 			{Word: "both", Label: "Both branches", Sentence: "The attention branch learns the maps and the perception branch learns to use them.", First: true},
+			{Word: "all", Label: "Branches and the end of the extractor", Sentence: "The extractor's last blocks learn too, at a tenth of the rate. Slower; later features are computed anew."},
 		},
-		API:  "Which branches are updated.",
-		Help: "Branches to update: ${strategy}.", Holder: "NAME",
-		Doc: "branches that are updated: `attention` or `both`", Origin: "both are the paper's; the choice is from `docs/aviary.md`",
+		API:  "What is updated: the attention branch, both branches, or with them the extractor's last blocks.",
+		Help: "What to update: ${strategy}; all is both branches and the extractor's last blocks.", Holder: "NAME",
+		Doc: "what is updated: `attention`, `both`, or `all`, both branches and the extractor's last blocks: below", Origin: "the first two are the paper's; the choice is from `docs/aviary.md`",
 	},
 	{
 		Name: "gamma", Type: Number, High: 1e4, Default: 1.0, Group: Taught, OfMaps: true, Label: "γ",
@@ -155,6 +156,14 @@ var Fields = []Field{
 		API:      "Whether all layers learn at one rate, or an attention branch whose BatchNorms are folded away at less.",
 		Help:     "Learning rates, ${rates}: the same for all layers, or lower for an attention branch whose BatchNormalizations are folded away.", Holder: "NAME",
 		Doc: "one learning rate for all layers, or a tenth of it for the body of an attention branch whose BatchNorms are folded away: below", Origin: "ADR 20",
+	},
+	{
+		Name: "blocks", Type: Whole, Low: 1, High: 1000, Default: usualBlocks, Group: Optimiser, OfMaps: true, Label: "Extractor's last blocks",
+		Sentence: "How many of them learn with the strategy all.", Brief: "the extractor's last ${value}",
+		Idle: func(s Settings) bool { return s.Strategy != StrategyAll },
+		API:  "How many of the extractor's last blocks learn with the strategy all. A block is a stretch with weights between two values through which everything passes.",
+		Help: "How many of the extractor's last blocks learn with --strategy all, ${blocks}.", Holder: "N",
+		Doc: "how many of the extractor's last blocks learn with the strategy `all`: below", Origin: "ours",
 	},
 	{
 		Name: "momentum", Type: Number, High: 0.9999, Default: 0.9, Group: Optimiser, Label: "Momentum",

@@ -54,6 +54,8 @@ type Settings struct {
 	// Seed+1, …. Neither changes what any single training does.
 	Arms  arms.Set `json:"arms,omitzero"`
 	Seeds Seeds    `json:"seeds,omitzero"`
+	// Blocks is how many of the extractor's last blocks learn under StrategyAll (onnx.ABN.CutEarlier).
+	Blocks Blocks `json:"blocks,omitzero"`
 }
 
 // OfSeed are the settings of one of the round's trainings, the nth of the same arm from 0: those of a round with that training alone.
@@ -68,8 +70,17 @@ type Seeds int
 // IsZero reports whether it is done once: the JSON then leaves it out.
 func (n Seeds) IsZero() bool { return n == 1 }
 
+// Blocks is a number of blocks of an extractor.
+type Blocks int
+
+// usualBlocks are those that learn where nothing else is said.
+const usualBlocks Blocks = 2
+
+// IsZero reports whether they are the usual ones: the JSON then leaves them out.
+func (n Blocks) IsZero() bool { return n == usualBlocks }
+
 // UnmarshalJSON keeps the value of a setting that data lacks. An EditRepeat that neither s nor data sets is AutoRepeat, a MapWeight
-// MapWeightNone, Seeds are 1.
+// MapWeightNone, Seeds are 1, and Blocks the usual ones.
 func (s *Settings) UnmarshalJSON(data []byte) error {
 	type plain Settings
 	p := plain(*s)
@@ -79,6 +90,9 @@ func (s *Settings) UnmarshalJSON(data []byte) error {
 	p.MapWeight = cmp.Or(p.MapWeight, MapWeightNone)
 	if p.Seeds == 0 {
 		p.Seeds = 1
+	}
+	if p.Blocks == 0 {
+		p.Blocks = usualBlocks
 	}
 	if err := json.Unmarshal(data, &p); err != nil {
 		return err
@@ -111,16 +125,20 @@ func (s Settings) Tried(gamma float64) Settings {
 	return s
 }
 
-// Strategy says which branches a fine-tuning updates (Mitsuhara et al., section 3.3). The extractor is
-// never updated in these; StrategyScratch, for training from images and labels, updates everything.
+// Strategy says what a fine-tuning updates: one or both branches (Mitsuhara et al., section 3.3), or with them the end of the
+// extractor. StrategyScratch, for training from images and labels, updates everything.
 type Strategy string
 
 // The strategies.
 const (
 	StrategyAttention Strategy = "attention" // the attention branch; L_per still sends its gradient through M
 	StrategyBoth      Strategy = "both"      // attention and perception branch
+	StrategyAll       Strategy = "all"       // and the extractor's last Settings.Blocks, at a tenth of the rate; ours
 	StrategyScratch   Strategy = "scratch"   // the extractor too; only for a Training
 )
+
+// TeachesPerception reports whether the perception branch is updated.
+func (s Strategy) TeachesPerception() bool { return s != StrategyAttention }
 
 // MapLoss names the form of L_map.
 type MapLoss string

@@ -94,6 +94,9 @@ func (s Settings) Validate(kind Kind) error {
 			return err
 		}
 	}
+	if kind == Training && s.Strategy == StrategyAll {
+		return &Error{Field: "strategy", Message: fmt.Sprintf("is %s, which is a fine-tuning's: a training trains the whole network, or its branches", s.Strategy)}
+	}
 	if kind == Round && s.Gamma == 0 {
 		f, _ := FieldNamed("gamma")
 		return &Error{Field: "gamma", Message: fmt.Sprintf("is 0, which is what the control trains with: want more than 0 and at most %s", plain(f.High))}

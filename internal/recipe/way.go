@@ -1,7 +1,8 @@
 package recipe
 
 // Way is how a network can be fine-tuned as far as its operators matter: which branches are updated, and how their BatchNorms are
-// treated. An engine can train a network in some ways and not in others.
+// treated. An engine can train a network in some ways and not in others. Those of the extractor's end depend on how much of it is
+// trained, and are found out when they are asked for.
 type Way struct {
 	Strategy  Strategy
 	BatchNorm BatchNorm
@@ -9,9 +10,9 @@ type Way struct {
 
 // Ways are all of them, in the order of the choices of both settings.
 func Ways() (list []Way) {
-	for _, strategy := range wordsOf("strategy") {
+	for _, strategy := range []Strategy{StrategyAttention, StrategyBoth} {
 		for _, norm := range wordsOf("batch_norm") {
-			list = append(list, Way{Strategy(strategy), BatchNorm(norm)})
+			list = append(list, Way{strategy, BatchNorm(norm)})
 		}
 	}
 	return list

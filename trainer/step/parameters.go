@@ -2,6 +2,7 @@ package step
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/abn-studio/studio/internal/recipe"
@@ -16,10 +17,11 @@ func (s Source) Parameters(weights []string, statistics []Statistics, settings r
 		running[n.Mean], running[n.Variance] = true, true
 	}
 	byName = map[string]engine.Parameter{}
-	var rates map[string]float64
+	rates := map[string]float64{}
 	if settings.Rates == recipe.RatesByLayer {
-		rates = s.Rates()
+		maps.Copy(rates, s.Rates())
 	}
+	maps.Copy(rates, s.TailRates())
 	for _, t := range s.Model.Graph.Initializers {
 		trained := slices.Contains(weights, t.Name)
 		if !trained && !running[t.Name] {

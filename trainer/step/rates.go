@@ -20,6 +20,9 @@ func (s Source) Rates() map[string]float64 {
 	}
 	s = s.indexed()
 	toMap := s.ancestors(s.Attention)
+	for n := range s.tail() {
+		delete(toMap, n)
+	}
 	head := map[*onnx.Node]bool{} // nodes behind a BatchNormalization of the attention branch
 	reached := map[string]bool{}
 	for _, n := range s.Model.Graph.Nodes {
@@ -47,6 +50,33 @@ func (s Source) Rates() map[string]float64 {
 		}
 	}
 	return rates
+}
+
+// tailRate is the factor for the learning rate of the extractor's last blocks under the strategy all: they know more than one round
+// can teach them.
+const tailRate = 0.1
+
+// TailRates are factors for the learning rates of the extractor's last blocks; nil where the source does not have them.
+func (s Source) TailRates() map[string]float64 {
+	s = s.indexed()
+	var rates map[string]float64
+	for n := range s.tail() {
+		for _, i := range weightInputs[n.Op] {
+			if rates == nil {
+				rates = map[string]float64{}
+			}
+			rates[s.initializer(n.Input(i))] = tailRate
+		}
+	}
+	return rates
+}
+
+// tail are the nodes of the extractor's last blocks, where the source has them.
+func (s Source) tail() map[*onnx.Node]bool {
+	if s.Shared == "" {
+		return nil
+	}
+	return s.ancestors(s.Shared)
 }
 
 // Folded reports whether fewer than half of a graph's convolutions have a BatchNormalization behind them.

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -97,11 +98,14 @@ func (s Source) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice,
 	switch strategy {
 	case recipe.StrategyAttention:
 		trained = attention
-	case recipe.StrategyBoth, recipe.StrategyScratch:
+	case recipe.StrategyBoth, recipe.StrategyAll, recipe.StrategyScratch:
+		if strategy == recipe.StrategyAll && s.Shared == "" {
+			return choice{}, errors.New("strategy all: the network was not cut before the extractor's last blocks")
+		}
 		maps.Copy(trained, attention)
 		maps.Copy(trained, s.ancestors(s.LogitsPer))
 	default:
-		return choice{}, fmt.Errorf("strategy %q: want %q, %q or %q", strategy, recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyScratch)
+		return choice{}, fmt.Errorf("strategy %q: want %q, %q, %q or %q", strategy, recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyAll, recipe.StrategyScratch)
 	}
 	tied := maps.Clone(s.Untouched)
 	if tied == nil {

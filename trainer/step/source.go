@@ -1,6 +1,8 @@
 package step
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,11 +18,25 @@ type Source struct {
 	LogitsAtt string          // [N, K]
 	LogitsPer string          // [N, K]
 	Untouched map[string]bool // initializers that other parts use, which must not change
+	Shared    string          // the features that both branches read, if the extractor's last blocks come before them; "": they are the input
 
 	producer map[string]*onnx.Node // filled by indexed
 }
 
-// SourceOf is the part that a strategy runs: the branches on features, or the whole network on pixels.
+// Parts are the parts in which settings train a network: under the strategy all, the branches have the extractor's last blocks.
+func Parts(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (*onnx.ABN, error) {
+	if s.Strategy != recipe.StrategyAll {
+		return abn, nil
+	}
+	cut, err := abn.CutEarlier(ctx, int(s.Blocks))
+	if errors.Is(err, onnx.ErrCut) {
+		return nil, &recipe.Error{Field: "blocks", Message: "does not fit this network: " + err.Error()}
+	}
+	return cut, err
+}
+
+// SourceOf is the part that a strategy runs, of a network in its Parts: the branches on features, with the extractor's last blocks where it
+// was cut before them, or the whole network on pixels.
 func SourceOf(abn *onnx.ABN, strategy recipe.Strategy) Source {
 	source := Source{Model: abn.Branches, Input: onnx.PortFeatures, Attention: onnx.PortMap, LogitsAtt: onnx.PortLogitsAtt, LogitsPer: onnx.PortLogitsPer}
 	if strategy == recipe.StrategyScratch {
@@ -30,6 +46,9 @@ func SourceOf(abn *onnx.ABN, strategy recipe.Strategy) Source {
 	source.Untouched = map[string]bool{}
 	for _, name := range abn.ExtractorInitializers {
 		source.Untouched[name] = true
+	}
+	if len(abn.Tail) > 0 {
+		source.Shared = onnx.PortShared
 	}
 	return source
 }

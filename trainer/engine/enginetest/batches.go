@@ -16,7 +16,7 @@ import (
 func Batch(abn *onnx.ABN, strategy recipe.Strategy, n int) engine.Batch {
 	r := rand.New(rand.NewPCG(3, 5))
 	b := engine.Batch{Size: n, Labels: make([]int64, n), HasEdit: make([]float32, n)}
-	size, least := abn.Channels*abn.Height*abn.Width, 0.0
+	size, least := abn.Features[0]*abn.Features[1]*abn.Features[2], 0.0
 	if strategy == recipe.StrategyScratch {
 		size, least = abn.ImageChannels*abn.ImageHeight*abn.ImageWidth, -3
 	}
@@ -54,8 +54,8 @@ func mark(rng *rand.Rand, b *engine.Batch) {
 // begin with a NaN.
 func Noise(t testing.TB, m *onnx.Model, s recipe.Settings, batches int, rows ...int) []engine.Batch {
 	t.Helper()
-	abn := Split(t, m)
-	dims := []int{abn.Channels, abn.Height, abn.Width}
+	abn := Parts(t, m, s)
+	dims := abn.Features[:]
 	if s.Strategy == recipe.StrategyScratch {
 		dims = []int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
 )
@@ -20,6 +21,20 @@ func Split(t testing.TB, m *onnx.Model) *onnx.ABN {
 		t.Fatal(err)
 	}
 	return opened.ABN()
+}
+
+// Parts is Split in the parts that settings train (step.Parts, whose own tests use this package).
+func Parts(t testing.TB, m *onnx.Model, s recipe.Settings) *onnx.ABN {
+	t.Helper()
+	abn := Split(t, m)
+	if s.Strategy != recipe.StrategyAll {
+		return abn
+	}
+	abn, err := abn.CutEarlier(t.Context(), int(s.Blocks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return abn
 }
 
 // Micro is an untrained network with a map of 5×5 and four classes.

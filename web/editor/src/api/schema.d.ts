@@ -3098,6 +3098,11 @@ export interface components {
             /** Format: int64 */
             batch_size?: number;
             /**
+             * Format: int64
+             * @description How many of the extractor's last blocks learn with the strategy all. A block is a stretch with weights between two values through which everything passes.
+             */
+            blocks?: number;
+            /**
              * Format: double
              * @description Gradients are scaled down to this L2 norm; 0: never.
              */
@@ -3174,10 +3179,10 @@ export interface components {
             /** @description Weight decay leaves biases and BatchNorms alone. */
             spare_norms?: boolean;
             /**
-             * @description Which branches are updated.
+             * @description What is updated: the attention branch, both branches, or with them the extractor's last blocks.
              * @enum {string}
              */
-            strategy?: "attention" | "both";
+            strategy?: "attention" | "both" | "all";
             /**
              * Format: double
              * @description Share of the steps in which the learning rate rises to its peak.
@@ -3217,6 +3222,8 @@ export interface components {
             batch_norm: string;
             /** Format: int64 */
             batch_size: number;
+            /** Format: int64 */
+            blocks?: number;
             /** Format: double */
             clip_norm: number;
             /** Format: double */
