@@ -38,6 +38,7 @@ type Origin struct {
 	EditID    int64                 `json:"edit_id,omitempty" doc:"Of returned and colleague."`
 	Maps      int                   `json:"maps,omitempty" doc:"Of class-mean: of how many maps it is the mean."`
 	Class     string                `json:"class,omitempty" doc:"Of class-mean, cam and grad-cam: the key of the class."`
+	ClassName string                `json:"class_name,omitempty" doc:"What the class was called then."`
 	Branch    Branch                `json:"branch,omitempty" doc:"Of cam and grad-cam."`
 	Method    attention.StartMethod `json:"method,omitempty" doc:"Of mask and clicks."`
 	Radius    float64               `json:"radius,omitempty" doc:"Of mask and clicks, in cells."`
@@ -59,6 +60,7 @@ func (o *Origin) Words() string {
 	if o == nil {
 		return ""
 	}
+	class := cmp.Or(o.ClassName, o.Class)
 	switch o.Kind {
 	case OriginModel:
 		return fmt.Sprintf("the map of v%d", o.Version)
@@ -77,11 +79,11 @@ func (o *Origin) Words() string {
 		return fmt.Sprintf("somebody else's map of the image (edit %d)", o.EditID)
 	case OriginClassMean:
 		if o.Maps == 1 {
-			return fmt.Sprintf("the one approved map of another image of %s", o.Class)
+			return fmt.Sprintf("the one approved map of another image of %s", class)
 		}
-		return fmt.Sprintf("the mean of %d approved maps of %s", o.Maps, o.Class)
+		return fmt.Sprintf("the mean of %d approved maps of %s", o.Maps, class)
 	case OriginCAM, OriginGradCAM:
-		return fmt.Sprintf("%s of the %s branch of v%d for %s", ActivationMethod(o.Kind).Name(), o.Branch, o.Version, o.Class)
+		return fmt.Sprintf("%s of the %s branch of v%d for %s", ActivationMethod(o.Kind).Name(), o.Branch, o.Version, class)
 	}
 	return string(o.Kind)
 }
@@ -126,6 +128,12 @@ func (o Origin) settle(ctx context.Context, tx Store, actor User, task Task, v V
 		if err == nil && o.Kind == OriginMask && image.MaskHash == "" {
 			return refuse("kind", "the image has no mask")
 		}
+		if err == nil && o.Kind == OriginClicks {
+			var clicks [][2]float64
+			if clicks, err = tx.Clicks(ctx, image.ID); err == nil && len(clicks) == 0 {
+				return refuse("kind", "the image has no clicks")
+			}
+		}
 		return out, err
 	case OriginReturned, OriginColleague:
 		edit, err := tx.Edit(ctx, o.EditID)
@@ -152,15 +160,28 @@ func (o Origin) settle(ctx context.Context, tx Store, actor User, task Task, v V
 	if err != nil {
 		return Origin{}, err
 	}
-	if !slices.ContainsFunc(project.Classes, func(c Class) bool { return c.Key == o.Class }) {
+	index := slices.IndexFunc(project.Classes, func(c Class) bool { return c.Key == o.Class })
+	if index < 0 {
 		return refuse("class", "is the key of a class of the project")
 	}
-	out.Class = o.Class
+	out.Class, out.ClassName = o.Class, project.Classes[index].Name
 	if o.Kind == OriginClassMean {
-		if out.Maps = o.Maps; o.Maps < 1 {
+		if o.Maps < 1 {
 			return refuse("maps", "is how many maps it is the mean of")
 		}
-		return out, nil
+		image, err := tx.Image(ctx, task.ImageID)
+		if err != nil {
+			return Origin{}, err
+		}
+		if image.Label == nil || *image.Label != index {
+			return refuse("class", "is the class of the image")
+		}
+		there, err := tx.CountApprovedMaps(ctx, project.ID, index, image.ID, v.GridHeight, v.GridWidth)
+		if err == nil && there == 0 {
+			return refuse("kind", "no other image of the class has an approved map of this size")
+		}
+		out.Maps = min(o.Maps, there)
+		return out, err
 	}
 	if err := oneOf("origin.branch", o.Branch, Branches); err != nil {
 		return Origin{}, err

@@ -150,6 +150,20 @@ func TestOriginOfEdits(t *testing.T) {
 		t.Errorf("in words %q", words)
 	}
 
+	label := "class-" + itoa(int64(*d.Image.Label))
+	for what, wrong := range map[string]struct {
+		origin annotator.Origin
+		field  string
+	}{
+		"clicks that are not there":      {annotator.Origin{Kind: annotator.OriginClicks, Method: attention.StartClicks, Radius: 1}, "kind"},
+		"the mean of another class":      {annotator.Origin{Kind: annotator.OriginClassMean, Class: "class-" + itoa(int64(1-*d.Image.Label)), Maps: 1}, "class"},
+		"the mean of maps there are not": {annotator.Origin{Kind: annotator.OriginClassMean, Class: label, Maps: 1}, "kind"},
+	} {
+		var invalid *annotator.ValidationError
+		if _, err := save(3, &wrong.origin); !errors.As(err, &invalid) || invalid.Field != "origin."+wrong.field {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 	for why, o := range map[string]annotator.Origin{
 		"kind":       {Kind: "dream"},
 		"version_id": {Kind: annotator.OriginVersion, VersionID: w.Version.ID},
@@ -165,7 +179,7 @@ func TestOriginOfEdits(t *testing.T) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
-	if e, err = save(3, &annotator.Origin{Kind: annotator.OriginGradCAM, Class: "class-1", Branch: annotator.BranchPerception}); err != nil || e.Origin.Words() != "Grad-CAM of the perception branch of v1 for class-1" {
+	if e, err = save(3, &annotator.Origin{Kind: annotator.OriginGradCAM, Class: "class-1", Branch: annotator.BranchPerception}); err != nil || e.Origin.Words() != "Grad-CAM of the perception branch of v1 for One" {
 		t.Errorf("Grad-CAM: %+v, %v", e.Origin, err)
 	}
 

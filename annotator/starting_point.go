@@ -193,7 +193,7 @@ func (s *Service) addClassMean(ctx context.Context, add addPoint, v Version, pro
 	if maps != 1 {
 		of = strconv.Itoa(maps) + " approved maps"
 	}
-	add(key, fmt.Sprintf("The mean map of %s (%s)", class.Name, of), Origin{Kind: OriginClassMean, Maps: maps, Class: class.Key}, "", mean)
+	add(key, fmt.Sprintf("The mean map of %s (%s)", class.Name, of), Origin{Kind: OriginClassMean, Maps: maps, Class: class.Key, ClassName: class.Name}, "", mean)
 	return nil
 }
 

@@ -47,6 +47,7 @@ type SegmenterGraphs struct {
 const (
 	segEmbedding, segCoords, segLabels         = "image_embeddings", "point_coords", "point_labels"
 	segMask, segHasMask, segSize               = "mask_input", "has_mask_input", "orig_im_size"
+	segBatchedImages                           = "batched_images"
 	segBatchedCoords, segBatchedLabels         = "batched_point_coords", "batched_point_labels"
 	segLowRes, segMasks, segBatched, segScores = "low_res_masks", "masks", "output_masks", "iou_predictions"
 )
@@ -70,6 +71,9 @@ func ReadSegmenter(ctx context.Context, encoder, decoder *onnx.Model, pixels ann
 		return nil, err
 	}
 	if err := g.readEncoder(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.pair(); err != nil {
 		return nil, err
 	}
 	for _, v := range encoder.Graph.Feeds() {
@@ -115,7 +119,7 @@ func (g *SegmenterGraphs) readDecoder() error {
 	switch {
 	case feeds[segCoords] != nil:
 		g.Kind, coords, labels, axes = annotator.SegmenterSAM, segCoords, segLabels, 3
-	case feeds[segBatchedCoords] != nil && feeds["batched_images"] != nil:
+	case feeds[segBatchedCoords] != nil && feeds[segBatchedImages] != nil:
 		return wrongDecoder("it takes the picture as well as the points: export encoder and decoder as two files, so that the encoder runs once for a picture")
 	case feeds[segBatchedCoords] != nil:
 		g.Kind, coords, labels, axes = annotator.SegmenterEfficient, segBatchedCoords, segBatchedLabels, 4
@@ -262,6 +266,18 @@ func constantOf(index *onnx.Index, n *onnx.Node, beside string) []float32 {
 				return figures
 			}
 		}
+	}
+	return nil
+}
+
+// pair refuses two graphs that would run together and are of two exports, which the encoders' inputs tell apart.
+func (g *SegmenterGraphs) pair() error {
+	image := g.encoder.Graph.Feeds()[0].Name
+	if efficient := image == segBatchedImages; efficient != (g.Kind == annotator.SegmenterEfficient) {
+		if efficient {
+			return wrongDecoder("it is SAM's, and the encoder is EfficientSAM's, whose input is %s: send both files of one export", segBatchedImages)
+		}
+		return wrongEncoder("the decoder is EfficientSAM's, whose encoder's input is %s, not %s: send both files of one export, or give the input that name (input_names of torch.onnx.export)", segBatchedImages, image)
 	}
 	return nil
 }

@@ -285,6 +285,8 @@ func TestWhatIsNoSegmenterIsRefused(t *testing.T) {
 			change: func(e, _ *onnx.Model) {
 				e.Graph.Inputs[0].Shape, e.Graph.Outputs[0].Shape = onnx.ShapeOf(1, 3, 128, 128), onnx.Shape{onnx.Fixed(1), onnx.Unknown(), onnx.Unknown(), onnx.Unknown()}
 			}},
+		{name: "an encoder of SAM and a decoder of EfficientSAM", encoder: "sam_encoder", decoder: "efficient_decoder", field: "encoder", says: "input is batched_images, not input_image"},
+		{name: "an encoder of EfficientSAM and a decoder of SAM", encoder: "efficient_encoder", decoder: "sam_decoder", field: "decoder", says: "the encoder is EfficientSAM's"},
 		{name: "no size", encoder: "sam_encoder", decoder: "sam_decoder", field: "decoder", says: "how large the embedding is",
 			change: func(e, d *onnx.Model) {
 				vague := onnx.Shape{onnx.Fixed(1), onnx.Unknown(), onnx.Unknown(), onnx.Unknown()}

@@ -4,6 +4,7 @@ import (
 	ziparchive "archive/zip"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -19,6 +20,12 @@ type otherFileError string
 
 func (f otherFileError) Error() string { return string(f) }
 func (f otherFileError) Unwrap() error { return ErrMalformed }
+
+// IsOtherFile reports whether an error tells what a file is that is no ONNX file, and what to do.
+func IsOtherFile(err error) bool {
+	var other otherFileError
+	return errors.As(err, &other)
+}
 
 // exportCall is how a file for the studio is made.
 const exportCall = `model.eval(); torch.onnx.export(model, (torch.randn(1, 3, 224, 224),), "abn.onnx", dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))`

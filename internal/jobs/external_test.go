@@ -156,7 +156,7 @@ func TestModelThatCameWithItsData(t *testing.T) {
 		"with data cut short": {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart), file(annotator.SentData, "abn.onnx.data", data[:9])}, "the file has 9 bytes"},
 		"as two":              {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", whole), file(annotator.SentModel, "b.onnx", whole)}, "two ONNX files"},
 		"not at all":          {[]annotator.SentFile{file(annotator.SentData, "abn.onnx.data", data)}, "no ONNX file"},
-		"as no model":         {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", []byte("no model")), file(annotator.SentData, "abn.onnx.data", data)}, "this is no ONNX file"},
+		"as no model":         {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", []byte("no model")), file(annotator.SentData, "abn.onnx.data", data)}, "this is a text, which begins \"no model\": give the .onnx file"},
 	} {
 		_, err := models.Receive(t.Context(), sentAs(c.sent...))
 		var invalid *annotator.ValidationError

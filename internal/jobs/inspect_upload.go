@@ -132,7 +132,7 @@ func joinFiles(ctx context.Context, path string, sent []onnx.SentFile, out io.Wr
 	case errors.Is(err, onnx.ErrExternal), errors.Is(err, onnx.ErrTooLarge):
 		return refuse(err)
 	case err != nil:
-		return refuse(fmt.Errorf("this is no ONNX file (%w). Send what torch.onnx.export wrote", err))
+		return refuse(noONNX(err))
 	}
 	whole, err := model.Marshal()
 	if err != nil {

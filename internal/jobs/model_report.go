@@ -32,13 +32,21 @@ func inspectFile(ctx context.Context, path string, beside []byte, names manifest
 	case errors.Is(err, onnx.ErrExternal):
 		return annotator.ModelFile{}, wrongModel("%v. Send the file that holds it together with the model, or "+saveAsOne, err)
 	case err != nil:
-		return annotator.ModelFile{}, wrongModel("this is no ONNX file (%v). Send what torch.onnx.export wrote", err)
+		return annotator.ModelFile{}, wrongModel("%v", noONNX(err))
 	}
 	found, err := inspectModel(ctx, model, path, beside, names)
 	if ctx.Err() != nil {
 		return found, context.Cause(ctx)
 	}
 	return found, err
+}
+
+// noONNX is the error of a file that could not be read as ONNX, for whoever sent it. What is known of such a file says what to do.
+func noONNX(err error) error {
+	if onnx.IsOtherFile(err) {
+		return fmt.Errorf("this is %w", err)
+	}
+	return fmt.Errorf("this is no ONNX file (%w). Send what torch.onnx.export wrote", err)
 }
 
 // inspectModel reports what a model is. beside is the manifest that came with it; nil: the one in its metadata. names replace the

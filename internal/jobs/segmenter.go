@@ -153,7 +153,7 @@ func trySegmenter(ctx context.Context, asked request, out io.Writer) error {
 		case errors.Is(err, onnx.ErrExternal):
 			return refuse("%v. Send the file that holds it as well (data), or "+saveAsOne, err)
 		case err != nil:
-			return refuse("this is no ONNX file (%v). Send what torch.onnx.export wrote", err)
+			return refuse("%v", noONNX(err))
 		}
 		graphs[i] = model
 	}

@@ -75,7 +75,7 @@ func TestASegmenterThatIsSent(t *testing.T) {
 	}{
 		"alone":      {[]annotator.SentFile{file(annotator.SentEncoder, sam)}, "decoder", "no file was sent"},
 		"swapped":    {[]annotator.SentFile{file(annotator.SentEncoder, decoder), file(annotator.SentDecoder, sam)}, "decoder", "its inputs are input_image"},
-		"no ONNX":    {[]annotator.SentFile{file(annotator.SentEncoder, []byte("no model")), file(annotator.SentDecoder, decoder)}, "encoder", "no ONNX file"},
+		"no ONNX":    {[]annotator.SentFile{file(annotator.SentEncoder, []byte("no model")), file(annotator.SentDecoder, decoder)}, "encoder", "this is a text"},
 		"twice":      {[]annotator.SentFile{file(annotator.SentEncoder, sam), file(annotator.SentEncoder, sam)}, "encoder", "two ONNX files"},
 		"pixels":     {[]annotator.SentFile{file(annotator.SentPixels, []byte("BGR"))}, "pixels", "is normalised, 0-255 or 0-1"},
 		"its values": {[]annotator.SentFile{file(annotator.SentEncoder, apart), file(annotator.SentDecoder, decoder)}, "encoder", "Send the file that holds it as well"},

@@ -159,7 +159,7 @@ describe.skipIf(!browserThere)("the loop", () => {
       await eve.page.getByRole("button", { name: "Send and inspect" }).click();
     };
     await send("notes.onnx", Buffer.from("a text file"));
-    await eve.page.getByRole("alert").filter({ hasText: "no ONNX file" }).waitFor();
+    await eve.page.getByRole("alert").filter({ hasText: "this is a text" }).waitFor();
     await send("model.onnx.data", Buffer.from("weights"));
     await eve.page.getByRole("alert").filter({ hasText: "the data beside a model" }).waitFor();
 

@@ -2769,6 +2769,8 @@ export interface components {
             branch?: "attention" | "perception";
             /** @description Of class-mean, cam and grad-cam: the key of the class. */
             class?: string;
+            /** @description What the class was called then. */
+            class_name?: string;
             /**
              * Format: int64
              * @description Of returned and colleague.
