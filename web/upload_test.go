@@ -182,9 +182,9 @@ func TestUploadRefuses(t *testing.T) {
 		says  string
 	}{
 		"unknown":      {[]string{"model", marshal(unknown)}, http.StatusUnprocessableEntity, "ONNX Runtime cannot open it"},
-		"text":         {[]string{"model", "a text file"}, http.StatusUnprocessableEntity, "no ONNX file"},
+		"text":         {[]string{"model", "a text file"}, http.StatusUnprocessableEntity, "this is a text"},
 		"empty":        {[]string{"model", ""}, http.StatusUnprocessableEntity, "empty"},
-		"cut off":      {[]string{"model", string(file[:len(file)/2])}, http.StatusUnprocessableEntity, "no ONNX file"},
+		"cut off":      {[]string{"model", string(file[:len(file)/2])}, http.StatusUnprocessableEntity, "an ONNX file that is cut off"},
 		"no ABN":       {[]string{"model", marshal(classifier)}, http.StatusUnprocessableEntity, "never multiplies features"},
 		"no file":      {[]string{"manifest", string(manifest)}, http.StatusUnprocessableEntity, "no ONNX file was sent"},
 		"another part": {[]string{"model", string(file), "weights", "weights"}, http.StatusUnprocessableEntity, "it has model, data, manifest, map"},

@@ -2,7 +2,7 @@
 // after a submission or a skip. Nothing here touches the page.
 
 import { Client, type LabelRequest, type Selection } from "./api/client.ts";
-import { passing, Problem } from "./api/problem.ts";
+import { passing, Problem, reason } from "./api/problem.ts";
 import type { Edit, Scores, TaskDetail } from "./api/schema.d.ts";
 import { Comparison } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
@@ -13,13 +13,13 @@ import { oriented } from "./geometry.ts";
 import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import type { Step } from "./history.ts";
 import { decodeHistory } from "./history_codec.ts";
-import { readLikeness, type Click } from "./likeness.ts";
 import { Hint } from "./hint.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { marksFromWire } from "./marks.ts";
 import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
 import { Baseline } from "./save/baseline.ts";
 import type { Journal } from "./save/journal.ts";
+import { Regions } from "./regions.ts";
 import { LiveScores } from "./scores.ts";
 import { Starts } from "./starts.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -61,7 +61,6 @@ interface Recovery {
   readonly recovered: "none" | "newer" | "conflict";
   readonly unanswered: readonly string[];
 }
-const stays = 250; // ms with a picture and the segmenter's tool until the picture is prepared for it
 const nothing: Recovery = { recovered: "none", unanswered: [] };
 
 export class Desk extends Emitter<DeskEvents> {
@@ -80,6 +79,7 @@ export class Desk extends Emitter<DeskEvents> {
   readonly hint: Hint;
   /** Tasks finished since the page was opened. */
   finished = 0;
+  private readonly regions: Regions;
   private scores: LiveScores | null = null;
   private lease: LeaseKeeper | null = null;
   private watch = new Stopwatch();
@@ -99,6 +99,7 @@ export class Desk extends Emitter<DeskEvents> {
     super();
     this.comparison = new Comparison(editor, client);
     this.starts = new Starts(editor, client);
+    this.regions = new Regions(editor, client, (words) => this.emit("notice", words));
     this.hint = new Hint(editor, client);
     this.hint.on("shown", () => this.detail && this.journal.noteHints(this.user, this.detail.id, this.hint.times));
     editor.on("values", () => this.rescore(false));
@@ -110,9 +111,6 @@ export class Desk extends Emitter<DeskEvents> {
       if (this.looking && !this.beginning) void this.take();
     });
     editor.on("command", (command) => {
-      if (command === "likeness") void this.fetchLikeness();
-      if (command === "region") void this.fetchRegion();
-      if (command === "segmenter") this.prepareSegmenter();
       if (command === "confirm") void this.confirm();
     });
     editor.on("notice", (words) => this.emit("notice", words));
@@ -325,8 +323,20 @@ export class Desk extends Emitter<DeskEvents> {
       if (!autosave.dirty) autosave.changed(); // else nothing would be saved, and the loss would stand
       autosave.resume();
     } catch (error) {
+      if (error instanceof Problem && error.status === 409 && (await this.ended(detail))) return;
       if (!byItself) this.emit("notice", `Not taken: ${reason(error)}`);
     }
+  }
+
+  /** Whether a task that cannot be taken again has ended, as where another window has submitted it: it is then looked at as it is now. */
+  private async ended(detail: TaskDetail): Promise<boolean> {
+    const now = await this.client.task(detail.id).catch(() => null);
+    const words = now && taskStateWords[now.state];
+    if (!words || this.detail?.id !== detail.id) return false;
+    const unsaved = this.autosave?.dirty;
+    await this.open(now);
+    this.emit("notice", unsaved ? `${words}. What was painted in this window since then is kept in this browser` : words);
+    return true;
   }
 
   /** Ends a conflict. Theirs becomes a step on top of mine, so that undo still leads back to it. */
@@ -393,6 +403,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.editor.readOnly = readOnly !== "";
     this.comparison.open(detail);
     this.starts.open(detail);
+    this.regions.open(detail);
     this.told = edit?.hints?.help ?? 0;
     this.hint.open(detail, Math.max(this.told, this.journal.hints(this.user, detail.id)));
     this.editor.open(document, { region: detail.view, whole: oriented(detail.image, detail.view) });
@@ -408,7 +419,6 @@ export class Desk extends Emitter<DeskEvents> {
     this.become(readOnly ? { kind: "reading", why: readOnly } : { kind: "working" });
     this.emit("save", this.saveState);
     if (recovered === "newer") this.emit("notice", "Strokes that had not been saved are back");
-    if (this.editor.tool === "segment") this.prepareSegmenter();
     if (begun) this.emit("notice", "You begin with what is known of the object; undo leads to the model's map");
     if (detail.start?.problem) this.emit("notice", `You begin with the model's map: ${detail.start.problem}`);
   }
@@ -424,74 +434,12 @@ export class Desk extends Emitter<DeskEvents> {
     return true;
   }
 
-  private asksLikeness = 0; // the task whose picture's places are being compared
-
-  /** Gets what the wand selects by, once a task. */
-  private async fetchLikeness(): Promise<void> {
-    const { detail } = this;
-    if (!detail || this.asksLikeness === detail.id) return;
-    this.asksLikeness = detail.id;
-    try {
-      const likeness = readLikeness(await this.client.likeness(detail.id));
-      if (this.detail === detail || this.detail?.id === detail.id) this.editor.knowLikeness(likeness);
-    } catch (error) {
-      if (this.detail?.id === detail.id) this.emit("notice", `Nothing selected: ${reason(error)}`);
-    } finally {
-      if (this.asksLikeness === detail.id) this.asksLikeness = 0;
-    }
-  }
-
   private told = 0; // how many hints of the task the server knows of
 
   /** Before the map goes out of hand: a hint that was shown since the last save has one of its own. */
   private tellHints(): void {
     const { autosave } = this;
     if (autosave && autosave.revision > 0 && !autosave.dirty && this.hint.times > this.told) autosave.changed();
-  }
-
-  private prepares: ReturnType<typeof setTimeout> | undefined;
-
-  /** Has the picture taken through the segmenter's encoder before the first click, once somebody stays with picture and tool for a moment. */
-  private prepareSegmenter(): void {
-    clearTimeout(this.prepares);
-    const { detail, editor } = this;
-    if (!detail || this.prepared === detail.id) return;
-    this.prepares = setTimeout(() => {
-      if (this.detail?.id !== detail.id || editor.tool !== "segment" || editor.readOnly) return;
-      this.prepared = detail.id;
-      this.client.prepareSegmenter(detail.id).catch((error: unknown) => {
-        this.prepared = 0;
-        if (this.detail?.id === detail.id && error instanceof Problem) this.emit("notice", reason(error)); // else the click says it
-      });
-    }, stays);
-  }
-
-  private prepared = 0; // the task whose picture has been sent there
-
-  private asksRegion = false;
-
-  /** Asks what the clicks made mean, one request at a time: the next has all clicks made meanwhile. */
-  private async fetchRegion(): Promise<void> {
-    if (this.asksRegion) return;
-    this.asksRegion = true;
-    const { editor } = this;
-    for (let answered: readonly Click[] = []; this.detail && editor.segmentClicks.length > 0 && editor.segmentClicks !== answered;) {
-      const { id } = this.detail;
-      const clicks = (answered = editor.segmentClicks);
-      const looking = setTimeout(() => this.emit("notice", "The segmenter looks at the picture: a moment, once for each"), 600);
-      try {
-        const region = await this.client.segment(id, clicks);
-        if (this.detail.id === id) editor.knowRegion(clicks, region);
-      } catch (error) {
-        if (this.detail.id !== id) continue;
-        editor.knowRegion(clicks, null);
-        this.emit("notice", `Nothing selected: ${reason(error)}`);
-        break;
-      } finally {
-        clearTimeout(looking);
-      }
-    }
-    this.asksRegion = false;
   }
 
   private restore(document: MapDocument, wire: unknown): void {
@@ -628,6 +576,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.editor.cancel();
     this.comparison.close();
     this.starts.close();
+    this.regions.close();
     this.hint.close();
     this.scores?.close();
     this.autosave?.close();
@@ -684,8 +633,3 @@ function answered({ edit, image, project }: TaskDetail): string {
 }
 
 const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
-
-const reason = (error: unknown): string =>
-  passing(error) && !(error instanceof Problem)
-    ? "the studio can't be reached. Check the connection and try again"
-    : error instanceof Error ? error.message : String(error);

@@ -235,6 +235,24 @@ describe("autosave", () => {
     expect(kind(t)).toBe("saved");
   });
 
+  it("shows a task that another window has submitted as it is now, and keeps what was painted since", async () => {
+    const storage = new MemoryStorage();
+    const t = await new TestEditor(storage).open();
+    const { lease, ...free } = t.desk.detail!;
+    const submitted = { ...free, state: "submitted" as const, author_id: 7, edit: savedEdit(1, zeros) };
+    t.network.on("PUT", /draft$/, () => [409, { title: "Conflict", detail: "task 1 is submitted" }]);
+    t.network.on("POST", /claim$/, () => [409, { title: "Conflict", detail: "task 1 is submitted" }]);
+    t.network.on("GET", /tasks\/1$/, () => [200, submitted]);
+    t.click(3, 3);
+    const painted = [...t.values];
+    await t.wait(600);
+    expect(t.desk.phase.kind).toBe("reading");
+    expect(t.notices.at(-1)).toMatch(/^Submitted: it waits for review\. .* kept in this browser$/);
+    t.network.on("POST", /take-back$/, () => [200, { ...submitted, state: "leased", lease }]);
+    await Promise.all([t.desk.takeBack(), t.wait(100)]);
+    expect([...t.values]).toEqual(painted);
+  });
+
   it("takes a task again by itself when its lease ran out and nobody else has it", async () => {
     const t = await new TestEditor().open();
     let held = false;

@@ -22,3 +22,9 @@ export class Problem extends Error {
 export const passing = (error: unknown): boolean =>
   error instanceof Unreachable ||
   (error instanceof Problem && (error.status === 429 || error.status === 408 || error.status >= 500));
+
+/** Why something was not done, as the end of a sentence. */
+export const reason = (error: unknown): string =>
+  passing(error) && !(error instanceof Problem)
+    ? "the studio can't be reached. Check the connection and try again"
+    : error instanceof Error ? error.message : String(error);

@@ -62,7 +62,10 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     rail(desk), work, panel, filmStrip(desk),
   );
 
-  desk.on("phase", (phase) => (root.dataset["phase"] = phase.kind));
+  desk.on("phase", (phase) => {
+    root.dataset["phase"] = phase.kind;
+    if (phase.kind === "empty") document.title = "No task is waiting · ABN Studio";
+  });
   desk.on("opened", (detail) => {
     root.dataset["taskId"] = String(detail.id);
     stage.show(detail);
