@@ -134,6 +134,7 @@ func TestRoundWithEveryArm(t *testing.T) {
 				if diff := cmp.Diff(out.Arms, again); diff != "" {
 					t.Errorf("the table does not follow from the rows:\n%s", diff)
 				}
+				checkFollows(t, out, spec)
 				if !strings.Contains(strings.Join(out.Warnings, " "), "1 of 3 edited images keep their own") {
 					t.Errorf("warnings %q", out.Warnings)
 				}
@@ -154,6 +155,59 @@ func TestRoundWithEveryArm(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// checkFollows computes a round's measures, classes and reliability from its rows as they are written, and compares the images that it
+// names with them.
+func checkFollows(t *testing.T, out RoundOutcome, spec RoundSpec) {
+	t.Helper()
+	var file bytes.Buffer
+	if err := measure.WriteArmRows(&file, out.Rows); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := measure.ReadArmRows(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps, base := arms.Candidate, arms.Control
+	if out.Arms.Maps == arms.CandidateRefit {
+		maps, base = arms.CandidateRefit, arms.ControlRefit
+	}
+	measures, err := measure.RoundMeasures(rows, maps, base, len(spec.Manifest.Classes), uint64(spec.Settings.Seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(out.Measures, measures); diff != "" {
+		t.Errorf("the measures do not follow from the rows:\n%s", diff)
+	}
+	verdict, err := measure.VerdictOf(rows, maps, base, uint64(spec.Settings.Seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(out.Verdict, verdict); diff != "" {
+		t.Errorf("classes and reliability do not follow from the rows:\n%s", diff)
+	}
+	answers := map[arms.Arm]map[string]measure.Row{maps: {}, base: {}}
+	for _, r := range rows {
+		if of := answers[r.Arm]; of != nil && r.Set == measure.OfTest && r.Seed == spec.Settings.Seed {
+			of[r.Image] = r.Row
+		}
+	}
+	fixed, broken := []int64{}, []int64{}
+	for _, s := range spec.Heldout {
+		switch was, is := answers[base][s.Name].Correct(), answers[maps][s.Name].Correct(); {
+		case is && !was:
+			fixed = append(fixed, s.ID)
+		case was && !is:
+			broken = append(broken, s.ID)
+		}
+	}
+	if !slices.Equal(fixed, out.Fixed) || !slices.Equal(broken, out.Broken) || len(out.Judged) != len(answers[base]) {
+		t.Errorf("fixed %v, broken %v of %d; the rows say %v and %v of %d", out.Fixed, out.Broken, len(out.Judged), fixed, broken, len(answers[base]))
+	}
+	if want := min(len(fixed), Shown) + min(len(broken), Shown) + len(out.Moved); len(out.Shown) != want || len(out.Moved) == 0 {
+		t.Errorf("%d images are shown, want %d; %d moved most", len(out.Shown), want, len(out.Moved))
 	}
 }
 

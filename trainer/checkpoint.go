@@ -33,6 +33,7 @@ type checkpoint struct {
 	Recent     []float64 // L_per of the last steps, at most collapsedSteps
 	RecentAtt  []float64 // L_att of them
 	Best       bestEpoch
+	Seconds    float64 // that the steps so far took
 	Parameters []engine.Parameter
 }
 
@@ -62,6 +63,7 @@ type checkpointHeader struct {
 	Recent     []float64         `json:"recent"`
 	RecentAtt  []float64         `json:"recent_att"`
 	Best       bestEpoch         `json:"best"`
+	Seconds    float64           `json:"seconds"`
 	Parameters []checkpointEntry `json:"parameters"`
 }
 
@@ -89,7 +91,7 @@ func (e checkpointEntry) lists(p *engine.Parameter) []*[]float32 {
 func (c checkpoint) write(w io.Writer) error {
 	header := checkpointHeader{
 		Key: c.Key, Seed: c.Seed, Order: c.Order, Epoch: c.Epoch, Step: c.Step,
-		Curve: c.Curve, Pending: c.Pending, Recent: c.Recent, RecentAtt: c.RecentAtt, Best: c.Best,
+		Curve: c.Curve, Pending: c.Pending, Recent: c.Recent, RecentAtt: c.RecentAtt, Best: c.Best, Seconds: c.Seconds,
 	}
 	for _, p := range c.Parameters {
 		for _, list := range [][]float32{p.Momentum, p.Second} {
@@ -173,7 +175,7 @@ func readCheckpoint(r io.Reader, size int64) (checkpoint, error) {
 	}
 	c := checkpoint{
 		Key: header.Key, Seed: header.Seed, Order: header.Order, Epoch: header.Epoch, Step: header.Step,
-		Curve: header.Curve, Pending: header.Pending, Recent: header.Recent, RecentAtt: header.RecentAtt, Best: header.Best,
+		Curve: header.Curve, Pending: header.Pending, Recent: header.Recent, RecentAtt: header.RecentAtt, Best: header.Best, Seconds: header.Seconds,
 	}
 	buffer := make([]byte, 1<<16)
 	for _, e := range header.Parameters {

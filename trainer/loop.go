@@ -49,6 +49,7 @@ type loop struct {
 	order *order
 	total int // steps, if nothing ends it early
 	saved time.Time
+	began time.Time          // less what an earlier attempt took
 	good  checkpoint         // Epoch and Step of the last checkpoint after which a step did not diverge
 	fresh checkpoint         // of a checkpoint after which no step has been taken yet
 	best  []engine.Parameter // of the best epoch, if no checkpoints are kept
@@ -67,6 +68,7 @@ type ArmRun struct {
 	// Kept is the epoch whose state was kept, from 1: with early stopping the one with the best validation, else the last.
 	Kept       int        `json:"kept"`
 	Validation Validation `json:"validation"` // of the epoch that was kept; zero without early stopping
+	Seconds    float64    `json:"seconds"`    // of training and measuring
 }
 
 // steps is the length of the whole run, if nothing ends it early.
@@ -83,6 +85,7 @@ func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 		return nil, ArmRun{}, err
 	}
 	l.good, l.saved = checkpoint{Epoch: state.Epoch, Step: state.Step}, time.Now()
+	l.began = l.saved.Add(-time.Duration(state.Seconds * float64(time.Second)))
 	l.meter.Expect(l.stage, l.total, 0)
 	l.meter.Begin(l.stage, state.Step)
 	if state.Step > 0 && l.resumed != nil {
@@ -105,7 +108,7 @@ func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 			return nil, ArmRun{}, err
 		}
 	}
-	kept := ArmRun{Arm: l.arm, Epochs: state.Epoch, Steps: state.Step, Kept: state.Epoch, Validation: state.Best.Validation}
+	kept := ArmRun{Arm: l.arm, Epochs: state.Epoch, Steps: state.Step, Kept: state.Epoch, Validation: state.Best.Validation, Seconds: time.Since(l.began).Seconds()}
 	if l.validation != nil {
 		kept.Kept = state.Best.Epoch
 		if err := l.keepBest(state); err != nil {
@@ -243,6 +246,7 @@ func (l *loop) save(state *checkpoint) error {
 		return nil
 	}
 	whole := *state
+	whole.Seconds = l.saved.Sub(l.began).Seconds()
 	whole.Parameters, whole.Order = l.engine.Parameters(), l.order.digest(state.Epoch)
 	if name := firstNotFinite(whole.Parameters); name != "" {
 		return &DivergedError{Loss: math.NaN(), Parameter: name}

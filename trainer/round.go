@@ -100,12 +100,16 @@ type RoundOutcome struct {
 
 	Headline string
 	Measures []measure.Measure // of parent, control and candidate, means over seeds
-	// Arms compares all arms, nil where there is no control or no held-out image. It follows from Rows.
+	// Arms compares all arms, nil where there is no control or no held-out image. It follows from Rows, as Measures and Verdict do.
 	Arms     *measure.ArmTable
+	Verdict  *measure.Verdict // nil where there is no held-out image
 	Rows     []measure.ArmRow
-	Fixed    []int64 // ids of the held-out images the control gets wrong and the candidate right
-	Broken   []int64 // ids of those that the control gets right and the candidate wrong
-	Excluded int     // held-out images left out because their file was trained on
+	Judged   []int64 // ids of the held-out images
+	Fixed    []int64 // of them those the control gets wrong and the candidate right
+	Broken   []int64 // those that the control gets right and the candidate wrong
+	Moved    []int64 // those that parent, control and candidate get right on which attention moved most, at most Shown
+	Shown    []ShownImage
+	Excluded int // held-out images left out because their file was trained on
 	Skipped  []Problem
 
 	ParentEvaluation, ControlEvaluation, CandidateEvaluation *measure.Evaluation // on Heldout, of the first seed; control nil without one

@@ -283,6 +283,7 @@ type armResult struct {
 	evaluation *measure.Evaluation // on the held-out images
 	validation *measure.Evaluation // on those that the baseline is chosen on; nil without
 	edits      []measure.Result    // on the edited training images
+	maps       []float32           // of the held-out images, [N, h·w]; of the first seed of parent, control and candidate
 	curve      []Point
 	run        ArmRun
 	file       []byte // of the first seed; nil of others, and where nobody asks for it
@@ -331,6 +332,7 @@ func (r *round) arm(ctx context.Context, arm Arm, n int, made networks) (err err
 	for i := range out.curve {
 		out.curve[i].Seed = ofSeed
 	}
+	trained := time.Now()
 	r.meter.Begin(evaluating, 0)
 	if settings.Refit {
 		if err := r.refit(ctx, engine, evaluating); err != nil {
@@ -341,6 +343,7 @@ func (r *round) arm(ctx context.Context, arm Arm, n int, made networks) (err err
 	if err != nil {
 		return err
 	}
+	out.run.Seconds += time.Since(trained).Seconds()
 	if n == 0 && !arms.Of(arm).Asked {
 		if out.file, err = r.export(arm, settings, train, engine.Parameters()); err != nil {
 			return err
@@ -429,6 +432,9 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 		r.parents = keeper.Maps // the parent comes first
 	}
 	measure.SetDrift(out.evaluation.Results, keeper.Maps, r.parents, h, w)
+	if out.seed == r.spec.Settings.Seed && !arms.Of(arm).Asked {
+		out.maps = keeper.Maps
+	}
 	if r.choosing != nil {
 		if out.validation, err = measured(judged, r.choosing); err != nil {
 			return nil, err
@@ -437,7 +443,7 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 	if two == nil {
 		return nil, nil
 	}
-	refitted = &refitResult{armResult: armResult{seed: out.seed, run: out.run}, layer: two.fitted}
+	refitted = &refitResult{armResult: armResult{seed: out.seed, run: out.run, maps: out.maps}, layer: two.fitted}
 	answers := func(samples []sample.Sample, results []measure.Result) []measure.Result {
 		other := make([]measure.Result, len(results))
 		for i, s := range samples {

@@ -1,7 +1,11 @@
 package trainer
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -12,9 +16,9 @@ func (r *round) conclude(made networks, control bool) error {
 		delete(made, l.Arm)
 	}
 	maps, base := arms.Candidate, arms.Parent
+	r.outcome.Rows = r.rows(made)
 	if control {
 		base = arms.Control
-		r.outcome.Rows = r.rows(made)
 		table, err := measure.JudgeArms(r.outcome.Rows, measure.Judging{
 			Choose: r.spec.Settings.Arms != 0, Edits: len(r.edited), PaintingSeconds: r.painting(), LeftOut: r.leftOut, Seed: r.spec.Settings.Seed,
 		})
@@ -30,12 +34,11 @@ func (r *round) conclude(made networks, control bool) error {
 	r.outcome.ParentEvaluation, r.outcome.CandidateEvaluation = made[arms.Parent][0].evaluation, candidate[0].evaluation
 	if control {
 		r.outcome.Control, r.outcome.ControlEvaluation = against[0].file, against[0].evaluation
-	} else {
-		for len(against) < len(candidate) {
-			against = append(against, against[0])
-		}
 	}
-	r.compare(made[arms.Parent][0], against, candidate)
+	if err := r.compare(maps, base); err != nil {
+		return err
+	}
+	r.changed(made[arms.Parent][0], against[0], candidate[0])
 	return nil
 }
 
@@ -55,10 +58,13 @@ func (r *round) painting() (seconds float64) {
 func (r *round) rows(made networks) (rows []measure.ArmRow) {
 	add := func(arm Arm, seed int64, set measure.ImageSet, samples []sample.Sample, results []measure.Result) {
 		for i, s := range samples {
-			rows = append(rows, measure.ArmRow{Arm: arm, Seed: seed, Set: set, Row: measure.RowOf(s, results[i])})
+			row := measure.RowOf(s, results[i])
+			if set == measure.OfTest {
+				row.Set(measure.MapDrift, results[i].Drift, true)
+			}
+			rows = append(rows, measure.ArmRow{Arm: arm, Seed: seed, Set: set, Row: row})
 		}
 	}
-	placed := made[arms.MapAtTest] != nil
 	for _, arm := range arms.All() {
 		for _, n := range made[arm] {
 			if n.evaluation != nil {
@@ -67,45 +73,88 @@ func (r *round) rows(made networks) (rows []measure.ArmRow) {
 			if n.validation != nil {
 				add(arm, n.seed, measure.OfValidation, r.choosing, n.validation.Results)
 			}
-			if placed && (arm == arms.Parent || arm == arms.MapAtTest) {
-				add(arm, n.seed, measure.OfEdited, r.edited, n.edits)
-			}
+			add(arm, n.seed, measure.OfEdited, r.edited, n.edits)
 		}
 	}
 	return rows
 }
 
-// compare fills in the comparison of candidate and base, which is the control or, if there is none, the parent, over all seeds.
-func (r *round) compare(parent armResult, base, candidate []armResult) {
-	seed := uint64(r.spec.Settings.Seed)
-	heldout := measure.Arms{Samples: r.heldout, Parent: parent.evaluation.Results}
-	edited := measure.Arms{Samples: r.edited, Parent: parent.edits}
-	for n := range candidate {
-		heldout.Control, heldout.Candidate = append(heldout.Control, base[n].evaluation.Results), append(heldout.Candidate, candidate[n].evaluation.Results)
-		edited.Control, edited.Candidate = append(edited.Control, base[n].edits), append(edited.Candidate, candidate[n].edits)
+// compare fills in the comparison of the networks maps and base, which is the parent where there is no control, over all seeds.
+func (r *round) compare(maps, base Arm) (err error) {
+	o, seed := &r.outcome, uint64(r.spec.Settings.Seed)
+	if o.Measures, err = measure.RoundMeasures(o.Rows, maps, base, r.net.classes, seed); err != nil {
+		return err
 	}
-	r.outcome.Measures = measure.Heldout(heldout, r.net.classes, seed)
-	r.outcome.Headline = "Not measured: there are no held-out images."
+	if o.Verdict, err = measure.VerdictOf(o.Rows, maps, base, seed); err != nil {
+		return err
+	}
+	o.Headline = "Not measured: there are no held-out images."
 	switch {
-	case r.outcome.Arms != nil:
-		r.outcome.Headline = r.outcome.Arms.Headline
-	case len(r.outcome.Measures) > 0:
-		r.outcome.Headline = measure.Headline(r.outcome.Measures[0], "the parent")
+	case o.Arms != nil:
+		o.Headline = o.Arms.Headline
+	case len(r.heldout) > 0:
+		o.Headline = measure.Headline(o.Measures[0], "the parent")
 	}
-	if m := measure.Distances(edited, seed); m != nil {
-		r.outcome.Measures = append(r.outcome.Measures, *m)
-	}
-	if m := measure.Drift(heldout, seed); m != nil {
-		r.outcome.Measures = append(r.outcome.Measures, *m)
-	}
-	r.outcome.Fixed, r.outcome.Broken = []int64{}, []int64{}
-	for i, s := range r.heldout {
-		was, is := base[0].evaluation.Results[i].Correct, candidate[0].evaluation.Results[i].Correct
+	return nil
+}
+
+// Shown is how many images of a kind (fixed, broken, moved most) a round keeps the maps of.
+const Shown = 24
+
+// changed says which held-out images the maps fixed and broke, and on which attention moved most, and keeps the answers and maps of
+// some of them. All networks are those of the first seed.
+func (r *round) changed(parent, base, candidate armResult) {
+	o := &r.outcome
+	o.Fixed, o.Broken, o.Moved = []int64{}, []int64{}, []int64{}
+	var fixed, broken, moved []int // places in heldout
+	for i := range r.heldout {
+		was, is := base.evaluation.Results[i].Correct, candidate.evaluation.Results[i].Correct
 		switch {
 		case is && !was:
-			r.outcome.Fixed = append(r.outcome.Fixed, s.ID)
+			fixed = append(fixed, i)
 		case was && !is:
-			r.outcome.Broken = append(r.outcome.Broken, s.ID)
+			broken = append(broken, i)
+		case is && parent.evaluation.Results[i].Correct:
+			moved = append(moved, i)
 		}
 	}
+	slices.SortStableFunc(moved, func(a, b int) int {
+		return cmp.Compare(candidate.evaluation.Results[b].Drift, candidate.evaluation.Results[a].Drift)
+	})
+	moved = moved[:min(len(moved), Shown)]
+	h, w := r.net.features[1], r.net.features[2]
+	answer := func(i int, maps []float32, result measure.Result) Answer {
+		m := attention.Map{Height: h, Width: w, Values: slices.Clone(maps[i*h*w : (i+1)*h*w])}
+		return Answer{Class: result.Predicted, Confidence: result.Confidence, Map: m}
+	}
+	for _, list := range []struct {
+		places []int
+		ids    *[]int64
+	}{{fixed, &o.Fixed}, {broken, &o.Broken}, {moved, &o.Moved}} {
+		for n, i := range list.places {
+			*list.ids = append(*list.ids, r.heldout[i].ID)
+			if n < Shown {
+				o.Shown = append(o.Shown, ShownImage{
+					ID: r.heldout[i].ID, Parent: answer(i, r.parents, parent.evaluation.Results[i]),
+					Control: answer(i, base.maps, base.evaluation.Results[i]), Candidate: answer(i, candidate.maps, candidate.evaluation.Results[i]),
+				})
+			}
+		}
+	}
+	for _, s := range r.heldout {
+		o.Judged = append(o.Judged, s.ID)
+	}
+}
+
+// ShownImage is a held-out image with the answers of a round's networks, of the first seed. Without a control the parent stands for it.
+type ShownImage struct {
+	ID                         int64
+	Parent, Control, Candidate Answer
+}
+
+// Answer is a network's answer to an image.
+type Answer struct {
+	Class      int
+	Confidence float64
+	Map        attention.Map
 }

@@ -75,7 +75,8 @@ type finetuneReport struct {
 	Split         string               `json:"split"` // measured on
 	Headline      string               `json:"headline"`
 	Measures      []measure.Measure    `json:"measures"`
-	Arms          *measure.ArmTable    `json:"arms,omitempty"` // all networks compared; absent without a control
+	Arms          *measure.ArmTable    `json:"arms,omitempty"`    // all networks compared; absent without a control
+	Verdict       *measure.Verdict     `json:"verdict,omitempty"` // classes and reliability; absent where there is no held-out image
 	Parent        *measure.Evaluation  `json:"parent"`
 	Control       *measure.Evaluation  `json:"control,omitempty"`
 	Candidate     *measure.Evaluation  `json:"candidate"`
@@ -91,7 +92,7 @@ type finetuneReport struct {
 }
 
 // Run fine-tunes.
-func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
+func (c *finetuneCommand) Run(ctx context.Context, streams *stdio) error {
 	settings, err := c.settings()
 	if err != nil {
 		return err
@@ -118,7 +119,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Model, err)
 	}
-	tellWarnings(io.Err, c.Model, trial.Warnings)
+	tellWarnings(streams.Err, c.Model, trial.Warnings)
 	settings = trainer.Suggest(opened.ABN(), settings, c.left())
 	manifest := opened.Manifest()
 	network, err := runABN(c.Model, opened, c.Threads)
@@ -134,12 +135,12 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err := maps.ValidateOn(sizes.GridHeight, sizes.GridWidth); err != nil {
 		return err
 	}
-	set, err := c.read(c.Images, io.Err)
+	set, err := c.read(c.Images, streams.Err)
 	if err != nil {
 		return err
 	}
 	defer set.Close()
-	progress := newProgressLine(io.Err)
+	progress := newProgressLine(streams.Err)
 	defer progress.done()
 	meter := progress.meter(append([]plan{samples.Plan(set)}, trainer.RoundPlan(settings, samples.Workload(set, c.Split, len(maps.Maps)), c.Control)...)...)
 	images, err := samples.Open(ctx, set, samples.ViewOf(network, manifest.Classes, c.Masks), meter)
@@ -178,7 +179,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	}, progress.observer(meter))
 	if err != nil {
 		progress.done()
-		tellHowToGoOn(io.Err, err, work)
+		tellHowToGoOn(streams.Err, err, work)
 		return err
 	}
 	report := newFinetuneReport(c.Out, split, outcome, images)
@@ -202,7 +203,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 		}
 	}
 	if c.Rows != "" {
-		if err := writeRows(c.Rows, outcome.Rows); err != nil {
+		if err := durable.Write(c.Rows, func(w io.Writer) error { return measure.WriteArmRows(w, outcome.Rows) }); err != nil {
 			return err
 		}
 	}
@@ -212,9 +213,9 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	meter.Finish()
 	progress.done()
 	if c.JSON {
-		return printJSON(io.Out, report)
+		return printJSON(streams.Out, report)
 	}
-	report.print(io.Out)
+	report.print(streams.Out)
 	return nil
 }
 
@@ -264,7 +265,7 @@ func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *sample
 	r := finetuneReport{
 		Out: out, ModelHash: o.ModelHash, Settings: o.Settings, Images: o.Images, Edits: o.Edits, Steps: o.Steps,
 		Runs: o.Runs, Validation: o.ValidationImages, HeldBack: o.HeldBack, GammaSearch: o.GammaSearch, Warnings: append([]string{}, o.Warnings...),
-		Split: split, Headline: o.Headline, Measures: o.Measures, Arms: o.Arms,
+		Split: split, Headline: o.Headline, Measures: o.Measures, Arms: o.Arms, Verdict: o.Verdict,
 		Parent: o.ParentEvaluation, Control: o.ControlEvaluation, Candidate: o.CandidateEvaluation,
 		Fixed: []string{}, Broken: []string{}, Skipped: []brokenImage{}, UnusedMaps: []string{}, Excluded: o.Excluded, Curve: o.Curve,
 		Seconds: o.Seconds, FeatureSecs: o.FeatureSeconds, FeatureMisses: o.FeatureMisses,

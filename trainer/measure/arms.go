@@ -19,7 +19,7 @@ const (
 	OfEdited     ImageSet = "edited"
 )
 
-// ArmRow is a row of one of a round's networks. All of ArmTable's figures follow from such rows.
+// ArmRow is a row of one of a round's networks. All of a round's figures follow from such rows.
 type ArmRow struct {
 	Arm  arms.Arm `json:"arm"`
 	Seed int64    `json:"seed"`
@@ -119,27 +119,9 @@ func (a armRows) statistics(name string, n int) []Statistic {
 // comparison would be that by luck, and the maps' gain would look too small. Whether the candidate's last layer is refitted is
 // chosen in the same way.
 func JudgeArms(rows []ArmRow, j Judging) (*ArmTable, error) {
-	sets := map[ImageSet]map[arms.Arm]*armRows{OfTest: {}, OfValidation: {}, OfEdited: {}}
-	for _, r := range rows {
-		set, ok := sets[r.Set]
-		if !ok {
-			return nil, fmt.Errorf("a row of %s is of the set %q", r.Arm, r.Set)
-		}
-		if set[r.Arm] == nil {
-			set[r.Arm] = &armRows{}
-		}
-		a := set[r.Arm]
-		i := slices.Index(a.seeds, r.Seed)
-		if i < 0 {
-			i = len(a.seeds)
-			a.seeds, a.rows = append(a.seeds, r.Seed), append(a.rows, nil)
-		}
-		a.rows[i] = append(a.rows[i], r.Row)
-	}
-	for set, of := range sets {
-		if err := sameImages(set, of); err != nil {
-			return nil, err
-		}
+	sets, err := bySet(rows)
+	if err != nil {
+		return nil, err
 	}
 	test, validation := sets[OfTest], sets[OfValidation]
 	t := &ArmTable{Maps: arms.Candidate, Baseline: arms.Control, Edits: j.Edits, PaintingSeconds: j.PaintingSeconds, LeftOut: j.LeftOut}
@@ -167,6 +149,33 @@ func JudgeArms(rows []ArmRow, j Judging) (*ArmTable, error) {
 	}
 	t.tell()
 	return t, nil
+}
+
+// bySet are rows by set and arm; those of a set are of the same images.
+func bySet(rows []ArmRow) (map[ImageSet]map[arms.Arm]*armRows, error) {
+	sets := map[ImageSet]map[arms.Arm]*armRows{OfTest: {}, OfValidation: {}, OfEdited: {}}
+	for _, r := range rows {
+		set, ok := sets[r.Set]
+		if !ok {
+			return nil, fmt.Errorf("a row of %s is of the set %q", r.Arm, r.Set)
+		}
+		if set[r.Arm] == nil {
+			set[r.Arm] = &armRows{}
+		}
+		a := set[r.Arm]
+		i := slices.Index(a.seeds, r.Seed)
+		if i < 0 {
+			i = len(a.seeds)
+			a.seeds, a.rows = append(a.seeds, r.Seed), append(a.rows, nil)
+		}
+		a.rows[i] = append(a.rows[i], r.Row)
+	}
+	for set, of := range sets {
+		if err := sameImages(set, of); err != nil {
+			return nil, err
+		}
+	}
+	return sets, nil
 }
 
 // sameImages refuses rows of which not every network has one of each image.

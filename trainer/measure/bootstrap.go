@@ -3,8 +3,6 @@ package measure
 import (
 	"math/rand/v2"
 	"slices"
-
-	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Resamples is how many bootstrap samples an interval is taken from.
@@ -16,14 +14,6 @@ type Interval struct {
 	// P is that of no difference: twice the share of resamples on the rarer side of 0, itself included, with one resample added to
 	// both counts (Davison and Hinkley, Bootstrap Methods and their Application, 1997, chapter 4).
 	P float64
-}
-
-// figure is a number of one network over the images of indices, which may repeat.
-type figure func(results []Result, indices []int) float64
-
-// of is the figure of some results.
-func (f figure) of(results []Result) Statistic {
-	return func(indices []int) float64 { return f(results, indices) }
 }
 
 // pairedBootstrap estimates candidate − control and its 95% interval: both
@@ -114,27 +104,4 @@ func strataOf(images []int, group func(image int) string) [][]int {
 		out[g] = append(out[g], i)
 	}
 	return out
-}
-
-// mean is the statistic that averages a value over images.
-func mean(value func(Result) float64) figure {
-	return func(results []Result, indices []int) float64 {
-		if len(indices) == 0 {
-			return 0
-		}
-		var sum float64
-		for _, i := range indices {
-			sum += value(results[i])
-		}
-		return sum / float64(len(indices))
-	}
-}
-
-// worstGroup is the statistic of the least accuracy among the groups of samples. Its bootstrap differences are biased a little
-// towards zero, as those of any minimum are.
-func worstGroup(samples []sample.Sample) figure {
-	accuracy := worst(len(samples), func(i int) string { return samples[i].Group }, least)
-	return func(results []Result, indices []int) float64 {
-		return accuracy(func(i int) bool { return results[i].Correct }, indices)
-	}
 }

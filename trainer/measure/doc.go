@@ -13,6 +13,8 @@
 //	evaluate.go      a network's answers on samples
 //	drift.go         how far maps moved on images that were right and stay so
 //	measure.go       what is compared between parent, control and candidate, and the sentence about it
+//	verdict.go       which classes gained and lost, and the reliability diagrams of a round
+//	row_files.go     the rows of a round as JSON Lines and as CSV
 //
 // docs/measures.md says when to look at which. What needs no network is a function of probabilities, maps and masks alone.
 //

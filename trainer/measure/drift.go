@@ -33,16 +33,3 @@ func SetDrift(results []Result, maps, parent []float32, height, width int) {
 		results[i].Drift = on(maps, i).Distance(on(parent, i))
 	}
 }
-
-// Drift is how far attention moved without an edit asking for it: on held-out images that parent, control and candidate all get
-// right. It is the mean of Result.Drift, an L2 distance over the cells; nil if there are no such images.
-func Drift(a Arms, seed uint64) *Measure {
-	return a.compare(MapDrift, mean(func(r Result) float64 { return r.Drift }),
-		func(i int) bool {
-			right := a.Parent[i].Correct
-			for seed := range a.Candidate {
-				right = right && a.Control[seed][i].Correct && a.Candidate[seed][i].Correct
-			}
-			return right
-		}, seed)
-}

@@ -92,19 +92,19 @@ func TestEvaluationFigures(t *testing.T) {
 func TestBootstrapCoversTheTruth(t *testing.T) {
 	t.Parallel()
 	const sets, n, fix, spoil = 200, 300, 0.12, 0.04 // the candidate mends 12% of images and spoils 4%
-	correct := mean(func(r Result) float64 { return one(r.Correct) })
+	correct := func(rows []Row) Statistic { return StatisticOf(Accuracy, rows) }
 	rng := rand.New(rand.NewPCG(11, 12))
 	covered, width := 0, 0.0
 	samples := make([]sample.Sample, n)
 	strata := strataOf(all(n), func(i int) string { return samples[i].Group })
 	for set := range sets {
-		control, candidate := make([]Result, n), make([]Result, n)
+		control, candidate := make([]Row, n), make([]Row, n)
 		for i := range n {
 			u := rng.Float64()
-			control[i].Correct = u >= fix && u < 0.7
-			candidate[i].Correct = u < 0.7-spoil
+			control[i].Predicted = int(one(u < fix || u >= 0.7)) // the label is 0
+			candidate[i].Predicted = int(one(u >= 0.7-spoil))
 		}
-		got := pairedBootstrap(correct.of(candidate), correct.of(control), strata, uint64(set))
+		got := pairedBootstrap(correct(candidate), correct(control), strata, uint64(set))
 		if got.Low <= fix-spoil && fix-spoil <= got.High {
 			covered++
 		}
@@ -128,19 +128,20 @@ func TestBootstrapIsSeededAndStratified(t *testing.T) {
 		t.Fatalf("strata %v", strata)
 	}
 	// Where every image of a group is alike, resampling within groups changes nothing.
-	control := make([]Result, 5)
-	candidate := []Result{{Correct: true}, {}, {Correct: true}, {}, {}}
-	correct := mean(func(r Result) float64 { return one(r.Correct) })
-	if got := pairedBootstrap(correct.of(candidate), correct.of(control), strata, 1); got.Difference != 0.5 || got.Low != 0.5 || got.High != 0.5 {
+	control, candidate := make([]Row, 5), []Row{{}, {Predicted: 1}, {}, {Predicted: 1}, {Predicted: 1}}
+	for i, s := range samples {
+		control[i], candidate[i].Group = Row{Predicted: 1, Group: s.Group}, s.Group
+	}
+	correct := func(rows []Row) Statistic { return StatisticOf(Accuracy, rows) }
+	if got := pairedBootstrap(correct(candidate), correct(control), strata, 1); got.Difference != 0.5 || got.Low != 0.5 || got.High != 0.5 {
 		t.Errorf("stratified: %+v", got)
 	}
 	whole := [][]int{{0, 1, 2, 3}}
-	a, b := pairedBootstrap(correct.of(candidate), correct.of(control), whole, 1), pairedBootstrap(correct.of(candidate), correct.of(control), whole, 1)
+	a, b := pairedBootstrap(correct(candidate), correct(control), whole, 1), pairedBootstrap(correct(candidate), correct(control), whole, 1)
 	if a != b || a.Low >= 0.5 || a.High <= 0.5 {
 		t.Errorf("unstratified: %+v and %+v", a, b)
 	}
-	worst := worstGroup(samples)
-	if got := worst(candidate, []int{0, 1, 2, 3, 4}); got != 0 {
+	if got := StatisticOf(WorstGroup, candidate)(all(5)); got != 0 {
 		t.Errorf("worst group %v", got)
 	}
 }

@@ -2,8 +2,9 @@ package measure
 
 import (
 	"fmt"
+	"slices"
 
-	"github.com/abn-studio/studio/trainer/sample"
+	"github.com/abn-studio/studio/internal/arms"
 )
 
 // Measure is one figure of parent, control and candidate, with the paired-bootstrap interval of candidate − control. Without a
@@ -22,81 +23,48 @@ type Measure struct {
 	First      float64 `json:"-"`      // of the candidate's first seed, which is the network that a round makes; Candidate is the mean over the seeds
 }
 
-// Arms are the three networks' results on one set of samples.
-type Arms struct {
-	Samples            []sample.Sample
-	Parent             []Result   // of each sample
-	Control, Candidate [][]Result // of each seed and sample; a parent that stands for the control is there once for each seed
-}
-
-// compare compares the arms by one statistic over the images that keep accepts; nil if there are none.
-func (a Arms) compare(name string, f figure, keep func(i int) bool, seed uint64) *Measure {
-	var images []int
-	for i := range a.Samples {
-		if keep(i) {
-			images = append(images, i)
-		}
+// RoundMeasures compares a round's network that stands for maps with the one that stands for none, over all seeds, by all measures that
+// their rows have: on the held-out images, and by MapDistance on the edited ones. base may be the parent. seed is that of the bootstrap.
+func RoundMeasures(rows []ArmRow, maps, base arms.Arm, classes int, seed uint64) ([]Measure, error) {
+	sets, err := bySet(rows)
+	if err != nil {
+		return nil, err
 	}
-	if len(images) == 0 {
-		return nil
-	}
-	of := func(seeds [][]Result) (statistics []Statistic, mean float64) {
-		for _, results := range seeds {
-			statistics = append(statistics, f.of(results))
-			mean += f(results, images) / float64(len(seeds))
-		}
-		return statistics, mean
-	}
-	candidates, candidate := of(a.Candidate)
-	controls, control := of(a.Control)
-	interval := SeedBootstrap(candidates, controls, strataOf(images, func(i int) string { return a.Samples[i].Group }), seed)
-	kind := KindOf(name)
-	return &Measure{
-		Name: name, Label: kind.Label, Unit: kind.Unit, Images: len(images),
-		Parent: f(a.Parent, images), Control: control, Candidate: candidate, First: f(a.Candidate[0], images),
-		Difference: interval.Difference, Low: interval.Low, High: interval.High,
-	}
-}
-
-// Heldout compares the arms on images that no edit touched, by all measures that the samples allow: Top5 needs more than five of
-// the classes, WorstGroup two groups, Inside masks. The units are fractions. seed is that of the bootstrap.
-func Heldout(a Arms, classes int, seed uint64) []Measure {
-	every := func(int) bool { return true }
 	var out []Measure
-	add := func(m *Measure) {
-		if m != nil {
-			out = append(out, *m)
+	for _, k := range kinds {
+		of := sets[OfTest]
+		if k.Name == MapDistance {
+			of = sets[OfEdited]
 		}
-	}
-	groups := map[string]bool{}
-	for _, s := range a.Samples {
-		if s.Group != "" {
-			groups[s.Group] = true
+		if notCompared[k.Name] || of[arms.Parent] == nil || of[maps] == nil || of[base] == nil {
+			continue
 		}
+		parent := of[arms.Parent].rows[0]
+		indices := indicesOf(k.Name, classes, slices.Concat([][]Row{parent}, of[base].rows, of[maps].rows)...)
+		if len(indices) == 0 {
+			continue
+		}
+		n := max(len(of[maps].rows), len(of[base].rows))
+		candidates, controls := of[maps].statistics(k.Name, n), of[base].statistics(k.Name, n)
+		d := SeedBootstrap(candidates, controls, strataOf(indices, func(i int) string { return parent[i].Group }), seed)
+		m := Measure{
+			Name: k.Name, Label: k.Label, Unit: k.Unit, Images: len(indices), Parent: StatisticOf(k.Name, parent)(indices),
+			Control: meanOver(controls, indices), Candidate: meanOver(candidates, indices), First: candidates[0](indices),
+			Difference: d.Difference, Low: d.Low, High: d.High,
+		}
+		if k.Name == MapDistance {
+			m.Label += " (training images)"
+		}
+		out = append(out, m)
 	}
-	add(a.compare(Accuracy, mean(func(r Result) float64 { return one(r.Correct) }), every, seed))
-	if classes > 5 {
-		add(a.compare(Top5, mean(func(r Result) float64 { return one(r.Top5) }), every, seed))
-	}
-	if len(groups) > 1 {
-		add(a.compare(WorstGroup, worstGroup(a.Samples),
-			func(i int) bool { return a.Samples[i].Group != "" }, seed))
-	}
-	add(a.compare(Inside, mean(func(r Result) float64 { return r.Inside }),
-		func(i int) bool { return !a.Samples[i].Mask.IsZero() }, seed))
-	add(a.compare(AttentionBranch, mean(func(r Result) float64 { return one(r.AttCorrect) }), every, seed))
-	add(a.compare(Confidence, mean(func(r Result) float64 { return r.Confidence }), every, seed))
-	return out
+	return out, nil
 }
 
-// Distances compares how far the arms' maps are from people's, on images with an edit: the mean L2 distance ‖M′ − M‖₂ over the
-// cells. nil if there are no images.
-func Distances(a Arms, seed uint64) *Measure {
-	m := a.compare(MapDistance, mean(func(r Result) float64 { return r.MapDistance }), func(int) bool { return true }, seed)
-	if m != nil {
-		m.Label += " (training images)"
+func meanOver(seeds []Statistic, indices []int) (mean float64) {
+	for _, of := range seeds {
+		mean += of(indices) / float64(len(seeds))
 	}
-	return m
+	return mean
 }
 
 // Headline says in a sentence what the maps were worth, or that the difference is within chance. against is "the control" or "the

@@ -93,6 +93,9 @@ func indicesOf(name string, classes int, rows ...[]Row) []int {
 			return classes > 5
 		case WorstGroup:
 			return r.Group != ""
+		case MapDrift:
+			_, ok := r.Figures[name]
+			return ok && r.Correct()
 		}
 		_, ok := r.Figures[name]
 		return ok
