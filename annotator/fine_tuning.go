@@ -233,13 +233,17 @@ func (s *Service) CancelRound(ctx context.Context, actor User, id int64) (Round,
 	return round, nil
 }
 
-// FinishRound ends a round in one transaction, with its candidate and its result. The round's worker calls it, under its claim c; in
+// FinishRound ends a round in one transaction, with its candidate, its result and the rows that this follows from. The round's worker calls it, under its claim c; in
 // the trail stands the person who started the round.
-func (s *Service) FinishRound(ctx context.Context, c RoundClaim, v NewVersion, result RoundResult) (Version, error) {
+func (s *Service) FinishRound(ctx context.Context, c RoundClaim, v NewVersion, result RoundResult, rows RoundRows) (Version, error) {
 	var version Version
 	err := s.store.InTx(ctx, func(tx Store) error {
+		result.Rows = rows.Count
 		round, err := tx.ChangeRound(ctx, c.RoundID, func(r Round) (Round, error) { return r.Finish(c, result) })
 		if err != nil {
+			return err
+		}
+		if err := keepRows(ctx, tx, round.ID, rows); err != nil {
 			return err
 		}
 		if version, err = tx.AddVersion(ctx, round.ProjectID, round.Candidate(v)); err != nil {

@@ -1,6 +1,7 @@
 package annotator
 
 import (
+	"slices"
 	"time"
 
 	"github.com/abn-studio/studio/internal/arms"
@@ -99,6 +100,7 @@ func RoundProgressOf(p progress.Progress) RoundProgress {
 // RoundPoint is one point of a loss curve: means over the steps since the last point.
 type RoundPoint struct {
 	Arm         Arm     `json:"arm"`
+	Seed        int64   `json:"seed,omitempty"` // of a round with several
 	Step        int     `json:"step"`
 	Epoch       float64 `json:"epoch"`
 	LossAtt     float64 `json:"loss_att"`
@@ -124,15 +126,22 @@ type RoundResult struct {
 	Headline   string    `json:"headline"` // "Maps were worth +3.1 points (95% 0.8 to 5.4) over the control."
 	Split      Split     `json:"split"`    // the split it was measured on
 	Images     int       `json:"images"`
+	Rows       int       `json:"rows,omitempty"`     // that its figures follow from: GET /rounds/{round}/rows; absent where none are kept
 	LeftOut    int       `json:"left_out,omitempty"` // images of the split that were left out
 	Measures   []Measure `json:"measures"`
-	Fixed      []int64   `json:"fixed"`  // image ids the control gets wrong and the candidate right
-	Broken     []int64   `json:"broken"` // and the other way round
+	Fixed      []int64   `json:"fixed"`           // image ids the control gets wrong and the candidate right
+	Broken     []int64   `json:"broken"`          // and the other way round
+	Moved      []int64   `json:"moved,omitempty"` // image ids all three networks get right, on which the maps moved most; at most 24
 	FeatureMAE float64   `json:"feature_mae,omitempty"`
 	Seconds    float64   `json:"seconds"`
 
 	Arms       []RoundArm  `json:"arms,omitempty"`       // candidate, control, others: how long each trained and what was kept of it
 	Comparison *Comparison `json:"comparison,omitempty"` // of all networks; absent without a held-out image, and in rounds of old releases
+	// Reliability has a diagram of the parent, of the control, and of the candidate, over the answers of all seeds.
+	Reliability []Reliability `json:"reliability,omitempty"`
+	// Classes are those that lost or gained most, those that lost first; ClassesCompared is how many there are in all.
+	Classes         []ClassDifference `json:"classes,omitempty"`
+	ClassesCompared int               `json:"classes_compared,omitempty"`
 	// ValidationImages is the number of images that early stopping measured on, 0 without it. HeldBack says that they were taken
 	// from the training images, since the project has no validation images.
 	ValidationImages int      `json:"validation_images,omitempty"`
@@ -140,6 +149,44 @@ type RoundResult struct {
 	Warnings         []string `json:"warnings,omitempty"` // reasons to doubt the figures
 	// GammaSearch says how the round found its γ, in place of the one in its settings; absent without a search.
 	GammaSearch *GammaSearch `json:"gamma_search,omitempty"`
+}
+
+// Reliability is the reliability diagram of a network: how often answers of a confidence are right.
+type Reliability struct {
+	Arm  Arm              `json:"arm"`
+	Bins []ReliabilityBin `json:"bins"` // those with images
+}
+
+// ReliabilityBin has the answers of which the confidence is between Low and High.
+type ReliabilityBin struct {
+	Low        float64 `json:"low"`
+	High       float64 `json:"high"`
+	Images     int     `json:"images"`
+	Accuracy   float64 `json:"accuracy"`
+	Confidence float64 `json:"confidence"` // their mean
+}
+
+// ClassDifference is what a network gets right of a class, and the one that it is compared with.
+type ClassDifference struct {
+	Class      int     `json:"class"`
+	Images     int     `json:"images"`
+	Value      float64 `json:"value"` // the candidate's accuracy
+	Other      float64 `json:"other"` // the control's
+	Difference float64 `json:"difference"`
+	Low        float64 `json:"low"` // 95% interval
+	High       float64 `json:"high"`
+	Clear      bool    `json:"clear,omitempty"` // the interval leaves out 0, and so does the sign test of the class's images
+}
+
+// MaxClassesTold is how many classes a result names at most: half of them from those that lost most, half from those that gained most.
+const MaxClassesTold = 40
+
+// ToldClasses are those of classes, which are in the order of their differences, that a result names.
+func ToldClasses(classes []ClassDifference) []ClassDifference {
+	if len(classes) <= MaxClassesTold {
+		return classes
+	}
+	return slices.Concat(classes[:MaxClassesTold/2], classes[len(classes)-MaxClassesTold/2:])
 }
 
 // GammaSearch is how a round found its γ on validation images.
@@ -177,6 +224,7 @@ type RoundArm struct {
 	// Of the epoch that was kept; absent without early stopping.
 	ValidationLoss     float64 `json:"validation_loss,omitempty"`
 	ValidationAccuracy float64 `json:"validation_accuracy,omitempty"`
+	Seconds            float64 `json:"seconds,omitempty"` // of training and measuring; absent in rounds of old releases
 }
 
 // Measure is one figure of the three models, with the candidate's paired-bootstrap difference to the control.

@@ -2,7 +2,7 @@ package annotator
 
 import "github.com/abn-studio/studio/internal/arms"
 
-// Comparison sets a round's networks beside each other. The rows that its figures follow from are written by studio finetune.
+// Comparison sets a round's networks beside each other. Its figures follow from the round's rows.
 type Comparison struct {
 	Maps             Arm          `json:"maps" doc:"The network that stands for people's maps: the version that the round made."`
 	Baseline         Arm          `json:"baseline" doc:"The network without people's maps that counts."`

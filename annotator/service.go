@@ -28,6 +28,7 @@ type Service struct {
 	blobs          BlobStore
 	models         Models
 	staging        Staging
+	rows           RowReader
 	now            func() time.Time
 	log            *slog.Logger
 	password       passwordHasher
@@ -46,13 +47,14 @@ type ServiceConfig struct {
 	Blobs          BlobStore        // internal/blob.Store
 	Models         Models           // jobs.Models; nil: models cannot be added (ErrUnavailable)
 	Staging        Staging          // jobs.Staging; without it no images are taken from a browser (ErrUnavailable)
+	Rows           RowReader        // internal/roundrows.Reader; without it rows of rounds are not handed out (ErrUnavailable)
 	Clock          func() time.Time // the clock by which leases expire; default time.Now
 	Logger         *slog.Logger     // default slog.Default
 }
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -76,6 +78,7 @@ type Store interface {
 	TaskStore
 	EditStore
 	RoundStore
+	RoundRowStore
 	VersionStore
 	UploadStore
 	ImportStore

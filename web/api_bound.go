@@ -76,6 +76,7 @@ var bounds = map[string]bound{
 	"export":            {words: words(annotator.ExportKinds)},
 	"export format":     {words: words(takeout.FormatKeys())},
 	"state_dict format": {words: words(annotator.StateDictFormats)},
+	"row format":        {words: words(annotator.RowFormats)},
 }
 
 // words is a list as a schema takes it.

@@ -22,6 +22,9 @@ type (
 	roundList struct {
 		Rounds []annotator.Round `json:"rounds"`
 	}
+	shownList struct {
+		Images []annotator.ShownImage `json:"images"`
+	}
 	roundMade struct {
 		Round annotator.Round `json:"round"`
 	}
@@ -151,6 +154,27 @@ func (a *api) rounds() {
 		func(ctx context.Context, actor annotator.User, in *ByRound) (*answer[annotator.Round], error) {
 			round, err := a.server.service.CancelRound(ctx, actor, in.Round)
 			return &answer[annotator.Round]{round}, err
+		})
+
+	type rowsRequest struct {
+		ByRound
+		Format annotator.RowFormat `query:"format" bound:"row format" default:"jsonl" doc:"jsonl: what studio finetune --rows writes; csv: the same as a table."`
+	}
+	rows := get("roundRows", "/rounds/{round}/rows", "What a round's networks answered to each image, from which its figures follow")
+	rows.Description = "A row for each arm, seed and image: of the held-out images, of those that the baseline was chosen on, and of the edited ones. 404 where none are kept: in rounds that are not finished, or are of old releases."
+	rows.Responses = map[string]*huma.Response{"200": {Description: "The rows", Content: map[string]*huma.MediaType{
+		"application/jsonl": {Schema: &huma.Schema{Type: "string"}}, "text/csv": {Schema: &huma.Schema{Type: "string"}}}}}
+	handle(a, annotator.RoleAnnotator, rows,
+		func(ctx context.Context, actor annotator.User, in *rowsRequest) (*huma.StreamResponse, error) {
+			d, err := a.server.service.RoundRows(ctx, actor, in.Round, in.Format)
+			return a.sending(d), err
+		})
+	images := get("roundImages", "/rounds/{round}/images", "Images that a round fixed, broke or moved the map of, with its networks' answers and maps")
+	images.Description = "At most 24 of each kind, those that stand first in the result's lists; of the first seed."
+	handle(a, annotator.RoleAnnotator, images,
+		func(ctx context.Context, actor annotator.User, in *ByRound) (*answer[shownList], error) {
+			shown, err := a.server.service.ShownImages(ctx, actor, in.Round)
+			return &answer[shownList]{shownList{orEmpty(shown)}}, err
 		})
 
 	type eventsRequest struct {

@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
+	"github.com/abn-studio/studio/internal/roundrows"
 )
 
 // storageFlags say where the studio's state is. Every command that needs it embeds them.
@@ -193,7 +194,7 @@ func (s *storage) Close() error {
 // service returns the use cases for a command. All changes go through it; the store is only for reading, and for the parts of a running
 // studio.
 func (s *storage) service(log *slog.Logger) *annotator.Service {
-	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Starts: jobs.NewCatalog(s.Blobs, nil, 1), Pictures: inference.NewPictures(s.Blobs, "", log), Models: jobs.NewModels(s.Blobs, "", 0), Logger: log})
+	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Starts: jobs.NewCatalog(s.Blobs, nil, 1), Pictures: inference.NewPictures(s.Blobs, "", log), Models: jobs.NewModels(s.Blobs, "", 0), Rows: roundrows.Reader{}, Logger: log})
 }
 
 // projectNamed finds a project; the error says how to make it.

@@ -19,6 +19,7 @@ import (
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/roundrows"
 	"github.com/abn-studio/studio/web"
 )
 
@@ -165,7 +166,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Segmenting: r.clicks, Logger: c.log,
 		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
-		Staging: staging,
+		Staging: staging, Rows: roundrows.Reader{},
 	})
 	disks := s.disks(c.log)
 	c.web.MaxModelBytes = c.maxModelBytes

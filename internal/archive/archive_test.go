@@ -123,7 +123,10 @@ func (s *studio) worked(t testing.TB) {
 	must(t, s.Store.SetUnreadable(ctx, claim, lost))
 	candidate := pgtest.NewVersion(2)
 	candidate.ModelHash = s.put(t, "a better network")
-	made := ok(s.service.FinishRound(ctx, claim, candidate, annotator.RoundResult{Headline: "+3", Fixed: []int64{rows[3].ID, rows[7].ID}, Seconds: 1.5}))
+	made := ok(s.service.FinishRound(ctx, claim, candidate, annotator.RoundResult{Headline: "+3", Fixed: []int64{rows[3].ID, rows[7].ID}, Moved: []int64{rows[11].ID}, Seconds: 1.5}, annotator.RoundRows{
+		Count: 2, Packed: []byte("\x1f\x8brows"), Judged: []int64{rows[3].ID, rows[7].ID, rows[11].ID},
+		Shown: []annotator.ShownImage{{ID: rows[3].ID, Candidate: annotator.ShownAnswer{Class: 1, Confidence: 0.5, Map: pgtest.Map(0.5)}}},
+	}))
 	must(t, s.Scan(ctx, made.ID))
 	ok(s.service.ActivateVersion(ctx, s.Admin, made.ID))
 	ok(s.service.DeleteImages(ctx, s.Admin, "flock", []int64{rows[22].ID, rows[21].ID}))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,9 +17,9 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/roundrows"
 	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -336,15 +337,11 @@ func (r *roundRun) onRestarted(diverged *trainer.DivergedError, rate float64) {
 	r.points, r.restarted = nil, true
 }
 
-// onPoint keeps the points of candidate and control, of the first seed: those that the page draws.
 func (r *roundRun) onPoint(p trainer.Point) {
-	if arms.Of(p.Arm).Asked || p.Seed != 0 && p.Seed != r.round.Settings.Seed {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.points = append(r.points, annotator.RoundPoint{
-		Arm: p.Arm, Step: p.Step, Epoch: p.Epoch, LossAtt: p.LossAtt, LossPer: p.LossPer,
+		Arm: p.Arm, Seed: p.Seed, Step: p.Step, Epoch: p.Epoch, LossAtt: p.LossAtt, LossPer: p.LossPer,
 		LossMap: p.LossMap, MapDistance: p.MapDistance, LossAnchor: p.LossAnchor, Accuracy: p.Accuracy,
 		ValidationLoss: p.ValidationLoss, ValidationAccuracy: p.ValidationAccuracy,
 	})
@@ -439,7 +436,7 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 	}
 	result := annotator.RoundResult{
 		Headline: o.Headline, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results), LeftOut: in.LeftOut,
-		Fixed: o.Fixed, Broken: o.Broken, Seconds: o.Seconds, Comparison: comparisonOf(o.Arms, int(o.Settings.Seeds)),
+		Fixed: o.Fixed, Broken: o.Broken, Moved: o.Moved, Seconds: o.Seconds, Comparison: comparisonOf(o.Arms, int(o.Settings.Seeds)),
 		ValidationImages: o.ValidationImages, HeldBack: o.HeldBack, Warnings: o.Warnings,
 	}
 	if found := o.GammaSearch; found != nil {
@@ -453,7 +450,7 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 	for _, run := range o.Runs {
 		result.Arms = append(result.Arms, annotator.RoundArm{
 			Arm: run.Arm, Seed: run.Seed, Epochs: run.Epochs, Steps: run.Steps, Kept: run.Kept,
-			ValidationLoss: run.Validation.Loss, ValidationAccuracy: run.Validation.Accuracy,
+			ValidationLoss: run.Validation.Loss, ValidationAccuracy: run.Validation.Accuracy, Seconds: run.Seconds,
 		})
 	}
 	for _, m := range o.Measures {
@@ -462,8 +459,57 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 			Difference: m.Difference, Low: m.Low, High: m.High, Images: m.Images,
 		})
 	}
-	_, err = r.worker.service.FinishRound(ctx, r.claim, version, result)
+	if v := o.Verdict; v != nil {
+		result.Reliability, result.ClassesCompared = reliabilityOf(v.Diagrams), len(v.Classes)
+		result.Classes = annotator.ToldClasses(differencesOf(v.Classes))
+	}
+	rows, err := rowsOf(o)
+	if err != nil {
+		return err
+	}
+	_, err = r.worker.service.FinishRound(ctx, r.claim, version, result, rows)
 	return err
+}
+
+// rowsOf are an outcome's rows, and the images that it keeps the answers of.
+func rowsOf(o trainer.RoundOutcome) (rows annotator.RoundRows, err error) {
+	rows.Count, rows.Judged = len(o.Rows), o.Judged
+	if rows.Packed, err = roundrows.Pack(o.Rows); err != nil {
+		return rows, fmt.Errorf("pack the rows: %w", err)
+	}
+	answer := func(a trainer.Answer) annotator.ShownAnswer {
+		for i, v := range a.Map.Values { // a picture's worth
+			a.Map.Values[i] = float32(math.Round(1e4*float64(v)) / 1e4)
+		}
+		return annotator.ShownAnswer{Class: a.Class, Confidence: a.Confidence, Map: a.Map}
+	}
+	for _, s := range o.Shown {
+		rows.Shown = append(rows.Shown, annotator.ShownImage{ID: s.ID, Parent: answer(s.Parent), Control: answer(s.Control), Candidate: answer(s.Candidate)})
+	}
+	return rows, nil
+}
+
+// reliabilityOf is the trainer's diagrams in the domain's form.
+func reliabilityOf(diagrams []measure.Diagram) (all []annotator.Reliability) {
+	for _, d := range diagrams {
+		r := annotator.Reliability{Arm: d.Arm}
+		for _, b := range d.Bins {
+			if b.Images > 0 {
+				r.Bins = append(r.Bins, annotator.ReliabilityBin(b))
+			}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// differencesOf is the trainer's classes in the domain's form.
+func differencesOf(classes []measure.ClassChange) []annotator.ClassDifference {
+	all := make([]annotator.ClassDifference, len(classes))
+	for i, c := range classes {
+		all[i] = annotator.ClassDifference(c)
+	}
+	return all
 }
 
 // comparisonOf is the trainer's comparison in the domain's form; nil without one.

@@ -30,7 +30,7 @@ import (
 // reads are the methods of the service that change nothing.
 var reads = []string{
 	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "Rounds", "Score", "Segment", "Segmenter", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
+	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Score", "Segment", "Segmenter", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
 // untold are the methods whose changes the trail need not hold, with the reason.
@@ -379,7 +379,7 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"FinishRound": func() change {
 			claim := claimed()
 			return func() error {
-				return only(s.FinishRound(ctx, claim, pgtest.NewVersion(10+names), annotator.RoundResult{}))
+				return only(s.FinishRound(ctx, claim, pgtest.NewVersion(10+names), annotator.RoundResult{}, annotator.RoundRows{}))
 			}
 		},
 		"FailRound": func() change {

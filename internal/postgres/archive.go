@@ -101,10 +101,12 @@ var archiveTables = []archiveTable{
 		"parameters bytes learning_rate figures scanned created_at activated_at archived_at training warnings"), refers("parent_id", "versions"), refers("round_id", "rounds"))},
 	{name: "rounds", of: "rounds", where: ofProject + " AND t.state = ANY ($2)", numbers: true, ahead: true, project: true, columns: append(plain("number state settings "+
 		"edits images attempt progress error created_at started_at cancel_requested_at finished_at"), refers("parent_version", "versions"), refers("started_by", "people"),
-		named("result", "fixed broken"), named("unreadable", "images"), called("started_by_name", "started_by"), archiveColumn{name: "last_image_id",
+		named("result", "fixed broken moved"), named("unreadable", "images"), called("started_by_name", "started_by"), archiveColumn{name: "last_image_id",
 			out: "(SELECT coalesce(max(n), 0) FROM archive_images m WHERE m.id <= t.last_image_id)", in: "(SELECT coalesce(max(id), 0) FROM archive_images m WHERE m.n <= r.last_image_id)"})},
 	{name: "round_points", of: "round_events", where: "t.kind = 'point' AND t.round_id IN (SELECT id FROM archive_rounds)", order: "t.id",
-		columns: append(plain("kind arm step"), refers("round_id", "rounds"), verbatim("body"))},
+		columns: append(plain("kind arm step"), archiveColumn{name: "seed", out: "t.seed", in: "coalesce(r.seed, 0)"}, refers("round_id", "rounds"), verbatim("body"))},
+	{name: "round_rows", of: "round_rows", where: "t.round_id IN (SELECT id FROM archive_rounds)", order: "t.round_id",
+		columns: append(plain("packed"), refers("round_id", "rounds"), named("images", "judged shown"))},
 	{name: "predictions", of: "predictions", where: "t.version_id IN (SELECT id FROM archive_versions)", order: "t.version_id, t.image_id", columns: append(plain("class confidence correct "+
 		"att_class top_classes top_values probabilities map_height map_width map"), refers("version_id", "versions"), refers("image_id", "images"))},
 	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at"),

@@ -67,18 +67,18 @@ func (s *Store) DropRoundPoints(ctx context.Context, c annotator.RoundClaim) err
 // AddRoundPoints appends to the loss curves. Points of steps that are stored already, as after resuming from a checkpoint, are left out.
 func (s *Store) AddRoundPoints(ctx context.Context, c annotator.RoundClaim, points []annotator.RoundPoint) error {
 	err := s.claimed(ctx, c, func(tx *Store) error {
-		arms, steps, bodies := make([]string, len(points)), make([]int, len(points)), make([]string, len(points))
+		arms, seeds, steps, bodies := make([]string, len(points)), make([]int64, len(points)), make([]int, len(points)), make([]string, len(points))
 		for i, p := range points {
 			body, err := json.Marshal(p)
 			if err != nil {
 				return fmt.Errorf("step %d: %w", p.Step, err) // a NaN
 			}
-			arms[i], steps[i], bodies[i] = string(p.Arm), p.Step, string(body)
+			arms[i], seeds[i], steps[i], bodies[i] = string(p.Arm), p.Seed, p.Step, string(body)
 		}
 		_, err := tx.q.Exec(ctx, `
-			INSERT INTO round_events (round_id, kind, arm, step, body)
-			SELECT $1, 'point', p.arm, p.step, p.body::json FROM unnest($2::text[], $3::int[], $4::text[]) WITH ORDINALITY AS p(arm, step, body, n) ORDER BY n
-			ON CONFLICT (round_id, arm, step) WHERE kind = 'point' DO NOTHING`, c.RoundID, arms, steps, bodies)
+			INSERT INTO round_events (round_id, kind, arm, seed, step, body)
+			SELECT $1, 'point', p.arm, p.seed, p.step, p.body::json FROM unnest($2::text[], $3::bigint[], $4::int[], $5::text[]) WITH ORDINALITY AS p(arm, seed, step, body, n) ORDER BY n
+			ON CONFLICT (round_id, arm, seed, step) WHERE kind = 'point' DO NOTHING`, c.RoundID, arms, seeds, steps, bodies)
 		return err
 	})
 	return wrap(err, "points of round %d", c.RoundID)

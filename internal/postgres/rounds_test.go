@@ -59,7 +59,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 			t.Errorf("%s of the dead worker: %v, want ErrSuperseded", name, err)
 		}
 	}
-	if _, err := w.Service.FinishRound(ctx, dead, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrSuperseded) {
+	if _, err := w.Service.FinishRound(ctx, dead, pgtest.NewVersion(1), annotator.RoundResult{}, annotator.RoundRows{}); !errors.Is(err, annotator.ErrSuperseded) {
 		t.Errorf("FinishRound of the dead worker: %v, want ErrSuperseded", err)
 	}
 	// It resumes at step 10 and reports step 20 again.
@@ -69,7 +69,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{Phase: "candidate", Fraction: 0.5, Step: 30, Steps: 60}); err != nil {
 		t.Fatal(err)
 	}
-	v, err := w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Images: 4})
+	v, err := w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Images: 4}, annotator.RoundRows{})
 	if err != nil || v.State != annotator.VersionCandidate || v.Number != 2 || *v.ParentID != w.Version.ID || *v.RoundID != round.ID {
 		t.Fatalf("FinishRound = %+v, %v", v, err)
 	}
@@ -115,7 +115,7 @@ func TestCancelRunningRound(t *testing.T) {
 	if err != nil || r.State != annotator.RoundTraining || !r.Cancelling {
 		t.Fatalf("CancelRound = %+v, %v; want it cancelling", r, err)
 	}
-	if _, err := w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrRoundCancelled) {
+	if _, err := w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{}, annotator.RoundRows{}); !errors.Is(err, annotator.ErrRoundCancelled) {
 		t.Errorf("finishing a cancelled round: %v, want ErrRoundCancelled", err)
 	}
 	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{}); !errors.Is(err, annotator.ErrRoundCancelled) {

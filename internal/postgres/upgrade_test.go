@@ -90,7 +90,7 @@ func fill(t *testing.T, w *pgtest.World) {
 	unreadable.Add(w.Images[5], "cut off")
 	try(w.Store.SetUnreadable(ctx, claim, unreadable))
 	try(w.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: arms.Candidate, Step: 10, LossMap: 0.5}}))
-	_, err = w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Split: annotator.SplitTest, Images: 4})
+	_, err = w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Split: annotator.SplitTest, Images: 4}, annotator.RoundRows{})
 	try(err)
 	startRound(t, w) // waits for a worker
 

@@ -113,6 +113,7 @@ function follow(): void {
   const events = new EventSource(`/api/v1/rounds/${article?.dataset["round"] ?? ""}/events`);
   events.addEventListener("point", (event) => {
     const point = JSON.parse(event.data as string) as Point;
+    if (point.arm !== "candidate" && point.arm !== "control") return;
     arms[point.arm === "control" ? "control" : "candidate"].set(point.step, point);
     if (note) note.textContent = `step ${point.step.toLocaleString("en")}, epoch ${point.epoch.toFixed(1)}`;
     redraw();

@@ -1088,6 +1088,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rounds/{round}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Images that a round fixed, broke or moved the map of, with its networks' answers and maps
+         * @description At most 24 of each kind, those that stand first in the result's lists; of the first seed. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["roundImages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/rounds/{round}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a round's networks answered to each image, from which its figures follow
+         * @description A row for each arm, seed and image: of the held-out images, of those that the baseline was chosen on, and of the edited ones. 404 where none are kept: in rounds that are not finished, or are of old releases. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["roundRows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/segmenter": {
         parameters: {
             query?: never;
@@ -2093,6 +2133,23 @@ export interface components {
             key: string;
             name: string;
         };
+        ClassDifference: {
+            /** Format: int64 */
+            class: number;
+            clear?: boolean;
+            /** Format: double */
+            difference: number;
+            /** Format: double */
+            high: number;
+            /** Format: int64 */
+            images: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            other: number;
+            /** Format: double */
+            value: number;
+        };
         ClassScore: {
             /** Format: int64 */
             class: number;
@@ -2931,6 +2988,23 @@ export interface components {
              */
             says: "class" | "none-of-these" | "ambiguous" | "right";
         };
+        Reliability: {
+            /** @enum {string} */
+            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test";
+            bins: components["schemas"]["ReliabilityBin"][];
+        };
+        ReliabilityBin: {
+            /** Format: double */
+            accuracy: number;
+            /** Format: double */
+            confidence: number;
+            /** Format: double */
+            high: number;
+            /** Format: int64 */
+            images: number;
+            /** Format: double */
+            low: number;
+        };
         RemoveRequestBody: {
             /** @description The person's e-mail address, typed once more; the name of somebody who has no account. */
             email: string;
@@ -3004,6 +3078,8 @@ export interface components {
             epochs: number;
             /** Format: int64 */
             kept: number;
+            /** Format: double */
+            seconds?: number;
             /** Format: int64 */
             seed?: number;
             /** Format: int64 */
@@ -3062,6 +3138,8 @@ export interface components {
             loss_per: number;
             /** Format: double */
             map_distance: number;
+            /** Format: int64 */
+            seed?: number;
             /** Format: int64 */
             step: number;
             /** Format: double */
@@ -3196,6 +3274,9 @@ export interface components {
         RoundResult: {
             arms?: components["schemas"]["RoundArm"][];
             broken: number[];
+            classes?: components["schemas"]["ClassDifference"][];
+            /** Format: int64 */
+            classes_compared?: number;
             comparison?: components["schemas"]["Comparison"];
             /** Format: double */
             feature_mae?: number;
@@ -3208,6 +3289,10 @@ export interface components {
             /** Format: int64 */
             left_out?: number;
             measures: components["schemas"]["Measure"][];
+            moved?: number[];
+            reliability?: components["schemas"]["Reliability"][];
+            /** Format: int64 */
+            rows?: number;
             /** Format: double */
             seconds: number;
             /** @enum {string} */
@@ -3312,6 +3397,23 @@ export interface components {
         ServerFolder: {
             path?: string;
             source: string;
+        };
+        ShownAnswer: {
+            /** Format: int64 */
+            class: number;
+            /** Format: double */
+            confidence: number;
+            map: components["schemas"]["Map"];
+        };
+        ShownImage: {
+            candidate: components["schemas"]["ShownAnswer"];
+            control: components["schemas"]["ShownAnswer"];
+            /** Format: int64 */
+            id: number;
+            parent: components["schemas"]["ShownAnswer"];
+        };
+        ShownList: {
+            images: components["schemas"]["ShownImage"][];
         };
         SignInRequestBody: {
             email: string;
@@ -3810,6 +3912,7 @@ export type ChangedImages = components['schemas']['ChangedImages'];
 export type Changes = components['schemas']['Changes'];
 export type ChosenRequestBody = components['schemas']['ChosenRequestBody'];
 export type Class = components['schemas']['Class'];
+export type ClassDifference = components['schemas']['ClassDifference'];
 export type ClassScore = components['schemas']['ClassScore'];
 export type Click = components['schemas']['Click'];
 export type Comparison = components['schemas']['Comparison'];
@@ -3863,6 +3966,8 @@ export type Project = components['schemas']['Project'];
 export type ProjectList = components['schemas']['ProjectList'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
 export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
+export type Reliability = components['schemas']['Reliability'];
+export type ReliabilityBin = components['schemas']['ReliabilityBin'];
 export type RemoveRequestBody = components['schemas']['RemoveRequestBody'];
 export type RenameClassRequestBody = components['schemas']['RenameClassRequestBody'];
 export type Review = components['schemas']['Review'];
@@ -3885,6 +3990,9 @@ export type SegmentRequestBody = components['schemas']['SegmentRequestBody'];
 export type Segmenter = components['schemas']['Segmenter'];
 export type SentModel = components['schemas']['SentModel'];
 export type ServerFolder = components['schemas']['ServerFolder'];
+export type ShownAnswer = components['schemas']['ShownAnswer'];
+export type ShownImage = components['schemas']['ShownImage'];
+export type ShownList = components['schemas']['ShownList'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
@@ -6222,6 +6330,72 @@ export interface operations {
                         point?: components["schemas"]["RoundPoint"];
                         round?: components["schemas"]["Round"];
                     };
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roundImages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                round: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    roundRows: {
+        parameters: {
+            query?: {
+                /** @description jsonl: what studio finetune --rows writes; csv: the same as a table. */
+                format?: "jsonl" | "csv";
+            };
+            header?: never;
+            path: {
+                round: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                    "text/csv": string;
                 };
             };
             /** @description A problem */

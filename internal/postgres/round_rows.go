@@ -1,0 +1,41 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// roundImages is the column round_rows.images.
+type roundImages struct {
+	Judged []int64                `json:"judged"`
+	Shown  []annotator.ShownImage `json:"shown"`
+}
+
+// KeepRoundRows implements annotator.RoundRowStore.
+func (s *Store) KeepRoundRows(ctx context.Context, roundID int64, rows annotator.RoundRows) error {
+	images, err := json.Marshal(roundImages{rows.Judged, rows.Shown})
+	if err != nil {
+		return err
+	}
+	_, err = s.q.Exec(ctx, `INSERT INTO round_rows (round_id, images, packed) VALUES ($1, $2, $3)`, roundID, images, rows.Packed)
+	return wrap(err, "rows of round %d", roundID)
+}
+
+// PackedRows implements annotator.RoundRowStore.
+func (s *Store) PackedRows(ctx context.Context, roundID int64) ([]byte, error) {
+	packed, err := one(ctx, s, pgx.RowTo[[]byte], `SELECT packed FROM round_rows WHERE round_id = $1`, roundID)
+	return packed, wrap(err, "rows of round %d", roundID)
+}
+
+// ShownImages implements annotator.RoundRowStore.
+func (s *Store) ShownImages(ctx context.Context, roundID int64) ([]annotator.ShownImage, error) {
+	found, err := list(ctx, s, pgx.RowTo[[]annotator.ShownImage], `SELECT coalesce(nullif(images->'shown', 'null'), '[]') FROM round_rows WHERE round_id = $1`, roundID)
+	if err != nil || len(found) == 0 {
+		return nil, wrap(err, "images of round %d", roundID)
+	}
+	return found[0], nil
+}
