@@ -2,6 +2,7 @@ package templates
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,13 +25,134 @@ type Round struct {
 	Versions map[int64]int
 	Fixed    []RoundImage
 	Broken   []RoundImage
+	Moved    []RoundImage
 }
 
-// RoundImage is an image whose answer the maps changed, with the parent's map.
+// RoundImage is an image whose answer or map a round changed: with the answers of two networks, or with the map of one.
 type RoundImage struct {
 	Image      annotator.Image
+	Answers    []NamedAnswer
 	Prediction *annotator.Prediction
 }
+
+// NamedAnswer is the answer of a network.
+type NamedAnswer struct {
+	Of string // such as "control"
+	annotator.ShownAnswer
+}
+
+// trainedArms are the arms whose losses a round's page draws.
+func trainedArms(r annotator.Round) []arms.Arm {
+	list := []arms.Arm{arms.Candidate, arms.Control}
+	for _, k := range arms.Kinds() {
+		if k.Trains && k.Asked && r.Settings.Arms.Has(k.Arm) {
+			list = append(list, k.Arm)
+		}
+	}
+	return list
+}
+
+// curveClass is the class that colours a network: a refitted one has the colour of the one that was refitted.
+func curveClass(arm arms.Arm) string {
+	if of := arms.Of(arm).Refits; of != "" {
+		arm = of
+	}
+	return string(arm)
+}
+
+// took is how long an arm's training and measuring took, over all seeds; "–" where that is not known.
+func took(result annotator.RoundResult, arm arms.Arm) string {
+	var seconds float64
+	for _, a := range result.Arms {
+		if a.Arm == arm {
+			seconds += a.Seconds
+		}
+	}
+	if seconds == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f min", seconds/60)
+}
+
+// plotX and plotY are places in the reliability diagram, of a share.
+func plotX(v float64) string { return fmt.Sprintf("%.1f", 40+290*v) }
+func plotY(v float64) string { return fmt.Sprintf("%.1f", 270-260*v) }
+
+func tenths(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+func reliabilityLine(d annotator.Reliability) string {
+	var points []string
+	for _, b := range d.Bins {
+		points = append(points, plotX(b.Confidence)+","+plotY(b.Accuracy))
+	}
+	return strings.Join(points, " ")
+}
+
+// dotSize is the radius of a bin's dot: its area grows with the share of the answers.
+func dotSize(b annotator.ReliabilityBin, d annotator.Reliability) string {
+	all := 0
+	for _, other := range d.Bins {
+		all += other.Images
+	}
+	return fmt.Sprintf("%.1f", max(1.5, 12*math.Sqrt(float64(b.Images)/float64(max(1, all)))))
+}
+
+// reliabilityText says the diagram's figure.
+func reliabilityText(result annotator.RoundResult) string {
+	for _, m := range result.Measures {
+		if m.Name == "ece" {
+			return fmt.Sprintf("Expected calibration error: candidate %s, control %s, parent %s.", Percent(m.Candidate), Percent(m.Control), Percent(m.Parent))
+		}
+	}
+	return "How often answers of a confidence are right."
+}
+
+// classesOnPage is how many classes that lost, and how many that gained, a page lists.
+const classesOnPage = 8
+
+// shownClasses are the classes that a page lists: those that changed most either way.
+func shownClasses(all []annotator.ClassDifference) (list []annotator.ClassDifference) {
+	lost, gained := 0, 0
+	for lost < min(len(all), classesOnPage) && all[lost].Difference < 0 {
+		lost++
+	}
+	for gained < min(len(all)-lost, classesOnPage) && all[len(all)-1-gained].Difference > 0 {
+		gained++
+	}
+	return slices.Concat(all[:lost], all[len(all)-gained:])
+}
+
+// classesText says how many classes lost and gained.
+func classesText(result annotator.RoundResult) string {
+	lost, gained := 0, 0
+	for _, c := range result.Classes {
+		switch classJudgement(c) {
+		case "bad":
+			lost++
+		case "good":
+			gained++
+		}
+	}
+	text := "No class clearly lost or gained"
+	if lost+gained > 0 {
+		text = fmt.Sprintf("%s clearly lost and %d clearly gained", Plural(lost, "class"), gained)
+	}
+	return fmt.Sprintf("%s, of %d that were compared: by the interval and by the sign test of the class's images.", text, result.ClassesCompared)
+}
+
+// classJudgement colours a class that clearly lost or gained.
+func classJudgement(c annotator.ClassDifference) string {
+	switch {
+	case !c.Clear:
+		return ""
+	case c.Difference > 0:
+		return "good"
+	}
+	return "bad"
+}
+
+// dumbbellX is the place of an accuracy in a class's picture.
+func dumbbellX(v float64) string { return fmt.Sprintf("%.1f", 4+112*v) }
 
 // number writes a setting's value as a form shows it.
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
@@ -204,7 +326,7 @@ func judgement(m annotator.Measure) string {
 	switch m.Name {
 	case "mean_confidence", "map_drift":
 		return ""
-	case "map_distance":
+	case "map_distance", "ece":
 		gain = -gain
 	}
 	switch {

@@ -98,7 +98,7 @@ func (r *round) compare(maps, base Arm) (err error) {
 	return nil
 }
 
-// Shown is how many images of a kind (fixed, broken, moved most) a round keeps the maps of.
+// Shown is how many images of a kind a round keeps the maps of: fixed or broken, against the control or against the parent, and moved most.
 const Shown = 24
 
 // changed says which held-out images the maps fixed and broke, and on which attention moved most, and keeps the answers and maps of
@@ -106,15 +106,21 @@ const Shown = 24
 func (r *round) changed(parent, base, candidate armResult) {
 	o := &r.outcome
 	o.Fixed, o.Broken, o.Moved = []int64{}, []int64{}, []int64{}
-	var fixed, broken, moved []int // places in heldout
+	var fixed, broken, mended, spoilt, moved []int // places in heldout; mended and spoilt are against the parent
 	for i := range r.heldout {
-		was, is := base.evaluation.Results[i].Correct, candidate.evaluation.Results[i].Correct
+		before, was, is := parent.evaluation.Results[i].Correct, base.evaluation.Results[i].Correct, candidate.evaluation.Results[i].Correct
+		switch {
+		case is && !before:
+			mended = append(mended, i)
+		case before && !is:
+			spoilt = append(spoilt, i)
+		}
 		switch {
 		case is && !was:
 			fixed = append(fixed, i)
 		case was && !is:
 			broken = append(broken, i)
-		case is && parent.evaluation.Results[i].Correct:
+		case is && before:
 			moved = append(moved, i)
 		}
 	}
@@ -127,18 +133,23 @@ func (r *round) changed(parent, base, candidate armResult) {
 		m := attention.Map{Height: h, Width: w, Values: slices.Clone(maps[i*h*w : (i+1)*h*w])}
 		return Answer{Class: result.Predicted, Confidence: result.Confidence, Map: m}
 	}
+	shown := map[int]bool{}
 	for _, list := range []struct {
 		places []int
 		ids    *[]int64
-	}{{fixed, &o.Fixed}, {broken, &o.Broken}, {moved, &o.Moved}} {
+	}{{fixed, &o.Fixed}, {broken, &o.Broken}, {moved, &o.Moved}, {mended, nil}, {spoilt, nil}} {
 		for n, i := range list.places {
-			*list.ids = append(*list.ids, r.heldout[i].ID)
-			if n < Shown {
-				o.Shown = append(o.Shown, ShownImage{
-					ID: r.heldout[i].ID, Parent: answer(i, r.parents, parent.evaluation.Results[i]),
-					Control: answer(i, base.maps, base.evaluation.Results[i]), Candidate: answer(i, candidate.maps, candidate.evaluation.Results[i]),
-				})
+			if list.ids != nil {
+				*list.ids = append(*list.ids, r.heldout[i].ID)
 			}
+			if n >= Shown || shown[i] {
+				continue
+			}
+			shown[i] = true
+			o.Shown = append(o.Shown, ShownImage{
+				ID: r.heldout[i].ID, Parent: answer(i, r.parents, parent.evaluation.Results[i]),
+				Control: answer(i, base.maps, base.evaluation.Results[i]), Candidate: answer(i, candidate.maps, candidate.evaluation.Results[i]),
+			})
 		}
 	}
 	for _, s := range r.heldout {

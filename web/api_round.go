@@ -170,7 +170,7 @@ func (a *api) rounds() {
 			return a.sending(d), err
 		})
 	images := get("roundImages", "/rounds/{round}/images", "Images that a round fixed, broke or moved the map of, with its networks' answers and maps")
-	images.Description = "At most 24 of each kind, those that stand first in the result's lists; of the first seed."
+	images.Description = "At most 24 of each kind, those that stand first in the result's lists, and as many that the candidate fixed or broke against the parent; answers are of the first seed."
 	handle(a, annotator.RoleAnnotator, images,
 		func(ctx context.Context, actor annotator.User, in *ByRound) (*answer[shownList], error) {
 			shown, err := a.server.service.ShownImages(ctx, actor, in.Round)

@@ -134,10 +134,27 @@ func (s *Server) roundPage(v *visit) error {
 		return err
 	}
 	if round.Result != nil {
-		if view.Fixed, err = s.roundImages(v, round.ParentVersion, round.Result.Fixed); err != nil {
+		shown, err := s.service.ShownImages(v.Context(), v.actor, round.ID)
+		if err != nil {
 			return err
 		}
-		if view.Broken, err = s.roundImages(v, round.ParentVersion, round.Result.Broken); err != nil {
+		answers := map[int64]annotator.ShownImage{}
+		for _, i := range shown {
+			answers[i.ID] = i
+		}
+		changed := func(i annotator.ShownImage) []templates.NamedAnswer {
+			return []templates.NamedAnswer{{Of: "control", ShownAnswer: i.Control}, {Of: "candidate", ShownAnswer: i.Candidate}}
+		}
+		moved := func(i annotator.ShownImage) []templates.NamedAnswer {
+			return []templates.NamedAnswer{{Of: "parent", ShownAnswer: i.Parent}, {Of: "candidate", ShownAnswer: i.Candidate}}
+		}
+		if view.Fixed, err = s.roundImages(v, round.ParentVersion, round.Result.Fixed, answers, changed); err != nil {
+			return err
+		}
+		if view.Broken, err = s.roundImages(v, round.ParentVersion, round.Result.Broken, answers, changed); err != nil {
+			return err
+		}
+		if view.Moved, err = s.roundImages(v, round.ParentVersion, round.Result.Moved, answers, moved); err != nil {
 			return err
 		}
 	}
@@ -145,14 +162,19 @@ func (s *Server) roundPage(v *visit) error {
 	return v.render(templates.RoundPage(v.frame(title, "rounds", "round"), view))
 }
 
-func (s *Server) roundImages(v *visit, version int64, ids []int64) ([]templates.RoundImage, error) {
+// roundImages are the first of some images, with the answers that a round has of them, else with the version's.
+func (s *Server) roundImages(v *visit, version int64, ids []int64, answers map[int64]annotator.ShownImage, of func(annotator.ShownImage) []templates.NamedAnswer) ([]templates.RoundImage, error) {
 	var list []templates.RoundImage
 	for _, id := range ids[:min(changedShown, len(ids))] {
 		image, prediction, err := s.service.Image(v.Context(), v.actor, id, &version)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, templates.RoundImage{Image: image, Prediction: prediction})
+		changed := templates.RoundImage{Image: image, Prediction: prediction}
+		if shown, there := answers[id]; there {
+			changed.Answers = of(shown)
+		}
+		list = append(list, changed)
 	}
 	return list, nil
 }

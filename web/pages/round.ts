@@ -19,7 +19,9 @@ function token(name: string): string {
 }
 
 type Key = "loss_att" | "loss_per" | "loss_map" | "loss_anchor" | "validation_loss";
-const arms = { candidate: new Map<number, Point>(), control: new Map<number, Point>() };
+/** The arms whose curves are drawn, as the legend has them, each with the points of its seeds by step. */
+const names = [...document.querySelectorAll<HTMLElement>("[data-curve]")].map((i) => i.dataset["curve"] ?? "");
+const arms = new Map(names.map((name) => [name, new Map<number, Map<number, Point>>()]));
 const charts = new Map<Key, uPlot>();
 /** null while the round's γ is not known: it is searched, and told with the result. */
 let gamma: number | null = 1;
@@ -30,13 +32,24 @@ const value = (p: Point, key: Key) => {
   return key === "loss_map" && p.arm === "control" ? (gamma === null ? null : gamma * p.map_distance) : p[key];
 };
 
+/** The most seeds that an arm has: as many thin lines are drawn for each arm, where there are several. */
+const seeds = Math.max(1, Number(article?.dataset["seeds"] ?? 1));
+
+/** The steps, the mean of each arm's seeds where all of them have a value, and, of several seeds, each one's own line. */
 function data(key: Key): uPlot.AlignedData {
-  const steps = [...new Set([...arms.candidate.keys(), ...arms.control.keys()])].sort((a, b) => a - b);
-  const line = (arm: "candidate" | "control") => steps.map((s) => {
-    const p = arms[arm].get(s);
+  const curves = names.map((name) => [...(arms.get(name)?.values() ?? [])]);
+  const steps = [...new Set(curves.flatMap((all) => all.flatMap((seed) => [...seed.keys()])))].sort((a, b) => a - b);
+  const of = (seed: Map<number, Point> | undefined) => steps.map((s) => {
+    const p = seed?.get(s);
     return p ? value(p, key) : null;
   });
-  return [steps, line("candidate"), line("control")];
+  const lines = curves.map((all) => all.map(of));
+  const means = lines.map((all) => steps.map((_, i) => {
+    const values = all.map((line) => line[i]).filter((v) => v != null);
+    return values.length > 0 && values.length === all.length ? values.reduce((sum, v) => sum + v, 0) / values.length : null;
+  }));
+  const thin = seeds > 1 ? lines.flatMap((all) => Array.from({ length: seeds }, (_, n) => all[n] ?? steps.map(() => null))) : [];
+  return [steps, ...means, ...thin];
 }
 
 function build(): void {
@@ -46,17 +59,19 @@ function build(): void {
   }
   const line = token("--line");
   const text = token("--muted");
+  const colour = (name: string) => token(`--${name.replaceAll("_", "-")}`);
   const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, font: "11px Inter, sans-serif" };
   for (const place of document.querySelectorAll<HTMLElement>("[data-chart]")) {
     const key = place.dataset["chart"] as Key;
-    const series = (label: string, name: string) => ({ label, stroke: token(name), width: 1.5, spanGaps: true, points: { show: (u: uPlot) => u.data[0].length <= 40, size: 5 } });
+    const series = (name: string) => ({ label: name, stroke: colour(name), width: seeds > 1 ? 2 : 1.5, spanGaps: true, points: { show: (u: uPlot) => u.data[0].length <= 40, size: 5 } });
+    const thin = (name: string) => ({ label: name, stroke: colour(name), alpha: 0.35, width: 1, spanGaps: true, points: { show: false } });
     const chart = new uPlot(
       {
         width: place.clientWidth, height: 180, legend: { show: false },
         cursor: { sync: { key: "round" }, points: { size: 5 }, drag: { x: true, y: false } },
         scales: { x: { time: false }, y: { range: (_u, low, high) => [Math.min(0, low), high === low ? high + 1 : high * 1.05] } },
         axes: [{ ...axis, size: 28 }, { ...axis, size: 44 }],
-        series: [{ label: "step" }, series("candidate", "--candidate"), series("control", "--control")],
+        series: [{ label: "step" }, ...names.map(series), ...(seeds > 1 ? names.flatMap((name) => Array.from({ length: seeds }, () => thin(name))) : [])],
         hooks: { setCursor: [(u) => readout(key, u)] },
       },
       data(key), place);
@@ -68,9 +83,9 @@ function build(): void {
 function readout(key: Key, u: uPlot): void {
   const place = document.querySelector(`[data-latest="${key}"]`);
   if (!place) return;
-  const last = (i: 1 | 2) => u.cursor.idx != null ? u.data[i]?.[u.cursor.idx] : [...(u.data[i] ?? [])].reverse().find((v) => v != null);
+  const last = (i: number) => u.cursor.idx != null ? u.data[i]?.[u.cursor.idx] : [...(u.data[i] ?? [])].reverse().find((v) => v != null);
   const show = (v: number | null | undefined) => (v == null ? "–" : v.toFixed(3));
-  place.textContent = `${show(last(1))} · ${show(last(2))}`;
+  place.textContent = names.map((_, i) => show(last(i + 1))).join(" · ");
 }
 
 let waiting = false;
@@ -113,8 +128,11 @@ function follow(): void {
   const events = new EventSource(`/api/v1/rounds/${article?.dataset["round"] ?? ""}/events`);
   events.addEventListener("point", (event) => {
     const point = JSON.parse(event.data as string) as Point;
-    if (point.arm !== "candidate" && point.arm !== "control") return;
-    arms[point.arm === "control" ? "control" : "candidate"].set(point.step, point);
+    const all = arms.get(point.arm);
+    if (!all) return;
+    const seed = point.seed ?? 0;
+    if (!all.has(seed)) all.set(seed, new Map());
+    all.get(seed)?.set(point.step, point);
     if (note) note.textContent = `step ${point.step.toLocaleString("en")}, epoch ${point.epoch.toFixed(1)}`;
     redraw();
   });
@@ -128,7 +146,7 @@ function follow(): void {
   events.addEventListener("end", () => {
     events.close();
     if (!over(article?.dataset["state"] ?? "")) location.reload();
-    else if (note && arms.candidate.size === 0) note.textContent = "No step was recorded.";
+    else if (note && ![...arms.values()].some((all) => all.size > 0)) note.textContent = "No step was recorded.";
   });
 }
 
