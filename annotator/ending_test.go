@@ -77,7 +77,7 @@ func TestAClosedProjectDoesNotChange(t *testing.T) {
 		"JudgeLabel":      func() error { return only(s.JudgeLabel(ctx, w.Reviewer, verdict.ID, annotator.LabelConfirm, "")) },
 		"StartRound":      func() error { return only(s.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")) },
 		"StartScan":       func() error { return only(s.StartScan(ctx, w.Admin, w.Version.ID)) },
-		"ActivateVersion": func() error { return only(s.ActivateVersion(ctx, w.Admin, other.ID)) },
+		"ActivateVersion": func() error { return only(s.ActivateVersion(ctx, w.Admin, other.ID, "")) },
 		"ChangeImage":     func() error { return only(s.ChangeImage(ctx, w.Admin, image, annotator.ImageChange{Split: &pool})) },
 		"DeleteImages":    func() error { return only(s.DeleteImages(ctx, w.Admin, "birds", []int64{image})) },
 		"RenameClass":     func() error { return only(s.RenameClass(ctx, w.Admin, "birds", 0, "wren")) },

@@ -196,7 +196,7 @@ func TestRoles(t *testing.T) {
 			return only(s.StartRound(ctx, u, "birds", recipe.Settings{}, ""))
 		}},
 		"CancelRound":      {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CancelRound(ctx, u, 1)) }},
-		"ActivateVersion":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID)) }},
+		"ActivateVersion":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID, "")) }},
 		"StartScan":        {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartScan(ctx, u, w.Version.ID)) }},
 		"Review":           {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Review(ctx, u, 1, annotator.VerdictApprove, "")) }},
 		"NextReview":       {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},

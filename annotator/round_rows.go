@@ -50,6 +50,8 @@ var RowFormats = []RowFormat{RowsJSONL, RowsCSV}
 type RowReader interface {
 	// Write writes packed rows in a form; classes are the project's.
 	Write(w io.Writer, packed []byte, format RowFormat, classes []Class) error
+	// Compare compares network b with a, of the first seed, on the held-out images that both have rows of; classes is how many there are.
+	Compare(a, b NetworkRows, classes int) (ComparedRows, error)
 }
 
 // RoundRowStore keeps the rows of rounds.
@@ -60,6 +62,8 @@ type RoundRowStore interface {
 	PackedRows(ctx context.Context, roundID int64) ([]byte, error)
 	// ShownImages lists the images of a round that it has the answers of; none where none are kept.
 	ShownImages(ctx context.Context, roundID int64) ([]ShownImage, error)
+	// ImagesNamed finds images of a project by name; those that are not there are left out.
+	ImagesNamed(ctx context.Context, projectID int64, names []string) (map[string]int64, error)
 }
 
 // RoundRows is the file of what a round's networks answered to each image. The caller closes it. ErrNotFound for a round without rows:

@@ -83,7 +83,7 @@ func TestVersionThatCannotAnswer(t *testing.T) {
 	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), ""); !errors.As(err, &invalid) || invalid.Field != "version" || !strings.Contains(invalid.Message, "divide by 255") {
 		t.Errorf("StartRound: %v", err)
 	}
-	if _, err := w.Service.ActivateVersion(ctx, w.Admin, w.Version.ID); !errors.As(err, &invalid) || invalid.Field != "version" {
+	if _, err := w.Service.ActivateVersion(ctx, w.Admin, w.Version.ID, ""); !errors.As(err, &invalid) || invalid.Field != "version" {
 		t.Errorf("ActivateVersion: %v", err)
 	}
 }
@@ -184,7 +184,7 @@ func TestRoundDefaultsSuitTheMechanism(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Service.ActivateVersion(t.Context(), w.Admin, v.ID); err != nil {
+		if _, err := w.Service.ActivateVersion(t.Context(), w.Admin, v.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 		plan, err := w.Service.RoundPlan(t.Context(), w.Admin, "birds")
@@ -207,7 +207,7 @@ func TestActivateAndRollBack(t *testing.T) {
 	if err != nil || second.State != annotator.VersionCandidate || second.Number != 2 {
 		t.Fatalf("the second version: %+v, %v", second, err)
 	}
-	v, err := w.Service.ActivateVersion(ctx, w.Admin, second.ID)
+	v, err := w.Service.ActivateVersion(ctx, w.Admin, second.ID, "")
 	if err != nil || v.State != annotator.VersionActive || v.ActivatedAt == nil {
 		t.Fatalf("ActivateVersion = %+v, %v", v, err)
 	}
@@ -231,7 +231,7 @@ func TestActivateAndRollBack(t *testing.T) {
 			t.Errorf("task %d is of version %d, want %d", c.ID, c.VersionID, want)
 		}
 	}
-	if v, err = w.Service.ActivateVersion(ctx, w.Admin, w.Version.ID); err != nil || v.State != annotator.VersionActive {
+	if v, err = w.Service.ActivateVersion(ctx, w.Admin, w.Version.ID, ""); err != nil || v.State != annotator.VersionActive {
 		t.Fatalf("rolling back: %+v, %v", v, err)
 	}
 	versions, err := w.Service.Versions(ctx, w.Ada, "birds")

@@ -3,6 +3,7 @@ package annotator
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // VersionStore keeps model versions.
@@ -43,13 +44,22 @@ func (s *Service) Version(ctx context.Context, actor User, id int64) (Version, P
 }
 
 // ActivateVersion makes a version the project's active one, archives the one before, and starts a scan of the images that it has not
-// predicted (admin). Activating an archived version is a rollback.
-func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Version, error) {
+// predicted (admin). Activating an archived version is a rollback. The trail keeps what clearly got worse from the version before, as far
+// as rounds tell it, and the reason that was given.
+func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64, reason string) (Version, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return Version{}, err
 	}
+	reason, err := BoundComment.check("reason", reason)
+	if err != nil {
+		return Version{}, err
+	}
+	told, err := s.AgainstActive(ctx, actor, id)
+	if err != nil {
+		return Version{}, fmt.Errorf("activating version %d: %w", id, err)
+	}
 	var version Version
-	err := s.store.InTx(ctx, func(tx Store) error {
+	err = s.store.InTx(ctx, func(tx Store) error {
 		was, err := tx.LockVersion(ctx, id)
 		if err != nil {
 			return err
@@ -64,6 +74,12 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Ve
 		detail := fmt.Sprintf("v%d", version.Number)
 		if was.State == VersionArchived {
 			detail += ", rolled back"
+		}
+		if told != nil && len(told.Worse) > 0 {
+			detail += ". Worse: " + strings.TrimSuffix(strings.Join(told.Worse, " "), ".")
+		}
+		if reason != "" {
+			detail += ". Reason: " + reason
 		}
 		if err := s.audit(ctx, tx, actor, &version.ProjectID, "version.activate", versionSubject(id), detail); err != nil {
 			return err

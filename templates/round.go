@@ -16,7 +16,8 @@ import (
 // Rounds is the view model of the list of rounds.
 type Rounds struct {
 	Rounds   []annotator.Round
-	Versions map[int64]int // version id → its number
+	Versions map[int64]int       // version id → its number
+	Data     annotator.RoundData // of a round that is started now
 }
 
 // Round is the view model of an experiment's page.
@@ -123,9 +124,9 @@ func shownClasses(all []annotator.ClassDifference) (list []annotator.ClassDiffer
 }
 
 // classesText says how many classes lost and gained.
-func classesText(result annotator.RoundResult) string {
+func classesText(told []annotator.ClassDifference, compared int) string {
 	lost, gained := 0, 0
-	for _, c := range result.Classes {
+	for _, c := range told {
 		switch classJudgement(c) {
 		case "bad":
 			lost++
@@ -137,7 +138,7 @@ func classesText(result annotator.RoundResult) string {
 	if lost+gained > 0 {
 		text = fmt.Sprintf("%s clearly lost and %d clearly gained", Plural(lost, "class"), gained)
 	}
-	return fmt.Sprintf("%s, of %d that were compared: by the interval and by the sign test of the class's images.", text, result.ClassesCompared)
+	return fmt.Sprintf("%s, of %d that were compared: by the interval and by the sign test of the class's images.", text, compared)
 }
 
 // classJudgement colours a class that clearly lost or gained.
@@ -153,6 +154,14 @@ func classJudgement(c annotator.ClassDifference) string {
 
 // dumbbellX is the place of an accuracy in a class's picture.
 func dumbbellX(v float64) string { return fmt.Sprintf("%.1f", 4+112*v) }
+
+// judgedText says how many rounds the held-out images have judged, "" where they have judged none.
+func judgedText(d annotator.RoundData) string {
+	if d.Judged == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The %s have judged %s.", Plural(d.Heldout, string(d.Split)+" image"), Plural(d.Judged, "round"))
+}
 
 // number writes a setting's value as a form shows it.
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }

@@ -16,10 +16,39 @@ type Versions struct {
 	Versions  []annotator.Version // v1 first
 	Rounds    map[int64]int       // round id → its number
 	A, B      *annotator.Version  // picked for comparison
+	Compared  *Compared           // the two on the same held-out images; nil where no rounds tell
+	Asked     *Asked              // a version that is to be activated and is worse at something
 
 	MaxBytes    int64  // largest size of an uploaded reference
 	StateDictOf int64  // the version whose state_dict could not be made; 0: none
 	NoStateDict string // why it could not be made
+}
+
+// Compared is the view model of two versions beside each other.
+type Compared struct {
+	annotator.VersionComparison
+	FixedImages, BrokenImages, MovedImages []RoundImage
+}
+
+// Asked is a version whose activation is asked about once more.
+type Asked struct {
+	Version, Active annotator.Version
+	Worse           []string
+	Images          int
+}
+
+// comparedMeasure is a compared figure as a measure has it, for its interval's picture.
+func comparedMeasure(f annotator.ComparedFigure) annotator.Measure {
+	return annotator.Measure{Name: f.Name, Unit: f.Unit, Difference: f.Difference, Low: f.Low, High: f.High}
+}
+
+// comparedReach is the reach of the intervals' pictures of a unit, so that they share a scale.
+func comparedReach(all []annotator.ComparedFigure, unit string) float64 {
+	var measures []annotator.Measure
+	for _, f := range all {
+		measures = append(measures, comparedMeasure(f))
+	}
+	return widest(measures, unit)
 }
 
 // mechanismWord returns the formula of a network's attention mechanism, or gain itself if there is none.

@@ -23,7 +23,11 @@ func (s *Server) roundsPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(templates.RoundsPage(v.frame("Rounds", "rounds"), templates.Rounds{Rounds: rounds, Versions: numbers}))
+	plan, err := s.service.RoundPlan(v.Context(), v.actor, v.project.Slug)
+	if err != nil {
+		return err
+	}
+	return v.render(templates.RoundsPage(v.frame("Rounds", "rounds"), templates.Rounds{Rounds: rounds, Versions: numbers, Data: plan.Data}))
 }
 
 // versionNumbers returns the numbers of the project's versions by id.

@@ -10,10 +10,12 @@ import (
 	"github.com/abn-studio/studio/templates"
 )
 
-func (s *Server) versionsPage(v *visit) error { return s.showVersions(v, http.StatusOK, 0, "") }
+func (s *Server) versionsPage(v *visit) error {
+	return s.showVersions(v, http.StatusOK, templates.Versions{})
+}
 
-// showVersions shows the page of versions. noStateDict says why the state_dict of version of could not be made, "" if none was asked for.
-func (s *Server) showVersions(v *visit, status int, of int64, noStateDict string) error {
+// showVersions shows the page of versions, with what the view says already of a state_dict that could not be made or of an activation.
+func (s *Server) showVersions(v *visit, status int, view templates.Versions) error {
 	versions, err := s.service.Versions(v.Context(), v.actor, v.project.Slug)
 	if err != nil {
 		return err
@@ -22,7 +24,7 @@ func (s *Server) showVersions(v *visit, status int, of int64, noStateDict string
 	if err != nil {
 		return err
 	}
-	view := templates.Versions{Versions: versions, Rounds: map[int64]int{}, MaxBytes: s.config.MaxModelBytes, StateDictOf: of, NoStateDict: noStateDict}
+	view.Versions, view.Rounds, view.MaxBytes = versions, map[int64]int{}, s.config.MaxModelBytes
 	for _, r := range rounds {
 		view.Rounds[r.ID] = r.Number
 	}
@@ -33,7 +35,71 @@ func (s *Server) showVersions(v *visit, status int, of int64, noStateDict string
 			view.B = versionByID(versions, picked[len(picked)-1])
 		}
 	}
+	if view.A != nil && view.B != nil && view.A.ID != view.B.ID {
+		if view.Compared, err = s.compared(v, *view.A, *view.B); err != nil {
+			return err
+		}
+	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.VersionsPage(v.frame("Versions", "versions"), view))
+}
+
+// compared sets two versions beside each other; nil where no rounds tell.
+func (s *Server) compared(v *visit, a, b annotator.Version) (*templates.Compared, error) {
+	c, err := s.service.CompareVersions(v.Context(), v.actor, a.ID, b.ID)
+	if errors.Is(err, annotator.ErrNotFound) || errors.Is(err, annotator.ErrUnavailable) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	view := &templates.Compared{VersionComparison: c}
+	shown := map[int64]annotator.ShownImage{}
+	ofA := func(i annotator.ShownImage) annotator.ShownAnswer { return i.Parent }
+	ofB := func(i annotator.ShownImage) annotator.ShownAnswer { return i.Candidate }
+	if a.ID > b.ID { // a round's version is newer than its parent
+		ofA, ofB = ofB, ofA
+	}
+	if c.Round != nil {
+		all, err := s.service.ShownImages(v.Context(), v.actor, *c.Round)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range all {
+			shown[i.ID] = i
+		}
+	}
+	names := [2]string{fmt.Sprintf("v%d", a.Number), fmt.Sprintf("v%d", b.Number)}
+	images := func(ids []int64) ([]templates.RoundImage, error) {
+		list, err := s.roundImages(v, b.ID, ids, shown, func(i annotator.ShownImage) []templates.NamedAnswer {
+			return []templates.NamedAnswer{{Of: names[0], ShownAnswer: ofA(i)}, {Of: names[1], ShownAnswer: ofB(i)}}
+		})
+		for n, i := range list {
+			if i.Answers != nil || i.Prediction == nil {
+				continue
+			}
+			_, before, err := s.service.Image(v.Context(), v.actor, i.Image.ID, &a.ID)
+			if err != nil {
+				return nil, err
+			}
+			if before != nil {
+				list[n].Answers = []templates.NamedAnswer{{Of: names[0], ShownAnswer: shownAnswer(*before)}, {Of: names[1], ShownAnswer: shownAnswer(*i.Prediction)}}
+			}
+		}
+		return list, err
+	}
+	if view.FixedImages, err = images(c.Fixed); err != nil {
+		return nil, err
+	}
+	if view.BrokenImages, err = images(c.Broken); err != nil {
+		return nil, err
+	}
+	view.MovedImages, err = images(c.Moved)
+	return view, err
+}
+
+// shownAnswer is a scan's answer as a round's.
+func shownAnswer(p annotator.Prediction) annotator.ShownAnswer {
+	return annotator.ShownAnswer{Class: p.Class, Confidence: float64(p.Confidence), Map: p.Map}
 }
 
 func versionByID(versions []annotator.Version, text string) *annotator.Version {
@@ -64,7 +130,22 @@ func (s *Server) activateVersion(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.service.ActivateVersion(v.Context(), v.actor, version.ID); err != nil {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	if !form.Has("reason") { // who is not told yet what got worse is told, and asked
+		told, err := s.service.AgainstActive(v.Context(), v.actor, version.ID)
+		if err != nil {
+			return err
+		}
+		if told != nil && len(told.Worse) > 0 && v.project.ActiveVersion != nil {
+			return s.showVersions(v, http.StatusUnprocessableEntity, templates.Versions{Asked: &templates.Asked{
+				Version: version, Active: *v.project.ActiveVersion, Worse: told.Worse, Images: told.Images,
+			}})
+		}
+	}
+	if _, err := s.service.ActivateVersion(v.Context(), v.actor, version.ID, form.Get("reason")); err != nil {
 		problem, err := problemText(err)
 		if err != nil {
 			return err

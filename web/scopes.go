@@ -41,7 +41,7 @@ var scopes = map[string]annotator.Scope{
 
 	"nextReview": annotator.ScopeReview, "review": annotator.ScopeReview, "retractReview": annotator.ScopeReview, "reopenTask": annotator.ScopeReview,
 
-	"rounds": annotator.ScopeRead, "roundDefaults": annotator.ScopeRead, "round": annotator.ScopeRead, "roundRows": annotator.ScopeRead, "roundImages": annotator.ScopeRead, "roundEvents": annotator.ScopeRead,
+	"rounds": annotator.ScopeRead, "roundDefaults": annotator.ScopeRead, "round": annotator.ScopeRead, "roundRows": annotator.ScopeRead, "compareVersions": annotator.ScopeRead, "roundImages": annotator.ScopeRead, "roundEvents": annotator.ScopeRead,
 	"startRound": annotator.ScopeAdmin, "cancelRound": annotator.ScopeAdmin,
 
 	"versions": annotator.ScopeRead, "version": annotator.ScopeRead, "downloadVersion": annotator.ScopeRead,

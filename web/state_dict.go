@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/templates"
 )
 
 // maxWord bounds a field of the form that asks for a state_dict.
@@ -92,5 +93,5 @@ func (s *Server) sendStateDict(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.showVersions(v, status, version.ID, sentenceOf(problem))
+	return s.showVersions(v, status, templates.Versions{StateDictOf: version.ID, NoStateDict: sentenceOf(problem)})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/csv"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -130,6 +132,54 @@ func TestRoundFollowsFromItsRows(t *testing.T) {
 	shown, err := service.ShownImages(t.Context(), annotator.System, round.ID)
 	if err != nil || len(shown) < min(24, len(result.Fixed))+min(24, len(result.Broken))+len(result.Moved) || len(shown) == 0 {
 		t.Errorf("%d images are shown of %d fixed, %d broken, %d moved, %v", len(shown), len(result.Fixed), len(result.Broken), len(result.Moved), err)
+	}
+	compared, err := service.CompareVersions(t.Context(), annotator.System, round.ParentVersion, *round.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after []measure.Row
+	for _, r := range rows {
+		switch {
+		case r.Set != measure.OfTest || r.Seed != settings.Seed:
+		case r.Arm == arms.Parent:
+			before = append(before, r.Row)
+		case r.Arm == c.Maps:
+			after = append(after, r.Row)
+		}
+	}
+	fixed, broken := 0, 0
+	for i := range before {
+		switch was, is := before[i].Correct(), after[i].Correct(); {
+		case is && !was:
+			fixed++
+		case was && !is:
+			broken++
+		}
+	}
+	if compared.Images != len(before) || len(compared.Fixed) != fixed || len(compared.Broken) != broken || compared.Round == nil || *compared.Round != round.ID || len(compared.Figures) < 6 {
+		t.Errorf("the versions: %+v; the rows say %d fixed, %d broken of %d", compared, fixed, broken, len(before))
+	}
+	for _, f := range compared.Figures {
+		if f.Name == measure.Accuracy && (f.A != result.Measures[0].Parent || f.B < f.A != (f.Difference < 0)) {
+			t.Errorf("accuracy %+v, the round has %+v", f, result.Measures[0])
+		}
+	}
+	if data, err := p.Store.RoundData(t.Context(), p.project.ID); err != nil || data.Judged != 1 || data.Worn() {
+		t.Errorf("the held-out images have judged %d rounds, %v", data.Judged, err)
+	}
+	if _, err := service.ActivateVersion(t.Context(), annotator.System, *round.Version, "it is to be tried"); err != nil {
+		t.Fatal(err)
+	}
+	trail, err := p.Store.AuditEntries(t.Context(), p.project.ID, 0, 20)
+	kept := slices.ContainsFunc(trail, func(e annotator.AuditEntry) bool {
+		worse := true
+		for _, w := range compared.Worse {
+			worse = worse && strings.Contains(e.Detail, strings.TrimSuffix(w, "."))
+		}
+		return e.Action == "version.activate" && worse && strings.HasSuffix(e.Detail, "Reason: it is to be tried")
+	})
+	if err != nil || !kept {
+		t.Errorf("the trail keeps neither what got worse, %q, nor the reason: %+v, %v", compared.Worse, trail, err)
 	}
 	points, err := p.Store.WaitRoundEvents(t.Context(), round.ID, 0)
 	if err != nil {

@@ -128,7 +128,7 @@ func (s *studio) worked(t testing.TB) {
 		Shown: []annotator.ShownImage{{ID: rows[3].ID, Candidate: annotator.ShownAnswer{Class: 1, Confidence: 0.5, Map: pgtest.Map(0.5)}}},
 	}))
 	must(t, s.Scan(ctx, made.ID))
-	ok(s.service.ActivateVersion(ctx, s.Admin, made.ID))
+	ok(s.service.ActivateVersion(ctx, s.Admin, made.ID, ""))
 	ok(s.service.DeleteImages(ctx, s.Admin, "flock", []int64{rows[22].ID, rows[21].ID}))
 	ok(s.service.PurgeImages(ctx, s.Admin, "flock", []int64{rows[22].ID}))
 	ok(s.service.NextTask(ctx, s.Bob, annotator.TaskFilter{Project: "flock"})) // he holds it

@@ -31,6 +31,20 @@ func (s *Store) PackedRows(ctx context.Context, roundID int64) ([]byte, error) {
 	return packed, wrap(err, "rows of round %d", roundID)
 }
 
+// ImagesNamed implements annotator.RoundRowStore.
+func (s *Store) ImagesNamed(ctx context.Context, projectID int64, names []string) (map[string]int64, error) {
+	type named struct {
+		Name string
+		ID   int64
+	}
+	found, err := list(ctx, s, pgx.RowToStructByPos[named], `SELECT name, id FROM images WHERE project_id = $1 AND name = ANY ($2) AND retired_at IS NULL`, projectID, names)
+	ids := make(map[string]int64, len(found))
+	for _, f := range found {
+		ids[f.Name] = f.ID
+	}
+	return ids, wrap(err, "images of project %d by name", projectID)
+}
+
 // ShownImages implements annotator.RoundRowStore.
 func (s *Store) ShownImages(ctx context.Context, roundID int64) ([]annotator.ShownImage, error) {
 	found, err := list(ctx, s, pgx.RowTo[[]annotator.ShownImage], `SELECT coalesce(nullif(images->'shown', 'null'), '[]') FROM round_rows WHERE round_id = $1`, roundID)

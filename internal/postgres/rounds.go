@@ -85,7 +85,17 @@ func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.Round
 	if d.Split == annotator.SplitValidation {
 		d.Heldout, d.LeftOut = d.Validation, leftOutValidation
 	}
-	return d, wrap(err, "counting what a round of project %d would work on", projectID)
+	if err != nil {
+		return d, wrap(err, "counting what a round of project %d would work on", projectID)
+	}
+	d.Judged, err = one(ctx, s, pgx.RowTo[int], `
+		WITH heldout AS (
+			SELECT i.id FROM images i WHERE i.project_id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+measured+`
+		)
+		SELECT count(*) FROM rounds r LEFT JOIN round_rows x ON x.round_id = r.id
+		WHERE r.project_id = $1 AND r.state = 'finished' AND r.result->>'split' = $2 AND EXISTS (SELECT FROM heldout)
+			AND (x.images IS NULL OR 2 * (SELECT count(*) FROM jsonb_array_elements(x.images->'judged') j JOIN heldout ON heldout.id = j::text::bigint) >= (SELECT count(*) FROM heldout))`, projectID, d.Split)
+	return d, wrap(err, "counting the rounds that the held-out images of project %d have judged", projectID)
 }
 
 // StartRound implements annotator.RoundStore.

@@ -1097,7 +1097,7 @@ export interface paths {
         };
         /**
          * Images that a round fixed, broke or moved the map of, with its networks' answers and maps
-         * @description At most 24 of each kind, those that stand first in the result's lists; of the first seed. Needs the role annotator, and of a bearer token the scope read.
+         * @description At most 24 of each kind, those that stand first in the result's lists, and as many that the candidate fixed or broke against the parent; answers are of the first seed. Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["roundImages"];
         put?: never;
@@ -1800,9 +1800,29 @@ export interface paths {
         put?: never;
         /**
          * Make a version the active one
-         * @description Archives the one before; activating an archived version is rollback. Needs the role admin, and of a bearer token the scope admin.
+         * @description Archives the one before; activating an archived version is rollback. What clearly got worse, as GET /versions/{version}/comparison tells it against the active version, and the reason are kept in the project's history. Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["activateVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/versions/{version}/comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A version beside another one
+         * @description On the held-out images that both have answered in rounds: measures with 95% intervals, images fixed and broken, classes that lost, maps that moved most, and what got worse in sentences. 404 where there are none. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["compareVersions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1917,6 +1937,10 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        ActivateRequestBody: {
+            /** @description Why, above all where something got worse. */
+            reason?: string;
+        };
         ActivationMap: {
             /** @enum {string} */
             branch: "attention" | "perception";
@@ -2164,6 +2188,24 @@ export interface components {
             x: number;
             /** Format: double */
             y: number;
+        };
+        ComparedFigure: {
+            /** Format: double */
+            a: number;
+            /** Format: double */
+            b: number;
+            better?: string;
+            /** Format: double */
+            difference: number;
+            /** Format: double */
+            high: number;
+            /** Format: int64 */
+            images: number;
+            label: string;
+            /** Format: double */
+            low: number;
+            name: string;
+            unit: string;
         };
         Comparison: {
             /** @description Simple ones first. */
@@ -3097,6 +3139,8 @@ export interface components {
             /** Format: int64 */
             images: number;
             /** Format: int64 */
+            judged: number;
+            /** Format: int64 */
             left_out: number;
             /** @enum {string} */
             split?: "train" | "validation" | "test" | "pool";
@@ -3849,6 +3893,24 @@ export interface components {
             training?: components["schemas"]["Trainability"][];
             warnings?: string[];
         };
+        VersionComparison: {
+            /** Format: int64 */
+            a: number;
+            /** Format: int64 */
+            b: number;
+            broken: number[];
+            classes: components["schemas"]["ClassDifference"][];
+            /** Format: int64 */
+            classes_compared: number;
+            figures: components["schemas"]["ComparedFigure"][];
+            fixed: number[];
+            /** Format: int64 */
+            images: number;
+            moved: number[];
+            /** Format: int64 */
+            round?: number;
+            worse: string[];
+        };
         VersionList: {
             versions: components["schemas"]["Version"][];
         };
@@ -3891,6 +3953,7 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type ActivateRequestBody = components['schemas']['ActivateRequestBody'];
 export type ActivationMap = components['schemas']['ActivationMap'];
 export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody'];
 export type ArchiveBeginBody = components['schemas']['ArchiveBeginBody'];
@@ -3915,6 +3978,7 @@ export type Class = components['schemas']['Class'];
 export type ClassDifference = components['schemas']['ClassDifference'];
 export type ClassScore = components['schemas']['ClassScore'];
 export type Click = components['schemas']['Click'];
+export type ComparedFigure = components['schemas']['ComparedFigure'];
 export type Comparison = components['schemas']['Comparison'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
 export type DraftRequestBody = components['schemas']['DraftRequestBody'];
@@ -4030,6 +4094,7 @@ export type User = components['schemas']['User'];
 export type UserList = components['schemas']['UserList'];
 export type VerdictList = components['schemas']['VerdictList'];
 export type Version = components['schemas']['Version'];
+export type VersionComparison = components['schemas']['VersionComparison'];
 export type VersionList = components['schemas']['VersionList'];
 export type VersionPrediction = components['schemas']['VersionPrediction'];
 export type ViewRegion = components['schemas']['ViewRegion'];
@@ -7661,7 +7726,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ActivateRequestBody"];
+            };
+        };
         responses: {
             /** @description OK */
             200: {
@@ -7670,6 +7739,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Version"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareVersions: {
+        parameters: {
+            query: {
+                /** @description The version that it is compared with, by its id: the one before. */
+                with: number;
+            };
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionComparison"];
                 };
             };
             /** @description Error */
