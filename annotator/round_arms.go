@@ -7,7 +7,7 @@ type Comparison struct {
 	Maps             Arm          `json:"maps" doc:"The network that stands for people's maps: the version that the round made."`
 	Baseline         Arm          `json:"baseline" doc:"The network without people's maps that counts."`
 	ValidationImages int          `json:"validation_images" minimum:"0" doc:"Images on which both were chosen; 0: they were not chosen, and are candidate and control."`
-	Seeds            int          `json:"seeds" minimum:"1" maximum:"5" doc:"How often each training was done."`
+	Seeds            int          `json:"seeds" minimum:"1" doc:"How often each training was done."`
 	Edits            int          `json:"edits" minimum:"0"`
 	PaintingSeconds  int          `json:"painting_seconds,omitempty" minimum:"0" doc:"How long the edits took to paint; absent where that is not known of each."`
 	Arms             []ArmFigure  `json:"arms" doc:"Simple ones first."`

@@ -1,5 +1,10 @@
 package arms
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Arm names one network of a round, as JSON, rows and the command line spell it.
 type Arm string
 
@@ -49,6 +54,16 @@ var kinds = []Kind{
 		What: "The candidate, its last layer then fitted anew."},
 	{Arm: MapAtTest, Label: "Edited map at test time", Words: "the parent with the edited map in place", Maps: true, Asked: true, Against: Parent,
 		What: "The parent on the edited images, a person's map in place of its own."},
+}
+
+// Markdown is the table of the arms, for docs/training.md.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| arm | what it is |\n|---|---|\n")
+	for _, k := range kinds {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", k.Arm, k.What)
+	}
+	return b.String()
 }
 
 // Kinds are the arms; those without maps by how simple they are.

@@ -71,9 +71,9 @@ var Fields = []Field{
 	},
 	{
 		Name: "gamma_search", Type: Switch, Default: false, Group: Maps, OfMaps: true, Label: "γ searched",
-		Sentence: "Find γ on validation images: 0.3, 1 and 3 times the one above are tried first, each for a third of the epochs. It takes about as long as one training more", Brief: "γ searched",
-		API:  "Find γ on validation images: 0.3, 1 and 3 times gamma are tried first, each for a third of the epochs, which takes about as long as one training.",
-		Help: "Find γ on validation images: try 0.3, 1 and 3 times --gamma first, each for a third of the epochs. It takes about as long as one training more.",
+		Sentence: "Find γ on validation images: try " + tried("the one above") + ". It takes about as long as one training more", Brief: "γ searched",
+		API:  "Find γ on validation images: try " + tried("gamma") + ", which takes about as long as one training.",
+		Help: "Find γ on validation images: try " + tried("--gamma") + ". It takes about as long as one training more.",
 		Doc:  "γ is found on validation images by a short search: below",
 	},
 	{

@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -105,6 +106,16 @@ func (s *Settings) UnmarshalJSON(data []byte) error {
 var triedGammas = []float64{0.3, 1, 3}
 
 const triedEpochs = 3
+
+// tried says so of a search, on the form and elsewhere: by is what the γs are multiples of.
+func tried(by string) string {
+	times := make([]string, len(triedGammas))
+	for i, g := range triedGammas {
+		times[i] = strconv.FormatFloat(g, 'g', -1, 64)
+	}
+	last := len(times) - 1
+	return fmt.Sprintf("%s and %s times %s first, each for 1/%d of the epochs", strings.Join(times[:last], ", "), times[last], by, triedEpochs)
+}
 
 // GammasTried are the γs of a search, as far as they are in bounds.
 func (s Settings) GammasTried() (tried []float64) {

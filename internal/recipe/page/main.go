@@ -1,4 +1,5 @@
-// Command page writes the table of settings into docs/training.md, from internal/recipe; make generate runs it.
+// Command page writes the tables of settings and of arms into docs/training.md, from internal/recipe and internal/arms; make generate
+// runs it.
 package main
 
 import (
@@ -7,34 +8,41 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// head is how the table begins in the page.
-const head = "| setting | default |"
+// tables are those of the page, by how they begin in it.
+var tables = []struct{ head, text string }{
+	{"| setting | default |", recipe.Markdown()},
+	{"| arm | what it is |", arms.Markdown()},
+}
 
 func main() {
 	path := filepath.Join(fixture.Root(), "docs", "training.md")
 	old, err := os.ReadFile(path)
 	if err == nil {
 		var text []byte
-		if text, err = withTable(old); err == nil {
+		if text, err = withTables(old); err == nil {
 			err = os.WriteFile(path, text, 0o644)
 		}
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "the table of settings:", err)
+		fmt.Fprintln(os.Stderr, "the tables of docs/training.md:", err)
 		os.Exit(1)
 	}
 }
 
-// withTable returns the page with its table replaced by recipe.Markdown.
-func withTable(page []byte) ([]byte, error) {
-	before, rest, found := bytes.Cut(page, []byte(head))
-	_, after, ended := bytes.Cut(rest, []byte("\n\n"))
-	if !found || !ended {
-		return nil, fmt.Errorf("the page has no table that begins with %q", head)
+// withTables returns the page with its tables replaced.
+func withTables(page []byte) ([]byte, error) {
+	for _, t := range tables {
+		before, rest, found := bytes.Cut(page, []byte(t.head))
+		_, after, ended := bytes.Cut(rest, []byte("\n\n"))
+		if !found || !ended {
+			return nil, fmt.Errorf("the page has no table that begins with %q", t.head)
+		}
+		page = bytes.Join([][]byte{before, []byte(t.text), []byte("\n"), after}, nil)
 	}
-	return bytes.Join([][]byte{before, []byte(recipe.Markdown()), []byte("\n"), after}, nil), nil
+	return page, nil
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 )
 
-func TestThePageHasTheTable(t *testing.T) {
+func TestThePageHasTheTables(t *testing.T) {
 	t.Parallel()
 	got, err := os.ReadFile(filepath.Join(fixture.Root(), "docs", "training.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := withTable(got)
+	want, err := withTables(got)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("the table of settings in docs/training.md is out of date: run `make generate` and commit it")
+		t.Error("a table of docs/training.md is out of date: run `make generate` and commit it")
 	}
 }

@@ -3258,7 +3258,7 @@ export interface components {
              * @description Scale of the mean attention on cells marked as not to be looked at.
              */
             gamma_avoid?: number;
-            /** @description Find γ on validation images: 0.3, 1 and 3 times gamma are tried first, each for a third of the epochs, which takes about as long as one training. */
+            /** @description Find γ on validation images: try 0.3, 1 and 3 times gamma first, each for 1/3 of the epochs, which takes about as long as one training. */
             gamma_search?: boolean;
             /**
              * Format: double
