@@ -1,12 +1,13 @@
 // Live scores: what the model says with the map as it is now. Requests follow changes by 60 ms; while somebody
-// paints on, a request goes out at least every 200 ms as long as fewer than two are under way. The latest wins:
-// a reply older than one already shown is dropped, and at the end of a stroke older requests are aborted.
+// paints on, one goes out every 200 ms as long as fewer than two are under way. More often would be seen by nobody, and
+// each takes from the frames of the stroke: asked as fast as they were answered, they cost as much as the paint. The latest
+// wins: a reply older than one already shown is dropped, and at the end of a stroke older requests are aborted.
 
 import { Emitter } from "./emitter.ts";
 import type { Scores } from "./api/schema.d.ts";
 
 export const debounce = 60; // ms after a change
-export const patience = 200; // ms that changes can put a request off
+export const patience = 200; // ms that changes can put a request off, and from one request to the next within a stroke
 const most = 2; // requests under way
 
 export type Ask = (values: Float32Array, signal: AbortSignal) => Promise<Scores>;
@@ -20,6 +21,8 @@ export class LiveScores extends Emitter<{ scores: Scores; failed: unknown }> {
   private readonly flying = new Map<number, AbortController>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private waitingSince = 0;
+  private ended = false; // the stroke whose map waits
+  private sent = -Infinity;
   private values: (() => Float32Array) | null = null;
 
   constructor(private readonly ask: Ask) {
@@ -31,13 +34,19 @@ export class LiveScores extends Emitter<{ scores: Scores; failed: unknown }> {
     const now = Date.now();
     if (!this.values) this.waitingSince = now;
     this.values = values;
-    clearTimeout(this.timer);
+    this.ended = final;
     if (final) {
       for (const controller of this.flying.values()) controller.abort();
       this.flying.clear();
     }
-    const left = Math.max(0, this.waitingSince + patience - now);
-    this.timer = setTimeout(() => this.send(), Math.min(debounce, left));
+    this.schedule(Math.min(now + debounce, this.waitingSince + patience));
+  }
+
+  /** Sends at a time, or when it may be sent after that. */
+  private schedule(at: number): void {
+    clearTimeout(this.timer);
+    const due = this.ended ? at : Math.max(at, this.sent + patience);
+    this.timer = setTimeout(() => this.send(), Math.max(0, due - Date.now()));
   }
 
   /** Forgets everything: another map comes. */
@@ -55,6 +64,7 @@ export class LiveScores extends Emitter<{ scores: Scores; failed: unknown }> {
     const controller = new AbortController();
     const values = this.values().slice();
     this.values = null;
+    this.sent = Date.now();
     this.flying.set(number, controller);
     this.ask(values, controller.signal)
       .then(
@@ -71,7 +81,7 @@ export class LiveScores extends Emitter<{ scores: Scores; failed: unknown }> {
       )
       .finally(() => {
         if (this.flying.get(number) === controller) this.flying.delete(number);
-        if (this.values) this.send();
+        if (this.values) this.schedule(Date.now());
       });
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answerRows } from "../src/ui/answer.ts";
 import { digitsFor, probability } from "../src/format.ts";
-import { debounce } from "../src/scores.ts";
+import { debounce, patience } from "../src/scores.ts";
 import { classNames, savedEdit, scores, task, TestEditor } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -34,7 +34,7 @@ describe("live scores", () => {
     t.pointerDown(3, 3);
     await t.wait(70);
     t.pointerMove(9, 9);
-    await t.wait(70);
+    await t.wait(patience);
     const [first, second] = asked(t);
     expect(asked(t).length).toBe(2);
     await second!.reply(200, scores([0.7, 0.2, 0.1]));
@@ -66,6 +66,24 @@ describe("live scores", () => {
     await asked(t)[0]!.reply(200, scores([0.3, 0.4, 0.3]));
     expect(asked(t).length).toBe(3);
     expect(t.desk.after?.probabilities[0]).toBe(0.3);
+  });
+
+  it("asks five times a second while a stroke goes on, however fast the answers come, and at once when it ends", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /score$/, () => [200, scores([0.6, 0.3, 0.1])]);
+    await t.wait(1000);
+    t.network.sent.length = 0;
+    t.pointerDown(2, 2);
+    for (let i = 0; i < 125; i++) {
+      t.pointerMove(2 + i / 12, 5);
+      await t.wait(16);
+    }
+    expect(asked(t).length).toBeGreaterThanOrEqual(9);
+    expect(asked(t).length).toBeLessThanOrEqual(11);
+    const before = asked(t).length;
+    t.pointerUp(12, 5);
+    await t.wait(debounce);
+    expect(asked(t).length).toBe(before + 1);
   });
 
   it("tells a flip in words, once", async () => {
