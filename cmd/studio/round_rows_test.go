@@ -71,7 +71,7 @@ func TestRoundFollowsFromItsRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	close := cmpopts.EquateApprox(0, 1e-12) // JSON keeps all digits, jsonb numbers too
+	near := cmpopts.EquateApprox(0, 1e-12) // JSON keeps all digits, jsonb numbers too
 	if again.Headline != result.Headline || again.Maps != c.Maps || again.Baseline != c.Baseline || again.Images != result.Images || len(again.Arms) != len(c.Arms) || len(c.Arms) < 6 {
 		t.Errorf("the table is of %d arms, %q; the rows say %d, %q", len(c.Arms), result.Headline, len(again.Arms), again.Headline)
 	}
@@ -82,7 +82,7 @@ func TestRoundFollowsFromItsRows(t *testing.T) {
 		for _, s := range f.Seeds {
 			want.Seeds = append(want.Seeds, annotator.ArmSeed{Seed: s.Seed, Accuracy: s.Accuracy, ValidationAccuracy: s.Validation, AttentionInside: s.Inside})
 		}
-		if diff := cmp.Diff(want, got, close); diff != "" {
+		if diff := cmp.Diff(want, got, near); diff != "" {
 			t.Errorf("%s does not follow from the rows:\n%s", f.Arm, diff)
 		}
 	}
@@ -103,7 +103,7 @@ func TestRoundFollowsFromItsRows(t *testing.T) {
 		figures = append(figures, annotator.Measure{Name: m.Name, Label: m.Label, Unit: m.Unit, Parent: m.Parent, Control: m.Control, Candidate: m.Candidate,
 			Difference: m.Difference, Low: m.Low, High: m.High, Images: m.Images})
 	}
-	if diff := cmp.Diff(figures, result.Measures, close); diff != "" || len(figures) < 8 {
+	if diff := cmp.Diff(figures, result.Measures, near); diff != "" || len(figures) < 8 {
 		t.Errorf("the measures do not follow from the rows:\n%s", diff)
 	}
 	verdict, err := measure.VerdictOf(rows, c.Maps, base, uint64(settings.Seed))
@@ -114,13 +114,13 @@ func TestRoundFollowsFromItsRows(t *testing.T) {
 	for _, d := range verdict.Classes {
 		classes = append(classes, annotator.ClassDifference(d))
 	}
-	if diff := cmp.Diff(annotator.ToldClasses(classes), result.Classes, close); diff != "" || result.ClassesCompared != len(classes) {
+	if diff := cmp.Diff(annotator.ToldClasses(classes), result.Classes, near); diff != "" || result.ClassesCompared != len(classes) {
 		t.Errorf("the classes do not follow from the rows:\n%s", diff)
 	}
 	for i, d := range verdict.Diagrams {
 		r := result.Reliability[i]
 		for _, b := range d.Bins {
-			if b.Images > 0 && (len(r.Bins) == 0 || !cmp.Equal(r.Bins[0], annotator.ReliabilityBin(b), close)) {
+			if b.Images > 0 && (len(r.Bins) == 0 || !cmp.Equal(r.Bins[0], annotator.ReliabilityBin(b), near)) {
 				t.Fatalf("the diagram of %s does not follow from the rows", d.Arm)
 			}
 			if b.Images > 0 {
