@@ -258,7 +258,10 @@ func (s *Service) BringMaps(ctx context.Context, actor User, slug, from string, 
 			if added = len(chunk) - len(left); added == 0 {
 				return nil
 			}
-			return s.audit(ctx, tx, actor, &version.ProjectID, "edit.import", versionSubject(version.ID), fmt.Sprintf("%d maps from %s", added, from))
+			if err := s.audit(ctx, tx, actor, &version.ProjectID, "edit.import", versionSubject(version.ID), fmt.Sprintf("%d maps from %s", added, from)); err != nil {
+				return err
+			}
+			return ConsiderForecast(ctx, tx, version.ProjectID)
 		})
 		if err != nil {
 			return report, fmt.Errorf("bringing maps to %s: %w", slug, err)

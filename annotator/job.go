@@ -30,11 +30,12 @@ const (
 	JobScan     JobKind = "scan"
 	JobRound    JobKind = "round"
 	JobEvaluate JobKind = "evaluate"
-	JobAdd      JobKind = "add" // an uploaded model is run once and becomes a version
+	JobAdd      JobKind = "add"      // an uploaded model is run once and becomes a version
+	JobForecast JobKind = "forecast" // what the approved maps are likely to be worth, before a round
 )
 
 // JobKinds are all of them.
-var JobKinds = []JobKind{JobImport, JobScan, JobRound, JobEvaluate, JobAdd}
+var JobKinds = []JobKind{JobImport, JobScan, JobRound, JobEvaluate, JobAdd, JobForecast}
 
 // JobState is where background work stands.
 type JobState string

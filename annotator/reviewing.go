@@ -104,7 +104,10 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if err := tx.UpdateTask(ctx, task); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(editID), comment)
+		if err := s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(editID), comment); err != nil || v != VerdictApprove {
+			return err
+		}
+		return ConsiderForecast(ctx, tx, task.ProjectID)
 	})
 	if err != nil {
 		return TaskDetail{}, err

@@ -60,8 +60,11 @@ func (s *Service) SeedEdits(ctx context.Context, actor User, versionID int64, au
 				added++
 			}
 		}
-		return s.audit(ctx, tx, actor, &version.ProjectID, "edit.generate", versionSubject(versionID),
-			fmt.Sprintf("%d edits from known masks, by %s", added, author))
+		if err := s.audit(ctx, tx, actor, &version.ProjectID, "edit.generate", versionSubject(versionID),
+			fmt.Sprintf("%d edits from known masks, by %s", added, author)); err != nil {
+			return err
+		}
+		return ConsiderForecast(ctx, tx, version.ProjectID)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("adding edits from known masks to version %d: %w", versionID, err)

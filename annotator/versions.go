@@ -84,8 +84,10 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64, rea
 		if err := s.audit(ctx, tx, actor, &version.ProjectID, "version.activate", versionSubject(id), detail); err != nil {
 			return err
 		}
-		_, err = s.scan(ctx, tx, actor, version)
-		return err
+		if _, err = s.scan(ctx, tx, actor, version); err != nil {
+			return err
+		}
+		return ConsiderForecast(ctx, tx, version.ProjectID)
 	})
 	if err != nil {
 		return Version{}, fmt.Errorf("activating version %d: %w", id, err)

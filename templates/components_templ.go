@@ -1116,6 +1116,8 @@ func jobWord(k annotator.JobKind) string {
 		return "Evaluating"
 	case annotator.JobAdd:
 		return "Adding a model"
+	case annotator.JobForecast:
+		return "Forecasting what maps are worth"
 	}
 	return string(k)
 }

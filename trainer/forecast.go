@@ -51,7 +51,7 @@ func ForecastPlan(edited int) []progress.Plan {
 // Forecast answers the edited images with the network's own map, the edited one, those of other images and a flat one in place, without
 // any training. The rows are in the order of the images' hashes, and so are the maps before they are dealt out: the same images and maps
 // give the same answers, whoever lists them in whichever order. Images that cannot be read are left out.
-func Forecast(ctx context.Context, spec ForecastSpec) (rows []forecast.Row, skipped []Problem, err error) {
+func Forecast(ctx context.Context, spec ForecastSpec) (rows []forecast.RowInPlace, skipped []Problem, err error) {
 	if err := sample.Check(spec.Edited, spec.Classes, spec.Dims[1], spec.Dims[2]); err != nil {
 		return nil, nil, err
 	}
@@ -92,7 +92,7 @@ type forecasting struct {
 	features *sampleFeatures
 	edited   []sample.Sample
 	dealt    [][]sample.Sample // of each draw the samples with other images' maps
-	rows     []forecast.Row
+	rows     []forecast.RowInPlace
 }
 
 // batch answers the images from start to end.
@@ -112,7 +112,7 @@ func (f *forecasting) batch(ctx context.Context, start, end int) error {
 	mapOf := func(i int) attention.Map {
 		return attention.Map{Height: h, Width: w, Values: own[i*h*w : (i+1)*h*w]}
 	}
-	answers := func(in func(i int) attention.Map) ([]forecast.Answer, error) {
+	answers := func(in func(i int) attention.Map) ([]forecast.AnswerInPlace, error) {
 		maps := make([]float32, 0, n*h*w)
 		for i := range n {
 			maps = append(maps, in(i).Values...)
@@ -121,10 +121,10 @@ func (f *forecasting) batch(ctx context.Context, start, end int) error {
 		if err != nil {
 			return nil, fmt.Errorf("perception branch: %w", err)
 		}
-		out := make([]forecast.Answer, n)
+		out := make([]forecast.AnswerInPlace, n)
 		for i, s := range f.edited[start:end] {
 			r := measure.Result{}.WithScores(s, logits[i*f.Classes:(i+1)*f.Classes])
-			out[i] = forecast.Answer{Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5}
+			out[i] = forecast.AnswerInPlace{Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5}
 		}
 		return out, nil
 	}
@@ -141,7 +141,7 @@ func (f *forecasting) batch(ctx context.Context, start, end int) error {
 	if err != nil {
 		return err
 	}
-	var byDraw [][]forecast.Answer
+	var byDraw [][]forecast.AnswerInPlace
 	for _, dealt := range f.dealt {
 		drawn, err := answers(func(i int) attention.Map { return dealt[start+i].Edited.InPlace(mapOf(i)) })
 		if err != nil {
@@ -150,7 +150,7 @@ func (f *forecasting) batch(ctx context.Context, start, end int) error {
 		byDraw = append(byDraw, drawn)
 	}
 	for i, s := range f.edited[start:end] {
-		row := forecast.Row{ImageID: s.ID, Image: s.Name, Label: s.Label, Own: byOwn[i], Edited: byEdited[i], Flat: byFlat[i], Shuffled: []forecast.Answer{}}
+		row := forecast.RowInPlace{ImageID: s.ID, Image: s.Name, Label: s.Label, Own: byOwn[i], Edited: byEdited[i], Flat: byFlat[i], Shuffled: []forecast.AnswerInPlace{}}
 		for _, drawn := range byDraw {
 			row.Shuffled = append(row.Shuffled, drawn[i])
 		}
@@ -173,9 +173,9 @@ func flat(m attention.Map) attention.Map {
 }
 
 // JudgeForecast makes the table of a forecast's rows.
-func JudgeForecast(rows []forecast.Row) (forecast.Table, error) {
+func JudgeForecast(rows []forecast.RowInPlace) (forecast.MapsInPlace, error) {
 	if len(rows) == 0 {
-		return forecast.Table{}, errors.New("no image with an edited map can be read")
+		return forecast.MapsInPlace{}, errors.New("no image with an edited map can be read")
 	}
 	return forecast.TableOf(rows, measure.PairedMeans), nil
 }

@@ -165,7 +165,7 @@ func TestForecastIsTheNetworksAnswer(t *testing.T) {
 				if r.Set != measure.OfEdited {
 					continue
 				}
-				at := slices.IndexFunc(rows, func(of forecast.Row) bool { return of.Image == r.Image })
+				at := slices.IndexFunc(rows, func(of forecast.RowInPlace) bool { return of.Image == r.Image })
 				want := rows[at].Own
 				if r.Arm == arms.MapAtTest {
 					want = rows[at].Edited

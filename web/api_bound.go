@@ -9,6 +9,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/forecast"
 	"github.com/abn-studio/studio/internal/takeout"
 )
 
@@ -221,6 +222,7 @@ var enumerations = []enumeration{
 	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
 	enumerated(annotator.LabelAnswers), enumerated(annotator.LabelStates), enumerated(annotator.LabelJudgements), enumerated(annotator.LabelCauses), enumerated(annotator.LeftOutReasons),
 	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks), enumerated(annotator.SegmenterKinds), enumerated(annotator.SegmenterPixelWays), enumerated(annotator.OriginKinds),
+	enumerated(forecast.Maps), enumerated(forecast.Verdicts), enumerated(forecast.AllAdvice),
 }
 
 // enumerate makes the schemas of enumerations say their words, wherever a field has such a type.

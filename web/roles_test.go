@@ -57,6 +57,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/images": annotator.RoleAnnotator, "POST /projects/{slug}/images": annotator.RoleAdmin, "POST /projects/{slug}/images/{image}": annotator.RoleAdmin,
 	"GET /projects/{slug}/images/{image}": annotator.RoleAnnotator, "GET /projects/{slug}/activity": annotator.RoleAnnotator,
 	"POST /projects/{slug}/images/{image}/task": annotator.RoleAnnotator, "POST /projects/{slug}/images/{image}/label": annotator.RoleAnnotator, "GET /projects/{slug}/labels": annotator.RoleAnnotator,
+	"GET /projects/{slug}/forecast": annotator.RoleAnnotator, "POST /projects/{slug}/forecast": annotator.RoleReviewer,
 	"GET /projects/{slug}/suspects": annotator.RoleAnnotator, "GET /projects/{slug}/suspects/next": annotator.RoleAnnotator,
 	"GET /projects/{slug}/labels/next": annotator.RoleReviewer, "GET /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,
 	"POST /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,

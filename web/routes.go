@@ -83,6 +83,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/rounds/new", s.projectPage(admins, s.newRoundPage))
 				r.Get("/rounds/{round}", s.projectPage(annotators, s.roundPage))
 				r.Post("/rounds/{round}/cancel", s.projectPage(admins, s.cancelRound))
+				r.Get("/forecast", s.projectPage(annotators, s.forecastPage))
+				r.Post("/forecast", s.projectPage(reviewers, s.startForecast))
 				r.Get("/versions", s.projectPage(annotators, s.versionsPage))
 				r.Get("/versions/new", s.projectPage(admins, s.newVersionPage))
 				r.Get("/uploads/{upload}", s.projectPage(admins, s.uploadPage))

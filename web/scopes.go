@@ -41,6 +41,8 @@ var scopes = map[string]annotator.Scope{
 
 	"nextReview": annotator.ScopeReview, "review": annotator.ScopeReview, "retractReview": annotator.ScopeReview, "reopenTask": annotator.ScopeReview,
 
+	"forecast": annotator.ScopeRead, "forecastRows": annotator.ScopeRead, "startForecast": annotator.ScopeReview,
+
 	"rounds": annotator.ScopeRead, "roundDefaults": annotator.ScopeRead, "round": annotator.ScopeRead, "roundRows": annotator.ScopeRead, "compareVersions": annotator.ScopeRead, "roundImages": annotator.ScopeRead, "roundEvents": annotator.ScopeRead,
 	"startRound": annotator.ScopeAdmin, "cancelRound": annotator.ScopeAdmin,
 

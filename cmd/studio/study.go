@@ -41,7 +41,7 @@ type studyEditsCommand struct {
 type studyEditsReport struct {
 	Model   string   `json:"model"`
 	Classes []string `json:"classes"` // a class's place is its number in pairs and rows
-	forecast.Table
+	forecast.MapsInPlace
 	Unused  []string      `json:"unused_maps"`
 	Broken  []brokenImage `json:"broken"` // pictures that could not be used
 	Seconds float64       `json:"seconds"`
@@ -82,7 +82,7 @@ func (c *studyEditsCommand) Run(ctx context.Context, io *stdio) error {
 }
 
 // answer runs the network over the images that have an edited map.
-func (c *studyEditsCommand) answer(ctx context.Context, say io.Writer) (r studyEditsReport, rows []forecast.Row, err error) {
+func (c *studyEditsCommand) answer(ctx context.Context, say io.Writer) (r studyEditsReport, rows []forecast.RowInPlace, err error) {
 	model, _, err := onnx.Load(ctx, c.Model)
 	if err != nil {
 		return r, nil, err
@@ -140,7 +140,7 @@ func (c *studyEditsCommand) answer(ctx context.Context, say io.Writer) (r studyE
 	for _, p := range skipped {
 		r.Broken = append(r.Broken, brokenImage{p.Sample.Name, p.Err.Error()})
 	}
-	if r.Table, err = trainer.JudgeForecast(rows); err != nil {
+	if r.MapsInPlace, err = trainer.JudgeForecast(rows); err != nil {
 		return r, nil, fmt.Errorf("%w, the first: %s: %s", err, r.Broken[0].Image, r.Broken[0].Error)
 	}
 	meter.Finish()
@@ -194,7 +194,7 @@ func (r studyEditsReport) print(out io.Writer) {
 	}
 	for _, set := range []struct {
 		label string
-		forecast.OfSet
+		forecast.UnderMaps
 	}{{"all images with a map", r.All}, {"those the network gets wrong", r.Wrong}, {"those it gets right", r.Right}} {
 		if set.Images == 0 {
 			continue

@@ -34,9 +34,9 @@ func TestStudyEdits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var read []forecast.Row
+	var read []forecast.RowInPlace
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var r forecast.Row
+		var r forecast.RowInPlace
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestStudyEdits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(report.Table, table); diff != "" {
+	if diff := cmp.Diff(report.MapsInPlace, table); diff != "" {
 		t.Errorf("the table does not follow from the rows:\n%s", diff)
 	}
 	if report.Images != 36 || report.Wrong.Images+report.Right.Images != 36 || report.Draws != 5 || len(report.Classes) != 3 {

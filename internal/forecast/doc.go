@@ -1,7 +1,7 @@
 // Package forecast says, before any training, whether painting maps is likely to pay: from what a network answers to images that have an
 // edited map when that map, another image's map or a flat one stands in the place of its own (Mitsuhara et al., arXiv 1905.03540, section 3).
 //
-//	rows.go     Row: a network's answers to one image under each map; all figures follow from rows
+//	rows.go     RowInPlace: a network's answers to one image under each map; all figures follow from rows
 //	table.go    TableOf: rows → counts, shares and differences with intervals
 //	verdict.go  likely, unclear or unlikely: the bounds, the sentence, and what would pay instead
 //	pairs.go    which confusions the maps mend

@@ -21,9 +21,11 @@ func mean(a, b []float64) forecast.GainInterval {
 }
 
 // row is an image of class label: what is answered under the network's own, the edited, a flat and other images' maps.
-func row(label, own, edited, flat int, shuffled ...int) forecast.Row {
-	answer := func(class int) forecast.Answer { return forecast.Answer{Predicted: class, Top5: class < 2} }
-	r := forecast.Row{Label: label, Own: answer(own), Edited: answer(edited), Flat: answer(flat)}
+func row(label, own, edited, flat int, shuffled ...int) forecast.RowInPlace {
+	answer := func(class int) forecast.AnswerInPlace {
+		return forecast.AnswerInPlace{Predicted: class, Top5: class < 2}
+	}
+	r := forecast.RowInPlace{Label: label, Own: answer(own), Edited: answer(edited), Flat: answer(flat)}
 	for _, class := range shuffled {
 		r.Shuffled = append(r.Shuffled, answer(class))
 	}
@@ -34,7 +36,7 @@ func row(label, own, edited, flat int, shuffled ...int) forecast.Row {
 // one in the first draw and two in the second; two that it gets right, of which the edited map breaks one.
 func TestTableByHand(t *testing.T) {
 	t.Parallel()
-	rows := []forecast.Row{
+	rows := []forecast.RowInPlace{
 		row(0, 1, 0, 1, 0, 0),
 		row(0, 1, 0, 0, 1, 0),
 		row(1, 2, 2, 2, 2, 2),
@@ -47,14 +49,14 @@ func TestTableByHand(t *testing.T) {
 		return forecast.UnderMap{Map: m, Right: right, Share: share, Low: share / 2, High: 1.5 * share, TopOneErr: 1 - share, TopFiveErr: 1 - top5/n}
 	}
 	near := cmpopts.EquateApprox(0, 1e-12)
-	for name, c := range map[string]struct{ got, want forecast.OfSet }{
-		"wrong": {got.Wrong, forecast.OfSet{Images: 3, Maps: []forecast.UnderMap{
+	for name, c := range map[string]struct{ got, want forecast.UnderMaps }{
+		"wrong": {got.Wrong, forecast.UnderMaps{Images: 3, Maps: []forecast.UnderMap{
 			under(0, 3, 2, forecast.Own), under(2, 3, 2, forecast.Edited), under(1.5, 3, 2, forecast.Shuffled), under(1, 3, 2, forecast.Flat),
 		}}},
-		"right": {got.Right, forecast.OfSet{Images: 2, Maps: []forecast.UnderMap{
+		"right": {got.Right, forecast.UnderMaps{Images: 2, Maps: []forecast.UnderMap{
 			under(2, 2, 1, forecast.Own), under(1, 2, 2, forecast.Edited), under(1.5, 2, 1.5, forecast.Shuffled), under(2, 2, 1, forecast.Flat),
 		}}},
-		"all": {got.All, forecast.OfSet{Images: 5, Maps: []forecast.UnderMap{
+		"all": {got.All, forecast.UnderMaps{Images: 5, Maps: []forecast.UnderMap{
 			under(2, 5, 3, forecast.Own), under(3, 5, 4, forecast.Edited), under(3, 5, 3.5, forecast.Shuffled), under(3, 5, 3, forecast.Flat),
 		}}},
 	} {
@@ -68,7 +70,7 @@ func TestTableByHand(t *testing.T) {
 	if diff := cmp.Diff(forecast.GainInterval{Value: 1. / 3, Low: 1. / 6, High: 0.5}, got.OverFlat, near); diff != "" {
 		t.Errorf("over a flat map:\n%s", diff)
 	}
-	if diff := cmp.Diff([]forecast.Pair{{Label: 0, Predicted: 1, Edits: 2, Edited: 2, Shuffled: 1.5, PerEdit: 0.25}}, got.Pairs, near); diff != "" {
+	if diff := cmp.Diff([]forecast.ConfusedPair{{Label: 0, Predicted: 1, Edits: 2, Edited: 2, Shuffled: 1.5, PerEdit: 0.25}}, got.Pairs, near); diff != "" {
 		t.Errorf("pairs: one with a single edit is not listed:\n%s", diff)
 	}
 	if got.Images != 5 || got.Draws != 2 || got.Verdict != forecast.Unclear || !strings.HasPrefix(got.Sentence, "Too little to go by: 5 images with an edited map, and the network gets 3 of them wrong") {
@@ -79,7 +81,7 @@ func TestTableByHand(t *testing.T) {
 // Three edits that all gain stand before two that do.
 func TestPairsOfFewEditsDoNotLead(t *testing.T) {
 	t.Parallel()
-	var rows []forecast.Row
+	var rows []forecast.RowInPlace
 	for i := range 5 {
 		label := 1 + i/3 // three of 1, two of 2
 		rows = append(rows, row(label, 0, label, 0, 0))
@@ -112,7 +114,7 @@ func TestVerdict(t *testing.T) {
 		"below 0":                   {50, forecast.GainInterval{Value: -0.02, Low: -0.08, High: 0.04}, 8, 6, forecast.Unlikely, "Painting is unlikely to pay: of 50 images that the network gets wrong 8 become right with the edited map in place of its own, 0 with another image's: −2.0 points (95% −8.0 to 4.0).", []forecast.Advice{forecast.Refit, forecast.Pictures}},
 		"too few":                   {9, forecast.GainInterval{Value: 1, Low: 1, High: 1}, 9, 0, forecast.Unclear, "Too little to go by", []forecast.Advice{forecast.MoreMaps}},
 	} {
-		var rows []forecast.Row
+		var rows []forecast.RowInPlace
 		for i := range c.n {
 			edited, flat := 1, 1
 			if i < c.edited {
@@ -133,7 +135,7 @@ func TestVerdict(t *testing.T) {
 			}
 		}
 	}
-	alone := make([]forecast.Row, 20)
+	alone := make([]forecast.RowInPlace, 20)
 	for i := range alone {
 		alone[i] = row(0, 1, 0, 0)
 	}

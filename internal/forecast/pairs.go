@@ -13,8 +13,8 @@ const (
 	pairPrior = 2
 )
 
-// Pair is a confusion: images of one class that the network takes for another, with an edit.
-type Pair struct {
+// ConfusedPair is a confusion: images of one class that the network takes for another, with an edit.
+type ConfusedPair struct {
 	Label     int     `json:"label"`
 	Predicted int     `json:"predicted"`
 	Edits     int     `json:"edits" minimum:"0"`
@@ -24,27 +24,29 @@ type Pair struct {
 }
 
 // rank is the gain per edit with further edits that gain nothing.
-func (p Pair) rank() float64 { return p.PerEdit * float64(p.Edits) / float64(p.Edits+pairPrior) }
+func (p ConfusedPair) rank() float64 {
+	return p.PerEdit * float64(p.Edits) / float64(p.Edits+pairPrior)
+}
 
 // pairsOf lists the confusions of images that the network gets wrong, the one with the most gain per edit first.
-func pairsOf(wrong []Row) []Pair {
-	at, all := map[[2]int]int{}, []Pair{}
+func pairsOf(wrong []RowInPlace) []ConfusedPair {
+	at, all := map[[2]int]int{}, []ConfusedPair{}
 	for _, r := range wrong {
 		key := [2]int{r.Label, r.Own.Predicted}
 		i, known := at[key]
 		if !known {
 			i, at[key] = len(all), len(all)
-			all = append(all, Pair{Label: r.Label, Predicted: r.Own.Predicted})
+			all = append(all, ConfusedPair{Label: r.Label, Predicted: r.Own.Predicted})
 		}
 		all[i].Edits++
 		all[i].Edited += int(r.right(Edited))
 		all[i].Shuffled += r.right(Shuffled)
 	}
-	all = slices.DeleteFunc(all, func(p Pair) bool { return p.Edits < pairEdits })
+	all = slices.DeleteFunc(all, func(p ConfusedPair) bool { return p.Edits < pairEdits })
 	for i, p := range all {
 		all[i].PerEdit = (float64(p.Edited) - p.Shuffled) / float64(p.Edits)
 	}
-	slices.SortFunc(all, func(a, b Pair) int {
+	slices.SortFunc(all, func(a, b ConfusedPair) int {
 		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(b.Edits, a.Edits), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Predicted, b.Predicted))
 	})
 	return all[:min(len(all), mostPairs)]

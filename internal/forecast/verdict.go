@@ -38,6 +38,9 @@ const (
 	Unlikely Verdict = "unlikely"
 )
 
+// Verdicts are all of them.
+var Verdicts = []Verdict{Likely, Unclear, Unlikely}
+
 // Advice is what to do next.
 type Advice string
 
@@ -49,6 +52,9 @@ const (
 	Labels     Advice = "labels"
 	Pictures   Advice = "pictures"
 )
+
+// AllAdvice is all there is.
+var AllAdvice = []Advice{StartRound, MoreMaps, Refit, Labels, Pictures}
 
 var advice = map[Advice]string{
 	StartRound: "Start a round with these maps, and go on painting.",
@@ -62,7 +68,7 @@ var advice = map[Advice]string{
 func (a Advice) Words() string { return advice[a] }
 
 // judge fills in verdict, sentence and advice.
-func (t *Table) judge() {
+func (t *MapsInPlace) judge() {
 	n, d := t.Wrong.Images, t.OverShuffled
 	edited, shuffled, flat := t.Wrong.Of(Edited), t.Wrong.Of(Shuffled), t.Wrong.Of(Flat)
 	about := fmt.Sprintf("of %d images that the network gets wrong %s become right with the edited map in place of its own, %s with another image's: %s points (95%% %s to %s)",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/fingerprint"
+	"github.com/abn-studio/studio/internal/forecast"
 	"github.com/abn-studio/studio/internal/postgres"
 )
 
@@ -60,6 +61,10 @@ type Store interface {
 	SetFigures(ctx context.Context, versionID int64, figures map[string]float64) error                           // merged into what is there
 	SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error                   // what engines can fine-tune of it
 	ActiveVersions(ctx context.Context) ([]annotator.Version, error)                                             // of every project
+
+	// Forecasts.
+	EditedImages(ctx context.Context, versionID int64) ([]postgres.EditedImage, error)
+	SetForecast(ctx context.Context, f annotator.Forecast, rows []forecast.RowInPlace) error
 
 	// Uploads. TryUpload counts that a worker begins to run a model; TriedUpload records that the worker survived it.
 	TryUpload(ctx context.Context, id int64) (annotator.Upload, error)

@@ -29,7 +29,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Score", "Segment", "Segmenter", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -369,6 +369,20 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 				}
 				return err
 			}
+		},
+		"StartForecast": func() change {
+			slug := unique("forecast")
+			_, version, images := w.AnotherProject(t, slug)
+			var edits []annotator.SeedEdit
+			pool := annotator.SplitPool
+			for _, image := range images {
+				if image.Split == annotator.SplitTest {
+					ok(s.ChangeImage(ctx, w.Admin, image.ID, annotator.ImageChange{Split: &pool}))
+				}
+				edits = append(edits, annotator.SeedEdit{ImageID: image.ID, Map: pgtest.Map(0.5)})
+			}
+			ok(s.SeedEdits(ctx, w.Admin, version.ID, "Generator", "Mask check", edits))
+			return func() error { return only(s.StartForecast(ctx, w.Admin, slug)) }
 		},
 		"CancelRound": func() change {
 			d := submitted(w.Bob)

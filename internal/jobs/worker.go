@@ -78,6 +78,7 @@ func NewWorker(c Config) (*Worker, error) {
 	river.AddWorker(workers, &scanWorker{worker: w})
 	river.AddWorker(workers, &roundWorker{worker: w})
 	river.AddWorker(workers, &evaluateWorker{worker: w})
+	river.AddWorker(workers, &forecastWorker{worker: w})
 	river.AddWorker(workers, &addWorker{worker: w})
 	river.AddWorker(workers, &fingerprintWorker{worker: w})
 	river.AddWorker(workers, &tidyWorker{worker: w})

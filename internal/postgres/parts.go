@@ -3,7 +3,7 @@ package postgres
 // The two classes of background work, by the names that River's queues have for them. A worker does one part of heavy work at a time
 // and a few of light work beside it.
 const (
-	HeavyWork = "model" // scan, round, evaluate: they keep all cores busy
+	HeavyWork = "model" // scan, round, evaluate, forecast: they keep all cores busy
 	LightWork = "light" // add, fingerprint, tidy: they read files
 )
 
@@ -35,6 +35,15 @@ type EvaluateArgs struct {
 
 // Kind names the part in River's table.
 func (EvaluateArgs) Kind() string { return "evaluate" }
+
+// ForecastArgs asks for a version's forecast from the edits that are approved when the work begins.
+type ForecastArgs struct {
+	JobID     int64 `json:"job_id"`
+	VersionID int64 `json:"version_id"`
+}
+
+// Kind names the part in River's table.
+func (ForecastArgs) Kind() string { return "forecast" }
 
 // AddArgs asks for an uploaded model to be run once and made a version.
 type AddArgs struct {

@@ -572,6 +572,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether painting is likely to pay, before a round
+         * @description What the active version answers with approved maps in the place of its own, with other images' maps and with flat ones; what rounds gained so far. It is worked out in the background, from ten approved edits on and whenever enough of them are others, and says what it was made of. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["forecast"];
+        put?: never;
+        /**
+         * Work the forecast out anew
+         * @description Needs ten approved edits. If it is under way already, that work is returned. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["startForecast"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/forecast/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the forecast follows from: the answers to each image under each map
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["forecastRows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/images": {
         parameters: {
             query?: never;
@@ -1975,6 +2019,13 @@ export interface components {
             /** @description How pixels become its input and what its classes are called; the one it came with where absent. */
             manifest?: unknown;
         };
+        AnswerInPlace: {
+            /** Format: double */
+            confidence: number;
+            /** Format: int64 */
+            predicted: number;
+            top5: boolean;
+        };
         ArchiveBeginBody: {
             /** Format: int64 */
             bytes: number;
@@ -2250,6 +2301,29 @@ export interface components {
              */
             validation_images: number;
         };
+        ConfusedPair: {
+            /**
+             * Format: int64
+             * @description How many become right with the edited map.
+             */
+            edited: number;
+            /** Format: int64 */
+            edits: number;
+            /** Format: int64 */
+            label: number;
+            /**
+             * Format: double
+             * @description The difference for each edit.
+             */
+            per_edit: number;
+            /** Format: int64 */
+            predicted: number;
+            /**
+             * Format: double
+             * @description And with another image's map, the mean over the draws.
+             */
+            shuffled: number;
+        };
         ConfusionPair: {
             /** Format: int64 */
             count: number;
@@ -2257,6 +2331,26 @@ export interface components {
             label: number;
             /** Format: int64 */
             predicted: number;
+        };
+        CurveRound: {
+            /** Format: int64 */
+            edits: number;
+            /**
+             * Format: double
+             * @description Accuracy of the maps' network less that of the baseline.
+             */
+            gain: number;
+            /** Format: double */
+            high: number;
+            /**
+             * Format: double
+             * @description 95% interval.
+             */
+            low: number;
+            /** Format: int64 */
+            number: number;
+            /** Format: int64 */
+            round: number;
         };
         DraftRequestBody: {
             /**
@@ -2333,6 +2427,17 @@ export interface components {
         FieldProblem: {
             field: string;
             message: string;
+        };
+        ForecastRows: {
+            rows: components["schemas"]["RowInPlace"][];
+        };
+        GainInterval: {
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            value: number;
         };
         GammaSearch: {
             /** Format: int64 */
@@ -2483,7 +2588,7 @@ export interface components {
             /** Format: int64 */
             id: number;
             /** @enum {string} */
-            kind: "import" | "scan" | "round" | "evaluate" | "add";
+            kind: "import" | "scan" | "round" | "evaluate" | "add" | "forecast";
             message?: string;
             phase?: string;
             /** Format: double */
@@ -2642,6 +2747,18 @@ export interface components {
              */
             within: number;
         };
+        LearningCurve: {
+            /** @description Absent with fewer than two rounds. */
+            next?: components["schemas"]["MoreMapsGain"];
+            /** @description Those with the fewest edits first. */
+            rounds: components["schemas"]["CurveRound"][];
+            sentence: string;
+            /**
+             * Format: double
+             * @description b of gain = b·log(1 + edits); 0 with fewer than two rounds.
+             */
+            slope: number;
+        };
         Lease: {
             /** Format: date-time */
             expires_at: string;
@@ -2703,6 +2820,40 @@ export interface components {
             value?: string;
             /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version; no cell has a mark. */
             values?: number[];
+        };
+        MapsInPlace: {
+            /** @description What to do next, or what would pay instead; the first first. */
+            advice: ("round" | "maps" | "refit" | "labels" | "pictures")[];
+            /** @description Both together. */
+            all: components["schemas"]["UnderMaps"];
+            /**
+             * Format: double
+             * @description The difference from which on training with the maps is likely to pay.
+             */
+            bound: number;
+            /**
+             * Format: int64
+             * @description How often the maps were dealt out anew for “another image's map”; its figures are means over the draws.
+             */
+            draws: number;
+            /**
+             * Format: int64
+             * @description With an approved edit and a label.
+             */
+            images: number;
+            /** @description The same against a flat map. */
+            over_flat: components["schemas"]["GainInterval"];
+            /** @description Share of the wrong images that become right with the edited map, less that with another image's map. */
+            over_shuffled: components["schemas"]["GainInterval"];
+            /** @description Confusions of at least two wrong images with an edit, the one with the most gain per edit first; few edits count for less in that order. */
+            pairs: components["schemas"]["ConfusedPair"][];
+            /** @description Those that it gets right by itself. */
+            right: components["schemas"]["UnderMaps"];
+            sentence: string;
+            /** @enum {string} */
+            verdict: "likely" | "unclear" | "unlikely";
+            /** @description The images that the network gets wrong by itself: what the forecast is made of. */
+            wrong: components["schemas"]["UnderMaps"];
         };
         Measure: {
             /** Format: double */
@@ -2801,6 +2952,19 @@ export interface components {
             name: string;
             role: string;
             shape: string;
+        };
+        MoreMapsGain: {
+            /** Format: double */
+            gain: number;
+            /** Format: double */
+            high: number;
+            /**
+             * Format: double
+             * @description 95% interval.
+             */
+            low: number;
+            /** Format: int64 */
+            maps: number;
         };
         NewProjectRequestBody: {
             description?: string;
@@ -2979,6 +3143,41 @@ export interface components {
             purged_at?: string;
             slug: string;
             start: components["schemas"]["Start"];
+        };
+        ProjectForecast: {
+            /**
+             * Format: int64
+             * @description Approved edits that a round would learn from now.
+             */
+            approved: number;
+            /**
+             * Format: int64
+             * @description How many of the approved edits are others than it was made of.
+             */
+            changed?: number;
+            /** @description What the project's rounds gained by how many edits they had. */
+            curve: components["schemas"]["LearningCurve"];
+            /** @description Absent until it has been made once for the active version. */
+            forecast?: components["schemas"]["MapsInPlace"];
+            /** @description The work on a new forecast, while it waits or runs, and where it has failed. */
+            job?: components["schemas"]["Job"];
+            /** Format: date-time */
+            made_at?: string;
+            /**
+             * Format: int64
+             * @description How many edits the forecast was made of.
+             */
+            made_of?: number;
+            /**
+             * Format: int64
+             * @description How many more are needed before anything can be said.
+             */
+            missing: number;
+            /**
+             * Format: int64
+             * @description Number of the active version, which the forecast is of; absent in a project without a model.
+             */
+            version?: number;
         };
         ProjectList: {
             projects: components["schemas"]["ProjectSummary"][];
@@ -3391,6 +3590,17 @@ export interface components {
             /** Format: double */
             weight_decay: number;
         };
+        RowInPlace: {
+            edited: components["schemas"]["AnswerInPlace"];
+            flat: components["schemas"]["AnswerInPlace"];
+            image: string;
+            /** Format: int64 */
+            image_id?: number;
+            /** Format: int64 */
+            label: number;
+            own: components["schemas"]["AnswerInPlace"];
+            shuffled: components["schemas"]["AnswerInPlace"][];
+        };
         Scores: {
             correct: boolean;
             /** Format: int64 */
@@ -3798,6 +4008,39 @@ export interface components {
             /** @description The project's name, typed once more. */
             name: string;
         };
+        UnderMap: {
+            /** Format: double */
+            high: number;
+            /**
+             * Format: double
+             * @description 95% interval of the share, over images.
+             */
+            low: number;
+            /** @enum {string} */
+            map: "own" | "edited" | "shuffled" | "flat";
+            /**
+             * Format: double
+             * @description How many of the images are answered right.
+             */
+            right: number;
+            /**
+             * Format: double
+             * @description The same as a share of the images.
+             */
+            share: number;
+            /** Format: double */
+            top1_error: number;
+            /**
+             * Format: double
+             * @description Share of the images whose label is not among the first five answers.
+             */
+            top5_error: number;
+        };
+        UnderMaps: {
+            /** Format: int64 */
+            images: number;
+            maps: components["schemas"]["UnderMap"][];
+        };
         Unreadable: {
             /** Format: int64 */
             count: number;
@@ -3956,6 +4199,7 @@ export interface components {
 export type ActivateRequestBody = components['schemas']['ActivateRequestBody'];
 export type ActivationMap = components['schemas']['ActivationMap'];
 export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody'];
+export type AnswerInPlace = components['schemas']['AnswerInPlace'];
 export type ArchiveBeginBody = components['schemas']['ArchiveBeginBody'];
 export type ArchiveList = components['schemas']['ArchiveList'];
 export type ArchiveStartBody = components['schemas']['ArchiveStartBody'];
@@ -3980,12 +4224,16 @@ export type ClassScore = components['schemas']['ClassScore'];
 export type Click = components['schemas']['Click'];
 export type ComparedFigure = components['schemas']['ComparedFigure'];
 export type Comparison = components['schemas']['Comparison'];
+export type ConfusedPair = components['schemas']['ConfusedPair'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
+export type CurveRound = components['schemas']['CurveRound'];
 export type DraftRequestBody = components['schemas']['DraftRequestBody'];
 export type Edit = components['schemas']['Edit'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
 export type Facets = components['schemas']['Facets'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type ForecastRows = components['schemas']['ForecastRows'];
+export type GainInterval = components['schemas']['GainInterval'];
 export type GammaSearch = components['schemas']['GammaSearch'];
 export type GammaTry = components['schemas']['GammaTry'];
 export type Hints = components['schemas']['Hints'];
@@ -4004,18 +4252,21 @@ export type LabelHistory = components['schemas']['LabelHistory'];
 export type LabelVerdict = components['schemas']['LabelVerdict'];
 export type Leak = components['schemas']['Leak'];
 export type Leakage = components['schemas']['Leakage'];
+export type LearningCurve = components['schemas']['LearningCurve'];
 export type Lease = components['schemas']['Lease'];
 export type LeaveOutRequestBody = components['schemas']['LeaveOutRequestBody'];
 export type Likeness = components['schemas']['Likeness'];
 export type Map = components['schemas']['Map'];
 export type MapBody = components['schemas']['MapBody'];
 export type MapRequestBody = components['schemas']['MapRequestBody'];
+export type MapsInPlace = components['schemas']['MapsInPlace'];
 export type Measure = components['schemas']['Measure'];
 export type Mechanism = components['schemas']['Mechanism'];
 export type ModelData = components['schemas']['ModelData'];
 export type ModelPart = components['schemas']['ModelPart'];
 export type ModelReport = components['schemas']['ModelReport'];
 export type ModelValue = components['schemas']['ModelValue'];
+export type MoreMapsGain = components['schemas']['MoreMapsGain'];
 export type NewProjectRequestBody = components['schemas']['NewProjectRequestBody'];
 export type NewUserRequestBody = components['schemas']['NewUserRequestBody'];
 export type NextTask = components['schemas']['NextTask'];
@@ -4027,6 +4278,7 @@ export type PredictedImage = components['schemas']['PredictedImage'];
 export type Prediction = components['schemas']['Prediction'];
 export type Problem = components['schemas']['Problem'];
 export type Project = components['schemas']['Project'];
+export type ProjectForecast = components['schemas']['ProjectForecast'];
 export type ProjectList = components['schemas']['ProjectList'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
 export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
@@ -4048,6 +4300,7 @@ export type RoundProgress = components['schemas']['RoundProgress'];
 export type RoundRequest = components['schemas']['RoundRequest'];
 export type RoundResult = components['schemas']['RoundResult'];
 export type RoundSettings = components['schemas']['RoundSettings'];
+export type RowInPlace = components['schemas']['RowInPlace'];
 export type Scores = components['schemas']['Scores'];
 export type Segment = components['schemas']['Segment'];
 export type SegmentRequestBody = components['schemas']['SegmentRequestBody'];
@@ -4087,6 +4340,8 @@ export type TokenMade = components['schemas']['TokenMade'];
 export type TokenRequestBody = components['schemas']['TokenRequestBody'];
 export type Trainability = components['schemas']['Trainability'];
 export type TypedRequestBody = components['schemas']['TypedRequestBody'];
+export type UnderMap = components['schemas']['UnderMap'];
+export type UnderMaps = components['schemas']['UnderMaps'];
 export type Unreadable = components['schemas']['Unreadable'];
 export type UnreadableImage = components['schemas']['UnreadableImage'];
 export type Upload = components['schemas']['Upload'];
@@ -5249,6 +5504,102 @@ export interface operations {
                 };
             };
             /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forecast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectForecast"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startForecast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forecastRows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastRows"];
+                };
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
