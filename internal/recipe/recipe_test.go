@@ -245,3 +245,21 @@ func TestWaysAreAllPairs(t *testing.T) {
 		}
 	}
 }
+
+// A round's page says its settings in words, without those that have no effect.
+func TestSettingsAreSaid(t *testing.T) {
+	t.Parallel()
+	s := recipe.Defaults()
+	s.Arms, _ = arms.Parse("parent_refit")
+	for name, want := range map[string]string{"refit": "no", "blocks": "", "arms": "the parent with its last layer refitted", "seeds": "1", "other": ""} {
+		if got := s.Said(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	s.Refit, s.Strategy, s.Arms = true, recipe.StrategyAll, 0
+	for name, want := range map[string]string{"refit": "yes", "blocks": "2", "arms": "nothing"} {
+		if got := s.Said(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}

@@ -170,13 +170,37 @@ func (s Settings) Brief(name string) string {
 	case (f.Type == Switch || f.Type == Several || f.Zero != "") && s.value(name).IsZero():
 		return f.None
 	case f.Type == Several:
-		var words []string
-		for _, arm := range s.Arms.List() {
-			words = append(words, arms.Of(arm).Words)
-		}
-		return strings.ReplaceAll(f.Brief, "${value}", strings.Join(words, ", "))
+		return strings.ReplaceAll(f.Brief, "${value}", strings.Join(s.armWords(), ", "))
 	}
 	return strings.ReplaceAll(f.Brief, "${value}", s.Text(name))
+}
+
+// Said is a setting's value for people to read; "" where other settings leave it without effect.
+func (s Settings) Said(name string) string {
+	f, known := FieldNamed(name)
+	switch {
+	case !known, f.Idle != nil && f.Idle(s):
+		return ""
+	case f.Type == Switch && s.value(name).Bool():
+		return "yes"
+	case f.Type == Switch:
+		return "no"
+	case f.Type == Several:
+		words := s.armWords()
+		if len(words) == 0 {
+			return "nothing"
+		}
+		return strings.Join(words, ", ")
+	}
+	return s.Text(name)
+}
+
+// armWords are the arms in words.
+func (s Settings) armWords() (words []string) {
+	for _, arm := range s.Arms.List() {
+		words = append(words, arms.Of(arm).Words)
+	}
+	return words
 }
 
 // Text returns a setting as the text that a form shows and Read reads.
