@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -390,4 +391,13 @@ func stoppedText(r annotator.Round) string {
 		kept = append(kept, fmt.Sprintf("the %s's epoch %d of %d (validation loss %.3f, accuracy %s)", a.Arm, a.Kept, a.Epochs, a.ValidationLoss, Percent(a.ValidationAccuracy)))
 	}
 	return fmt.Sprintf("Early stopping, by %s, kept %s.", validatedOn(*r.Result), strings.Join(kept, " and "))
+}
+
+// pairsFirst has the pictures of which both maps are known before those of which they are not.
+func pairsFirst(images []RoundImage) []RoundImage {
+	images = slices.Clone(images)
+	slices.SortStableFunc(images, func(a, b RoundImage) int {
+		return cmp.Compare(len(b.Answers), len(a.Answers))
+	})
+	return images
 }

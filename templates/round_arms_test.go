@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,5 +88,19 @@ func TestFormOffersArms(t *testing.T) {
 	}
 	if doc.Find("input[name=arms][checked]").AttrOr("value", "") != "control_refit,candidate_refit" {
 		t.Error("what is asked for is not checked")
+	}
+}
+
+// Pictures with both maps come first, else as they came.
+func TestPairsFirst(t *testing.T) {
+	t.Parallel()
+	pair := []NamedAnswer{{}, {}}
+	images := []RoundImage{{Image: annotator.Image{ID: 1}}, {Image: annotator.Image{ID: 2}, Answers: pair}, {Image: annotator.Image{ID: 3}, Answers: pair}}
+	var order []int64
+	for _, i := range pairsFirst(images) {
+		order = append(order, i.Image.ID)
+	}
+	if !slices.Equal(order, []int64{2, 3, 1}) || images[0].Image.ID != 1 {
+		t.Errorf("the order is %v", order)
 	}
 }
