@@ -162,7 +162,7 @@ func TestForecastIsTheNetworksAnswer(t *testing.T) {
 			}
 			compared := 0
 			for _, r := range outcome.Rows {
-				if r.Set != measure.OfEdited {
+				if r.Set != measure.OfEdited || r.Arm != arms.Parent && r.Arm != arms.MapAtTest {
 					continue
 				}
 				at := slices.IndexFunc(rows, func(of forecast.RowInPlace) bool { return of.Image == r.Image })

@@ -32,11 +32,11 @@ const round = (more = {}, progress = {}) => ({
 const text = (of: string) => document.querySelector(of)?.textContent;
 const reload = vi.fn();
 
-async function open(state = "running"): Promise<Events> {
-  document.body.innerHTML = `<article data-round="9" data-gamma="2" data-state="${state}"><div class="head"><span class="chip"></span></div>
+async function open(state = "running", seeds = 1): Promise<Events> {
+  document.body.innerHTML = `<article data-round="9" data-gamma="2" data-seeds="${seeds}" data-state="${state}"><div class="head"><span class="chip"></span></div>
     <div data-round-progress><progress data-fraction></progress><b data-percent></b><b data-steps></b><b data-remaining></b>
     <ol><li data-phase="features"></li><li data-phase="candidate"></li><li data-phase="control"></li></ol></div>
-    <p data-curves-note></p><div data-chart="loss_per"></div><div data-chart="loss_map"></div><p data-latest="loss_map"></p></article>`;
+    <i data-curve="candidate"></i><i data-curve="control"></i><p data-curves-note></p><div data-chart="loss_per"></div><div data-chart="loss_map"></div><p data-latest="loss_map"></p></article>`;
   Chart.all.length = 0;
   vi.resetModules();
   await import("../round.ts");
@@ -62,6 +62,14 @@ describe("a round's page", () => {
     expect(map!.data).toEqual([[10, 20], [0.5, 0.5], [6, null]]);
     expect(text("[data-latest]")).toBe("0.500 · 6.000");
     expect(text("[data-curves-note]")).toBe("step 10, epoch 1.0");
+  });
+
+  it("draws the mean of an arm's seeds where all have a value, and each seed", async () => {
+    const events = await open("running", 2);
+    events.tell("point", point("candidate", 10, { seed: 1 }));
+    events.tell("point", point("candidate", 20, { seed: 1 }));
+    events.tell("point", point("candidate", 10, { seed: 2, loss_per: 4 }));
+    expect(Chart.all[0]!.data).toEqual([[10, 20], [3, null], [null, null], [2, 2], [4, null], [null, null], [null, null]]);
   });
 
   it("draws no map loss of the control before the search for γ has told which it is", async () => {
