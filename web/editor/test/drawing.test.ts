@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { around, bounds, grown } from "../src/geometry.ts";
-import { paintSmooth, type HeatStyle } from "../src/render/heat.ts";
+import { paintSmooth, pixelsOf, type HeatStyle } from "../src/render/heat.ts";
 import { movingOverlay, stretchedRange } from "../src/render/scene.ts";
 import { TestEditor } from "./editor.ts";
 
@@ -16,15 +16,15 @@ describe("what is drawn anew", () => {
     expect(grown(a, 2)).toEqual({ x: -1, y: 0, width: 7, height: 8 });
   });
 
-  it("leaves the same pixels as all of it would, cell box for cell box", () => {
-    const rows = 7, columns = 5, factor = 4;
+  it.each([1, 3, 4, 24])("leaves the same pixels as all of it would, with %d pixels a cell", (factor) => {
+    const rows = 7, columns = 5;
     const style: HeatStyle = { kind: "map", colors: "viridis" };
     const values = Float32Array.from({ length: rows * columns }, (_, i) => ((i * 37) % 100) / 100);
     const before = new Uint32Array(rows * columns * factor * factor);
     paintSmooth(values, rows, columns, factor, style, before);
     values[2 * columns + 3] = 1;
     const part = before.slice(), all = before.slice();
-    paintSmooth(values, rows, columns, factor, style, part, { top: 1, left: 2, bottom: 4, right: 5 });
+    paintSmooth(values, rows, columns, factor, style, part, pixelsOf({ top: 2, left: 3, bottom: 3, right: 4 }, rows, columns, factor));
     paintSmooth(values, rows, columns, factor, style, all);
     expect(part).toEqual(all);
     expect(part).not.toEqual(before);

@@ -46,23 +46,34 @@ export function paintCells(values: Float32Array, style: HeatStyle, out: Uint32Ar
   for (let i = 0; i < cells.length; i++) out[i] = colors[shade((cells[i] ?? 0) / 255)] ?? 0;
 }
 
-/** Cells from one row and column up to, and without, another. */
-export interface CellBox {
+/** From one row and column up to, and without, another: of cells, or of a rendering's pixels. */
+export interface Box {
   readonly top: number;
   readonly left: number;
   readonly bottom: number;
   readonly right: number;
 }
 
-/** factor × factor pixels a cell of `box` into `out`, which has all of the map; bilinear between cell centres, edges repeated. */
+/** The pixels that the values of `cells` have a part in: up to the centres of the cells around them where pixels lie between centres. */
+export function pixelsOf(cells: Box, rows: number, columns: number, factor: number): Box {
+  const reach = Math.ceil(factor / 2) * Number(factor > 1);
+  return {
+    top: Math.max(0, cells.top * factor - reach),
+    left: Math.max(0, cells.left * factor - reach),
+    bottom: Math.min(rows * factor, cells.bottom * factor + reach),
+    right: Math.min(columns * factor, cells.right * factor + reach),
+  };
+}
+
+/** factor × factor pixels a cell into `out`, of those in `box`; bilinear between cell centres, edges repeated. */
 export function paintSmooth(
   values: Float32Array, rows: number, columns: number, factor: number, style: HeatStyle, out: Uint32Array,
-  box: CellBox = { top: 0, left: 0, bottom: rows, right: columns },
+  box: Box = { top: 0, left: 0, bottom: rows * factor, right: columns * factor },
 ): void {
   const colors = palette(style);
   const cells = shades(values, style);
   const width = columns * factor;
-  const [from, to] = [box.left * factor, box.right * factor];
+  const [from, to] = [box.left, box.right];
   const left = new Uint32Array(width);
   const right = new Uint32Array(width);
   const share = new Float32Array(width);
@@ -73,7 +84,7 @@ export function paintSmooth(
     share[x] = at - Math.floor(at);
   }
   const row = new Float32Array(columns);
-  for (let y = box.top * factor; y < box.bottom * factor; y++) {
+  for (let y = box.top; y < box.bottom; y++) {
     const at = (y + 0.5) / factor - 0.5;
     const above = Math.max(0, Math.floor(at)) * columns;
     const below = Math.min(rows - 1, Math.floor(at) + 1) * columns;

@@ -6,7 +6,7 @@ import { colorTable, shade, type ColorMapName } from "../colormap.ts";
 import { around, bounds, grown, imagePoint, screenPoint, type Region, type ScreenPoint } from "../geometry.ts";
 import { contour, contourLevels } from "./contours.ts";
 import { markAt } from "../marks.ts";
-import { paintCells, paintSmooth, smoothFactor, type CellBox, type HeatStyle } from "./heat.ts";
+import { paintCells, paintSmooth, pixelsOf, smoothFactor, type Box, type HeatStyle } from "./heat.ts";
 import { pencil } from "./pencil.ts";
 
 export interface Pictures {
@@ -75,12 +75,14 @@ export class MapPainter {
     const factor = smooth ? smoothFactor(rows, columns) : 1;
     const pixels = this.sized(columns * factor, rows * factor);
     const out = new Uint32Array(pixels.data.buffer);
+    const box = pixelsOf(cells, rows, columns, factor);
     if (factor === 1) paintCells(values, style, out);
-    else paintSmooth(values, rows, columns, factor, style, out, cells);
-    pencil(this.canvas).putImageData(pixels, 0, 0, cells.left * factor, cells.top * factor, (cells.right - cells.left) * factor, (cells.bottom - cells.top) * factor);
+    else paintSmooth(values, rows, columns, factor, style, out, box);
+    const [wide, high] = [box.right - box.left, box.bottom - box.top];
+    pencil(this.canvas).putImageData(pixels, 0, 0, box.left, box.top, wide, high);
     const at = onScreen(editor, editor.scene.region);
-    const [width, height] = [at.width / columns, at.height / rows];
-    return grown({ x: at.x + cells.left * width, y: at.y + cells.top * height, width: (cells.right - cells.left) * width, height: (cells.bottom - cells.top) * height }, 4);
+    const [width, height] = [at.width / (columns * factor), at.height / (rows * factor)]; // of a pixel
+    return grown({ x: at.x + box.left * width, y: at.y + box.top * height, width: wide * width, height: high * height }, (smooth ? width : 0) + 4);
   }
 
   /** Draws the map as update left it. */
@@ -148,8 +150,8 @@ export function stretchedRange(editor: Editor): readonly [number, number] | null
   return high > low ? [low, high] : null;
 }
 
-/** The cells in which what is drawn differs from what was, and those around them, whose pixels lie between both; null where none differs. */
-function changedCells(pairs: readonly (readonly [was: Float32Array, now: Float32Array])[], rows: number, columns: number): CellBox | null {
+/** The cells in which what is drawn differs from what was; null where none does. */
+function changedCells(pairs: readonly (readonly [was: Float32Array, now: Float32Array])[], rows: number, columns: number): Box | null {
   let [top, left, bottom, right] = [rows, columns, -1, -1];
   for (let i = 0; i < rows * columns; i++) {
     if (pairs.every(([was, now]) => was[i] === now[i])) continue;
@@ -160,7 +162,7 @@ function changedCells(pairs: readonly (readonly [was: Float32Array, now: Float32
     right = Math.max(right, c);
   }
   if (bottom < 0) return null;
-  return { top: Math.max(0, top - 1), left: Math.max(0, left - 1), bottom: Math.min(rows, bottom + 2), right: Math.min(columns, right + 2) };
+  return { top, left, bottom: bottom + 1, right: right + 1 };
 }
 
 /** Draws the lines of equal attention over a picture, each in its colour, or white. */

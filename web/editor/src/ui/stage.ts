@@ -43,14 +43,13 @@ export class Stage {
   readonly element: HTMLElement;
   readonly loop = new RenderLoop((changes) => this.draw(changes));
   private readonly canvas = h("canvas", { "aria-hidden": "true" });
-  private readonly photograph = document.createElement("canvas"); // a pane's, drawn anew when picture or view change
+  private readonly photograph = document.createElement("canvas"); // a pane's with the ground around it, drawn anew when picture or view change
   private readonly swipe = new Swipe();
   private readonly minimap: Minimap;
   private readonly painter = new MapPainter();
   private overlay: Region | null = null; // where the moving parts were drawn last
   private pictures: { task: TaskDetail | null; view: HTMLImageElement | null; whole: HTMLImageElement | null } = { task: null, view: null, whole: null };
   private ratio = 1;
-  private ground = ""; // the colour around the picture
   private panes: readonly Pane[] = [{ x: 0, y: 0, map: true }];
 
   constructor(private readonly editor: Editor, private readonly broken: (what: string) => void) {
@@ -60,7 +59,7 @@ export class Stage {
       { id: "stage", tabindex: "0", role: "application", "aria-label": "Attention map", "aria-describedby": "stage-help", "data-testid": "stage" },
       this.canvas, this.swipe.element, this.minimap.element,
     );
-    pencil(this.canvas, { alpha: false }); // what lies under it need not be drawn, and it need not be blended with that
+    for (const canvas of [this.canvas, this.photograph]) pencil(canvas, { alpha: false }); // what lies under it need not be drawn, and it need not be blended with that
     this.swipe.follow(editor);
     this.listen();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.loop.mark("picture"));
@@ -149,22 +148,17 @@ export class Stage {
     let dirty = around(around(this.overlay, moving), painted);
     this.overlay = moving;
     if (changes.has("picture")) {
-      const g = this.fresh(this.photograph);
+      const g = pencil(this.photograph);
+      g.setTransform(1, 0, 0, 1, 0, 0);
+      g.fillStyle = getComputedStyle(this.element).backgroundColor;
+      g.fillRect(0, 0, this.photograph.width, this.photograph.height);
       g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
       drawPicture(g, editor, this.pictures);
-      this.ground = getComputedStyle(this.element).backgroundColor;
       this.minimap.draw(this.pictures.view);
     }
     if (changes.has("picture") || changes.has("map") || stretched) dirty = { x: 0, y: 0, width: editor.viewport.width, height: editor.viewport.height };
     if (editor.settings.get("layout") === "swipe") this.swipe.place(editor);
     if (dirty) for (const pane of this.panes) this.drawPane(pane, dirty);
-  }
-
-  private fresh(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-    const g = pencil(canvas);
-    g.setTransform(1, 0, 0, 1, 0, 0);
-    g.clearRect(0, 0, canvas.width, canvas.height);
-    return g;
   }
 
   /** Draws a part of a pane anew, in whole pixels of the screen. */
@@ -181,8 +175,6 @@ export class Stage {
     g.beginPath();
     g.rect(x, y, width, height);
     g.clip();
-    g.fillStyle = this.ground;
-    g.fillRect(x, y, width, height);
     g.imageSmoothingEnabled = false;
     g.drawImage(photograph, x, y, width, height, x, y, width, height);
     g.setTransform(ratio, 0, 0, ratio, left, top);
