@@ -355,11 +355,9 @@ function drawBrushCursor(g: CanvasRenderingContext2D, editor: Editor): void {
   if (hardness > 0.05 && hardness < 0.95 && x * hardness > 3) {
     g.beginPath();
     g.ellipse(p.x, p.y, x * hardness, y * hardness, 0, 0, 2 * Math.PI);
-    g.setLineDash([2, 3]);
-    g.lineWidth = 1;
-    g.strokeStyle = "rgba(255, 255, 255, 0.75)";
+    g.lineWidth = 1; // not dashed: dashes of a rim cost as much as all else of the ring
+    g.strokeStyle = "rgba(255, 255, 255, 0.5)";
     g.stroke();
-    g.setLineDash([]);
   }
   const dot = screenPoint(p.x, p.y);
   g.beginPath();
