@@ -237,7 +237,7 @@ type RoundArm struct {
 
 // Measure is one figure of the three models, with the candidate's paired-bootstrap difference to the control.
 type Measure struct {
-	Name       string  `json:"name"`  // "accuracy", "worst_group", "attention_inside", "top5", "map_distance"
+	Name       string  `json:"name"`  // that of docs/measures.md
 	Label      string  `json:"label"` // as people read it
 	Unit       string  `json:"unit"`  // "fraction" or ""
 	Parent     float64 `json:"parent"`

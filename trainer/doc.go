@@ -34,8 +34,9 @@
 //	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go, learning_rate.go
 //	early_stopping.go  the best epoch by validation images; divergence.go  when a run has diverged; curve.go
 //	checkpoint.go   a run's state by parameter name; checkpoint_files.go  written atomically, the last two and the best
-//	round.go        candidate, control and other arms (round_arms.go) on which images (round_images.go), and the gain from the maps
-//	                (round_verdict.go); scratch.go trains a whole network
+//	round.go        what a round needs and makes; round_run.go its course: the parent (round_parent.go), then candidate, control and other
+//	                arms (round_arms.go) on which images (round_images.go), their maps (round_maps.go), the gain from people's maps
+//	                (round_verdict.go) and the files (round_export.go); scratch.go trains a whole network
 //	shuffled.go     edited maps on other images; edited_in_place.go  and in place of the parent's own, without any training
 //	forecast.go     the parent's answers with edited, other and flat maps in place, before any training
 //	inspect.go      what each engine can train of an ABN, and which nodes prevent the rest

@@ -3,6 +3,7 @@ package trainer
 import (
 	"context"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -11,6 +12,10 @@ import (
 // PixelReader writes the network's input x for an image, [3, H, W] after preprocessing, to dst. It is called from several
 // goroutines at once. An error counts as a fault of the image (see Problem), unless ctx has ended.
 type PixelReader func(ctx context.Context, s sample.Sample, dst []float32) error
+
+// MaskReader reads the object of an image on height × width pixels of the network's input, each in [0,1]; a zero map where it is not
+// known. It is called from several goroutines at once.
+type MaskReader func(ctx context.Context, s sample.Sample, height, width int) (attention.Map, error)
 
 // Problem is an image that could not be used, and why.
 type Problem struct {

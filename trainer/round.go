@@ -49,6 +49,8 @@ type RoundSpec struct {
 	Validation []sample.Sample
 
 	Pixels PixelReader
+	// Masks reads the objects of held-out images that have a Mask, for the measures that are taken on pixels; nil: those are not taken.
+	Masks MaskReader
 	// Store keeps features from round to round; nil: they are kept in WorkDir, for this round only.
 	Store *features.Store
 	// Extractor computes features; nil: a session on Model's own extractor.

@@ -25,6 +25,9 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 	engines := map[float64][]*toyEngine{}
 	spec := p.spec(t, func(s recipe.Settings, e *toyEngine) { engines[s.Gamma] = append(engines[s.Gamma], e) })
 	spec.Settings.Epochs = 8
+	spec.Masks = func(_ context.Context, s sample.Sample, height, width int) (attention.Map, error) {
+		return measure.Upsample(s.Mask, height, width), nil
+	}
 	var points []Point
 	out, err := RunRound(t.Context(), spec, Observer{
 		Point: func(p Point) { points = append(points, p) },
@@ -62,6 +65,14 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 	}
 	if m := byName[measure.Inside]; !(m.Low > 0) {
 		t.Errorf("attention did not move into the object: %+v", m)
+	}
+	for _, name := range []string{measure.PointingGame, measure.RelevanceRank, measure.MaskIoU} {
+		if m := byName[name]; m.Images != 240 || m.Candidate <= 0 || m.Candidate < m.Control || name == measure.MaskIoU && m.Candidate == m.Control {
+			t.Errorf("attention moved into the object, but %s says: %+v", name, m)
+		}
+	}
+	if m := byName[measure.WrongReason]; m.Images != 240 || !(m.Candidate < m.Control) {
+		t.Errorf("attention left what is outside the object: %+v", m)
 	}
 	if m := byName[measure.Accuracy]; m.Images != 240 || m.Candidate != out.CandidateEvaluation.Top1 || m.Parent != out.ParentEvaluation.Top1 {
 		t.Errorf("accuracy: %+v", m)

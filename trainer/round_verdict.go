@@ -128,10 +128,8 @@ func (r *round) changed(parent, base, candidate armResult) {
 		return cmp.Compare(candidate.evaluation.Results[b].Drift, candidate.evaluation.Results[a].Drift)
 	})
 	moved = moved[:min(len(moved), Shown)]
-	h, w := r.net.features[1], r.net.features[2]
-	answer := func(i int, maps []float32, result measure.Result) Answer {
-		m := attention.Map{Height: h, Width: w, Values: slices.Clone(maps[i*h*w : (i+1)*h*w])}
-		return Answer{Class: result.Predicted, Confidence: result.Confidence, Map: m}
+	answer := func(i int, maps []attention.Map, result measure.Result) Answer {
+		return Answer{Class: result.Predicted, Confidence: result.Confidence, Map: maps[i].Clone()}
 	}
 	shown := map[int]bool{}
 	for _, list := range []struct {

@@ -64,7 +64,7 @@ func (c *evaluateCommand) measure(ctx context.Context, path string, set *dataset
 	if err := e.scan(ctx, heldout, line.scanned(meter)); err != nil {
 		return m, err
 	}
-	m.report.Activation = e.wrongReasons()
+	m.report.Activation = measure.SetWrongReasons(e.judged, e.maps, func(i int) *measure.OfMap { return &e.rows[i].OfMap })
 	if c.Curves > 0 {
 		curves := perturbing{evaluation: &e, step: c.Step, held: c.HoldMap}
 		if err := curves.add(ctx, c.Curves, func(done, of int) {
@@ -124,13 +124,7 @@ type evaluation struct {
 	judged  []sample.Sample // whose results and rows follow
 	results []measure.Result
 	rows    []measure.Row
-	suspect []suspect // for the wrong-reason score, whose threshold is known only at the end
-}
-
-// suspect is a map of an image with an area that must not matter.
-type suspect struct {
-	row      int
-	m, wrong attention.Map
+	maps    []attention.Map // of judged, for the wrong-reason score, whose threshold is known only at the end
 }
 
 // scan judges the network's answer to each image.
@@ -140,7 +134,6 @@ func (e *evaluation) scan(ctx context.Context, heldout []sample.Sample, tell fun
 	}
 	_, err := inference.Scan(ctx, e.network, e.images.Scan(heldout), func(ctx context.Context, batch []inference.ScanResult) error {
 		start := len(e.rows)
-		var maps []attention.Map
 		for _, r := range batch {
 			s := heldout[r.Image.ID]
 			if r.Err != nil {
@@ -148,15 +141,11 @@ func (e *evaluation) scan(ctx context.Context, heldout []sample.Sample, tell fun
 				continue
 			}
 			result := measure.Judge(s, r.Probabilities, r.AttClass, r.Map)
-			e.judged, e.results, e.rows, maps = append(e.judged, s), append(e.results, result), append(e.rows, measure.RowOf(s, result)), append(maps, r.Map)
+			e.judged, e.results, e.rows, e.maps = append(e.judged, s), append(e.results, result), append(e.rows, measure.RowOf(s, result)), append(e.maps, r.Map)
 		}
 		group, ctx := errgroup.WithContext(ctx)
-		for i, m := range maps {
-			s, row := e.judged[start+i], &e.rows[start+i]
-			if wrong := measure.WrongArea(s.Mask, s.Edited); !wrong.IsZero() {
-				e.suspect = append(e.suspect, suspect{start + i, m, wrong})
-			}
-			group.Go(func() error { return e.lookAt(ctx, row, s, m) })
+		for i := start; i < len(e.rows); i++ {
+			group.Go(func() error { return e.lookAt(ctx, &e.rows[i].OfMap, e.judged[i], e.maps[i]) })
 		}
 		return group.Wait()
 	}, inference.ScanOptions{Total: len(heldout), Progress: tell})
@@ -167,48 +156,11 @@ func (e *evaluation) scan(ctx context.Context, heldout []sample.Sample, tell fun
 }
 
 // lookAt measures a map against the object and against a person's map.
-func (e *evaluation) lookAt(ctx context.Context, row *measure.Row, s sample.Sample, m attention.Map) error {
-	if !s.Edited.IsZero() {
-		v, ok := measure.SoftIoU(m, s.Edited)
-		row.Set(measure.MapSoftIoU, v, ok)
-		v, ok = measure.Spearman(m, s.Edited)
-		row.Set(measure.MapSpearman, v, ok)
-	}
-	if s.Mask.IsZero() {
-		return nil
-	}
+func (e *evaluation) lookAt(ctx context.Context, to *measure.OfMap, s sample.Sample, m attention.Map) error {
 	sizes := e.network.Sizes()
 	mask, err := e.images.PixelMask(ctx, s, sizes.ImageHeight, sizes.ImageWidth)
-	if err != nil || mask.IsZero() {
-		return err
+	if err == nil {
+		to.LookAt(m, s.Edited, mask)
 	}
-	pixels := measure.Upsample(m, sizes.ImageHeight, sizes.ImageWidth)
-	hit, ok := measure.Pointing(pixels, mask, measure.PointingTolerance)
-	value := 0.
-	if hit {
-		value = 1
-	}
-	row.Set(measure.PointingGame, value, ok)
-	value, ok = measure.RankAccuracy(pixels, mask)
-	row.Set(measure.RelevanceRank, value, ok)
-	value, ok = measure.IoU(pixels, mask, measure.IoUThreshold)
-	row.Set(measure.MaskIoU, value, ok)
-	return nil
-}
-
-// wrongReasons scores the maps where they must not be active, and returns the threshold; nil where no such area is known.
-func (e *evaluation) wrongReasons() *float64 {
-	maps := make([]attention.Map, len(e.suspect))
-	for i, s := range e.suspect {
-		maps[i] = s.m
-	}
-	threshold, known := measure.Activation(maps)
-	for _, s := range e.suspect {
-		score, ok := measure.WrongReasonScore(s.m, s.wrong, threshold)
-		e.rows[s.row].Set(measure.WrongReason, score, ok)
-	}
-	if !known {
-		return nil
-	}
-	return &threshold
+	return err
 }

@@ -174,7 +174,7 @@ func (c *finetuneCommand) Run(ctx context.Context, streams *stdio) error {
 	}
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
 		Model: file, Opened: opened, Manifest: manifest, Settings: settings, Train: train, Heldout: heldout, Validation: images.Validation(split),
-		Pixels: images.Pixels, Store: store, Extractor: network, WorkDir: work,
+		Pixels: images.Pixels, Masks: images.PixelMask, Store: store, Extractor: network, WorkDir: work,
 		WithoutControl: !c.Control, Threads: c.Threads,
 	}, progress.observer(meter))
 	if err != nil {

@@ -62,6 +62,11 @@ func TestRoundFollowsFromItsRows(t *testing.T) {
 	if len(rows) == 0 || len(rows) != result.Rows || c == nil {
 		t.Fatalf("%d rows, the result has %d; compared %+v", len(rows), result.Rows, c)
 	}
+	for _, name := range []string{measure.PointingGame, measure.RelevanceRank, measure.MaskIoU, measure.WrongReason} {
+		if !slices.ContainsFunc(result.Measures, func(m annotator.Measure) bool { return m.Name == name && m.Images == result.Images }) {
+			t.Errorf("%s is not measured on all %d images: %+v", name, result.Images, result.Measures)
+		}
+	}
 	table, err := csv.NewReader(bytes.NewReader(download(annotator.RowsCSV))).ReadAll()
 	if err != nil || len(table) != len(rows)+1 {
 		t.Errorf("the table has %d lines of %d rows, %v", len(table), len(rows), err)

@@ -17,6 +17,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/roundrows"
@@ -245,11 +246,17 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
+	judged := imagesOf(in)
 	return trainer.RoundSpec{
 		Model: model, Opened: opened, Manifest: manifest, Settings: r.round.Settings,
 		Train: train, Heldout: heldout, Validation: validation,
 		Pixels: func(ctx context.Context, s sample.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
-		Store:  w.features, ExtractorHash: in.Parent.ExtractorHash,
+		Masks: func(ctx context.Context, s sample.Sample, height, width int) (attention.Map, error) {
+			of := in.Parent
+			of.GridHeight, of.GridWidth = height, width
+			return w.catalog.Mask(ctx, of, judged[s.ID])
+		},
+		Store: w.features, ExtractorHash: in.Parent.ExtractorHash,
 		Painting: painting(in.Train), WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
 		Lineage: trainer.Lineage{Round: r.round.ID, Project: in.Project.Slug},
 	}, nil

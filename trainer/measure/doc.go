@@ -4,6 +4,7 @@
 //	rows.go          Row, what is known of one image, and the table of figures that rows give: accuracies, worst classes and groups
 //	calibration.go   the reliability diagram and the expected calibration error
 //	localise.go      a map against an object's mask and against another map
+//	of_map.go        what is measured of one map
 //	wrong_reason.go  how active a map is where it must not be
 //	perturb.go       deletion and insertion
 //	compare.go       two networks on the same images

@@ -27,6 +27,7 @@ type Result struct {
 	Inside      float64 `json:"inside"`      // attention inside the mask; -1 without a mask
 	MapDistance float64 `json:"distance"`    // ‖M′ − M‖₂ to the sample's edited map; -1 without one
 	Drift       float64 `json:"-"`           // ‖M − M°‖₂ to the parent's map; set in rounds alone
+	Map         OfMap   `json:"-"`           // further measures of the map, where somebody takes them
 }
 
 // Evaluation has a network's figures on a set of images, as fractions.

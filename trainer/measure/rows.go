@@ -10,16 +10,15 @@ import (
 
 // Row is what is known of a network's answer to one image. Every Figure of a network is computed from its rows.
 type Row struct {
-	Model            string             `json:"model,omitempty"` // which of several networks it is of
-	Image            string             `json:"image"`
-	Group            string             `json:"group,omitempty"`
-	Label            int                `json:"label"`
-	Predicted        int                `json:"predicted"`
-	Confidence       float64            `json:"confidence"` // of the answer given
-	Top5             bool               `json:"top5"`       // the label is among the five most probable classes
-	AttentionCorrect bool               `json:"attention_correct"`
-	Figures          map[string]float64 `json:"figures,omitempty"`   // measures of the map, by Kind.Name
-	Undefined        []string           `json:"undefined,omitempty"` // measures that this map has no value of, such as of an even one
+	Model            string  `json:"model,omitempty"` // which of several networks it is of
+	Image            string  `json:"image"`
+	Group            string  `json:"group,omitempty"`
+	Label            int     `json:"label"`
+	Predicted        int     `json:"predicted"`
+	Confidence       float64 `json:"confidence"` // of the answer given
+	Top5             bool    `json:"top5"`       // the label is among the five most probable classes
+	AttentionCorrect bool    `json:"attention_correct"`
+	OfMap
 }
 
 // Correct reports whether the answer is the label.
@@ -27,7 +26,7 @@ func (r Row) Correct() bool { return r.Predicted == r.Label }
 
 // RowOf is the row of a result, with the measures of the map that a result has.
 func RowOf(s sample.Sample, r Result) Row {
-	row := Row{Image: s.Name, Group: s.Group, Label: s.Label, Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5, AttentionCorrect: r.AttCorrect}
+	row := Row{Image: s.Name, Group: s.Group, Label: s.Label, Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5, AttentionCorrect: r.AttCorrect, OfMap: r.Map.clone()}
 	if r.Inside >= 0 {
 		row.Set(Inside, r.Inside, true)
 		row.Set(MaskArea, area(s.Mask), true)
@@ -36,18 +35,6 @@ func RowOf(s sample.Sample, r Result) Row {
 		row.Set(MapDistance, r.MapDistance, true)
 	}
 	return row
-}
-
-// Set notes a measure of the map; defined is false where this map has none.
-func (r *Row) Set(name string, value float64, defined bool) {
-	if !defined {
-		r.Undefined = append(r.Undefined, name)
-		return
-	}
-	if r.Figures == nil {
-		r.Figures = map[string]float64{}
-	}
-	r.Figures[name] = value
 }
 
 // Figure is a measure of a network.
