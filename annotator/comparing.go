@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // NetworkRows are the rows of one network among a round's.
@@ -62,19 +62,10 @@ func (f ComparedFigure) worse() string {
 
 // amount writes a difference: in points where the figure is a fraction.
 func (f ComparedFigure) amount(v float64) string {
-	digits := 3
 	if f.Unit == "fraction" {
-		v, digits = 100*v, 1
+		return text.SignedPoints(v) + " points"
 	}
-	sign := "+"
-	if v < 0 {
-		sign = "−"
-	}
-	text := fmt.Sprintf("%s%.*f", sign, digits, math.Abs(v))
-	if f.Unit == "fraction" {
-		text += " points"
-	}
-	return text
+	return text.Signed(v, 3)
 }
 
 // tell fills in Worse.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/forecast"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Forecast is the view model of the page that says whether painting is likely to pay.
@@ -124,13 +125,10 @@ func (p curvePlot) latest() int { return p.Rounds[len(p.Rounds)-1].Edits }
 
 // plotPoints writes points for a tick: +3.
 func plotPoints(v float64) string {
-	if v > 0 {
-		return fmt.Sprintf("+%.0f", 100*v)
+	if v == 0 {
+		return "0"
 	}
-	if v < 0 {
-		return fmt.Sprintf("−%.0f", -100*v)
-	}
-	return "0"
+	return text.Signed(100*v, 0)
 }
 
 // line is the fitted curve from one number of edits to another: straight, since edits stand by their logarithm.

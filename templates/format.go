@@ -59,22 +59,13 @@ func Figure(unit string, v float64) string {
 
 // Difference writes a difference with its sign; of fractions, in percentage points: +3.1.
 func Difference(unit string, v float64) string {
-	digits := 3
 	switch unit {
 	case "fraction":
-		v, digits = 100*v, 1
+		return text.SignedPoints(v)
 	case "images":
-		digits = 0
+		return text.Signed(v, 0)
 	}
-	s := strconv.FormatFloat(math.Abs(v), 'f', digits, 64)
-	switch {
-	case strings.Trim(s, "0.") == "":
-		return "±" + s
-	case v < 0:
-		return "−" + s
-	default:
-		return "+" + s
-	}
+	return text.Signed(v, 3)
 }
 
 // Bytes writes a size: 12.4 MB.

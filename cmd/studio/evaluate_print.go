@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/trainer/measure"
 )
 
@@ -65,7 +66,7 @@ func figureText(value float64, unit string) string {
 // signed is a difference of figures, of fractions in points.
 func signed(value float64, unit string) string {
 	if unit == measure.Fraction {
-		return fmt.Sprintf("%+.2f", 100*value)
+		return text.Signed(100*value, 2)
 	}
-	return fmt.Sprintf("%+.3f", value)
+	return text.Signed(value, 3)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // NextMaps is how many more maps a learning curve is drawn out by, and curveRounds how many rounds it needs.
@@ -79,7 +81,7 @@ func LearningCurveOf(rounds []CurveRound) LearningCurve {
 	more := math.Log1p(float64(last.Edits+NextMaps)) - last.x()
 	half := z * math.Sqrt(variance) * more
 	c.Next = &MoreMapsGain{Maps: NextMaps, Gain: c.Slope * more, Low: c.Slope*more - half, High: c.Slope*more + half}
-	c.Sentence = fmt.Sprintf("%d more maps: %s points (95%% %s to %s).", NextMaps, signed(c.Next.Gain), points(c.Next.Low), points(c.Next.High))
+	c.Sentence = fmt.Sprintf("%d more maps: %s points (95%% %s to %s).", NextMaps, text.SignedPoints(c.Next.Gain), text.Points(c.Next.Low), text.Points(c.Next.High))
 	return c
 }
 

@@ -3,6 +3,8 @@ package forecast
 import (
 	"fmt"
 	"math"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // The bounds of a forecast.
@@ -72,7 +74,7 @@ func (t *MapsInPlace) judge() {
 	n, d := t.Wrong.Images, t.OverShuffled
 	edited, shuffled, flat := t.Wrong.Of(Edited), t.Wrong.Of(Shuffled), t.Wrong.Of(Flat)
 	about := fmt.Sprintf("of %d images that the network gets wrong %s become right with the edited map in place of its own, %s with another image's: %s points (95%% %s to %s)",
-		n, count(edited.Right), count(shuffled.Right), signed(d.Value), points(d.Low), points(d.High))
+		n, count(edited.Right), count(shuffled.Right), text.SignedPoints(d.Value), text.Points(d.Low), text.Points(d.High))
 	switch {
 	case n < Enough:
 		t.Verdict, t.Advice = Unclear, []Advice{MoreMaps}
@@ -117,21 +119,4 @@ func count(v float64) string {
 		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.1f", v)
-}
-
-// points writes a fraction in points.
-func points(v float64) string {
-	v = math.Round(1000*v) / 10
-	if v < 0 {
-		return fmt.Sprintf("−%.1f", -v)
-	}
-	return fmt.Sprintf("%.1f", math.Abs(v))
-}
-
-// signed is points with a sign also above 0.
-func signed(v float64) string {
-	if math.Round(1000*v) > 0 {
-		return "+" + points(v)
-	}
-	return points(v)
 }

@@ -2,11 +2,11 @@ package measure
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 
 	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // ImageSet says which images a row is of.
@@ -283,20 +283,20 @@ func (t *ArmTable) tell() {
 	if maps.Refits != "" {
 		what = "Maps and a refitted last layer were worth"
 	}
-	low, high := points(*b.Low), points(*b.High)
+	low, high := text.Points(*b.Low), text.Points(*b.High)
 	about := fmt.Sprintf("95%% %s to %s, %d images", low, high, t.Images)
 	if n := len(t.Of(t.Maps).Seeds); n > 1 {
 		about += fmt.Sprintf(", %d seeds", n)
 	}
 	switch d := *b.Difference; {
 	case *b.Low > 0:
-		t.Headline = fmt.Sprintf("%s +%s points of accuracy (%s) over %s%s.", what, points(d), about, base, t.rates())
+		t.Headline = fmt.Sprintf("%s +%s points of accuracy (%s) over %s%s.", what, text.Points(d), about, base, t.rates())
 	case *b.High < 0:
-		t.Headline = fmt.Sprintf("Without people's maps %s did better: %s has %s points of accuracy against it (%s).", base, maps.Words, points(d), about)
+		t.Headline = fmt.Sprintf("Without people's maps %s did better: %s has %s points of accuracy against it (%s).", base, maps.Words, text.Points(d), about)
 	case d <= 0:
-		t.Headline = fmt.Sprintf("Without people's maps %s did as well: %s has %s points of accuracy against it (%s).", base, maps.Words, points(d), about)
+		t.Headline = fmt.Sprintf("Without people's maps %s did as well: %s has %s points of accuracy against it (%s).", base, maps.Words, text.Points(d), about)
 	default:
-		t.Headline = fmt.Sprintf("No clear difference in accuracy: %s has +%s points (%s) against %s.", maps.Words, points(d), about, base)
+		t.Headline = fmt.Sprintf("No clear difference in accuracy: %s has +%s points (%s) against %s.", maps.Words, text.Points(d), about, base)
 	}
 }
 
@@ -315,13 +315,4 @@ func (t *ArmTable) rates() string {
 		return fmt.Sprintf(": %s points per edit", say(*t.PerEdit))
 	}
 	return fmt.Sprintf(": %s points per edit, %s per minute of painting", say(*t.PerEdit), say(*t.PerMinute))
-}
-
-// points writes a fraction in points, with a minus sign where it is below 0.
-func points(v float64) string {
-	v = math.Round(1000*v) / 10
-	if v < 0 {
-		return fmt.Sprintf("−%.1f", -v)
-	}
-	return fmt.Sprintf("%.1f", math.Abs(v))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Measure is one figure of parent, control and candidate, with the paired-bootstrap interval of candidate − control. Without a
@@ -70,20 +71,20 @@ func meanOver(seeds []Statistic, indices []int) (mean float64) {
 // Headline says in a sentence what the maps were worth, or that the difference is within chance. against is "the control" or "the
 // parent".
 func Headline(m Measure, against string) string {
-	interval := fmt.Sprintf("95%% %s to %s, %d images", points(m.Low), points(m.High), m.Images)
+	interval := fmt.Sprintf("95%% %s to %s, %d images", text.Points(m.Low), text.Points(m.High), m.Images)
 	what := "Maps were worth"
 	if against != "the control" {
 		what = "The round was worth"
 	}
 	switch {
 	case m.Low > 0:
-		return fmt.Sprintf("%s +%s points of accuracy (%s) over %s.", what, points(m.Difference), interval, against)
+		return fmt.Sprintf("%s +%s points of accuracy (%s) over %s.", what, text.Points(m.Difference), interval, against)
 	case m.High < 0:
-		return fmt.Sprintf("%s %s points of accuracy (%s) against %s: they did harm.", what, points(m.Difference), interval, against)
+		return fmt.Sprintf("%s %s points of accuracy (%s) against %s: they did harm.", what, text.Points(m.Difference), interval, against)
 	}
 	sign := ""
 	if m.Difference >= 0.0005 {
 		sign = "+"
 	}
-	return fmt.Sprintf("No clear difference in accuracy: %s%s points (%s) against %s.", sign, points(m.Difference), interval, against)
+	return fmt.Sprintf("No clear difference in accuracy: %s%s points (%s) against %s.", sign, text.Points(m.Difference), interval, against)
 }
