@@ -159,6 +159,11 @@ func TestDeleteRestoreAndPurge(t *testing.T) {
 		{Name: "shared.png", Split: annotator.SplitTrain, Hash: shared, Width: 1, Height: 1},
 	})
 	w.must(err)
+	_, err = w.Store.Pool().Exec(ctx, `
+		WITH round AS (INSERT INTO rounds (project_id, number, settings, parent_version, started_by_name, last_image_id, edits, images, state, finished_at)
+			SELECT project_id, 1, '{}', id, '', 0, 1, 1, 'cancelled', now() FROM versions RETURNING id)
+		INSERT INTO round_rows (round_id, images, packed) SELECT id, '{}', 'answers' FROM round`)
+	w.must(err)
 	left := func() (all []string) {
 		t.Helper()
 		for _, hash := range []string{own, mask, shared} {
@@ -242,7 +247,7 @@ func TestDeleteRestoreAndPurge(t *testing.T) {
 	if len(all) != 1 || all[0].PurgedAt == nil || all[0].Name != "Birds" {
 		t.Errorf("the record of it: %+v", all)
 	}
-	for table, want := range map[string]int{"edits": 1, "image_clicks": 0, "edit_histories": 0, "predictions": 8, "images": 15} {
+	for table, want := range map[string]int{"edits": 1, "image_clicks": 0, "edit_histories": 0, "predictions": 8, "images": 15, "rounds": 1, "round_rows": 0} {
 		var n int
 		w.must(w.Store.Pool().QueryRow(ctx, "SELECT count(*) FROM "+table).Scan(&n))
 		if n != want {

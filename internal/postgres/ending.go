@@ -99,6 +99,7 @@ func (s *Store) PurgeProject(ctx context.Context, projectID int64, at time.Time)
 		for _, statement := range []string{
 			`DELETE FROM image_clicks WHERE image_id IN (SELECT id FROM images WHERE project_id = $1)`,
 			`DELETE FROM edit_histories WHERE task_id IN (SELECT id FROM tasks WHERE project_id = $1)`,
+			`DELETE FROM round_rows WHERE round_id IN (SELECT id FROM rounds WHERE project_id = $1)`,
 			`DELETE FROM forecasts WHERE version_id IN (SELECT id FROM versions WHERE project_id = $1)`,
 			`DELETE FROM scan_chunks WHERE job_id IN (SELECT id FROM jobs WHERE project_id = $1)`,
 			`DELETE FROM predictions p WHERE version_id IN (SELECT id FROM versions WHERE project_id = $1)
