@@ -9,7 +9,7 @@ export type HeatStyle =
   | { readonly kind: "difference"; readonly from: Float32Array }
   | { readonly kind: "hint" }; // values in [-1,1]
 
-const longestSide = 336; // pixels of a smooth rendering; the browser scales it from there
+const longestSide = 168; // pixels of a smooth rendering; the browser scales it from there, and copies it in every frame of a stroke
 const darkest = 0.86; // of the spotlight's shade
 
 /** Pixels per cell side of a smooth rendering. */

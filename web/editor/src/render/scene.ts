@@ -3,7 +3,7 @@
 
 import type { Editor } from "../editor.ts";
 import { colorTable, shade, type ColorMapName } from "../colormap.ts";
-import { around, bounds, grown, imagePoint, screenPoint, type Region, type ScreenPoint } from "../geometry.ts";
+import { around, bounds, grown, imagePoint, type Region, type ScreenPoint } from "../geometry.ts";
 import { contour, contourLevels } from "./contours.ts";
 import { markAt } from "../marks.ts";
 import { paintCells, paintSmooth, pixelsOf, smoothFactor, type Box, type HeatStyle } from "./heat.ts";
@@ -343,13 +343,17 @@ function brushRadius({ settings, placement, viewport, pressure }: Editor): { x: 
   return { x: rx * placement.cellWidth * viewport.scale, y: ry * placement.cellHeight * viewport.scale };
 }
 
-/** The brush's true footprint: its rim, and where its full weight ends. */
+const dot = 0.75; // CSS pixels: radius of the brush's middle
+
+/** The brush's true footprint: its rim and its middle, and where its full weight ends. */
 function drawBrushCursor(g: CanvasRenderingContext2D, editor: Editor): void {
   const p = editor.ring;
   if (!p || editor.comparing || (!brushes.includes(editor.tool) && !editor.sizing)) return;
   const { x, y } = brushRadius(editor);
   g.beginPath();
   g.ellipse(p.x, p.y, x, y, 0, 0, 2 * Math.PI);
+  g.moveTo(p.x + dot, p.y);
+  g.arc(p.x, p.y, dot, 0, 2 * Math.PI);
   outline(g);
   const hardness = editor.settings.get("hardness");
   if (hardness > 0.05 && hardness < 0.95 && x * hardness > 3) {
@@ -359,8 +363,4 @@ function drawBrushCursor(g: CanvasRenderingContext2D, editor: Editor): void {
     g.strokeStyle = "rgba(255, 255, 255, 0.5)";
     g.stroke();
   }
-  const dot = screenPoint(p.x, p.y);
-  g.beginPath();
-  g.arc(dot.x, dot.y, 1.25, 0, 2 * Math.PI);
-  outline(g, "#fff", 0.75);
 }
