@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/abn-studio/studio/internal/bench"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/study"
 )
 
 // aviarySweepCommand measures how much edits improve the demo's network.
@@ -40,7 +40,7 @@ func (c *aviarySweepCommand) Run(ctx context.Context, streams *stdio) error {
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
-	rows, err := bench.Sweep{
+	rows, err := study.Sweep{
 		Model: c.Model, Images: c.Images, Out: c.Out, Sources: c.Sources, Strategies: c.Strategies, Edits: c.Edits, Gammas: c.Gammas, Cross: c.Cross,
 		Anchors: c.Anchors, Optimizers: c.Optimizers, Crops: c.Crops, Seeds: c.Seeds, MapLoss: c.MapLoss, Parallel: c.Parallel, Limit: c.Limit,
 		Settings: settings, Left: c.left(),
@@ -52,6 +52,6 @@ func (c *aviarySweepCommand) Run(ctx context.Context, streams *stdio) error {
 	if c.JSON {
 		return printJSON(streams.Out, rows)
 	}
-	bench.PrintSweep(streams.Out, rows)
+	study.PrintSweep(streams.Out, rows)
 	return nil
 }

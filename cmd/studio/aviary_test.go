@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/dataset/aviary"
-	"github.com/abn-studio/studio/internal/bench"
+	"github.com/abn-studio/studio/internal/study"
 )
 
 // TestAviaryDrawsAndSweeps draws a small Aviary and sweeps the shipped network on it, twice: the second
@@ -44,7 +44,7 @@ func TestAviaryDrawsAndSweeps(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d: %s", code, log)
 	}
-	var rows []bench.SweepRow
+	var rows []study.SweepRow
 	if err := json.Unmarshal([]byte(first), &rows); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/abn-studio/studio/internal/bench"
+	"github.com/abn-studio/studio/internal/study"
 )
 
 // A recipe is tried on the demo's network and on a classifier under both mechanisms; a second call finds all of it done.
@@ -58,14 +58,14 @@ func TestBenchRecipe(t *testing.T) {
 }
 
 // outcomes reads a file of results.
-func outcomes(t *testing.T, path string) (list []bench.RecipePoint) {
+func outcomes(t *testing.T, path string) (list []study.RecipePoint) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		var p bench.RecipePoint
+		var p study.RecipePoint
 		if err := json.Unmarshal([]byte(line), &p); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}

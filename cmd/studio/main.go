@@ -58,6 +58,7 @@ type commandLine struct {
 func newCommandLine() (cli commandLine) {
 	cli.Finetune.settingFlags, cli.Train.settingFlags = finetuneFlags(), trainFlags()
 	cli.Bench.Recipe.settingFlags, cli.Aviary.Sweep.settingFlags = benchRecipeFlags(), sweepFlags()
+	cli.Study.Rounds.settingFlags = studyRoundsFlags()
 	return cli
 }
 

@@ -19,6 +19,7 @@ import (
 
 // studyCommand groups studies of what maps are worth.
 type studyCommand struct {
+	Rounds studyRoundsCommand `cmd:"" help:"Say what maps are worth against every arm without them, over seeds, numbers of edits, strategies, orders and hands. Hours."`
 	Edits studyEditsCommand `cmd:"" help:"Say what a network answers with edited maps in the place of its own, before any training."`
 }
 

@@ -139,6 +139,11 @@ func benchRecipeFlags() settingFlags {
 		map[string]string{"rates": "Learning rates, ${rates}.", "gamma": "Scale of the map loss, ${gamma}."}), ofFineTuning)
 }
 
+func studyRoundsFlags() settingFlags {
+	return flagsOf(named(append(slices.Clone(schedule), "edit_repeat", "rates", "clip_norm", "gamma", "map_loss", "map_weight", "blocks", "arms")...),
+		func(f recipe.Field) string { return besides(of(studyDefaults())(f), f.Otherwise()) })
+}
+
 // given returns the values of the flags that were given, by the settings' names; recipe.Auto for a setting that is left to the studio.
 func (c settingFlags) given() map[string]any {
 	given := map[string]any{}

@@ -41,7 +41,7 @@ func Parse(text string) (Set, error) {
 	case "", None:
 		return 0, nil
 	case Every:
-		return SetOf(Asked()...)
+		return Whole(), nil
 	}
 	words := strings.Split(text, ",")
 	for i := range words {
@@ -49,6 +49,9 @@ func Parse(text string) (Set, error) {
 	}
 	return SetOf(words...)
 }
+
+// Whole is the set of all arms that can be asked for.
+func Whole() Set { return 1<<len(Asked()) - 1 }
 
 // Has reports whether an arm is asked for.
 func (s Set) Has(arm Arm) bool {

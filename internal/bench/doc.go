@@ -1,5 +1,5 @@
-// Package bench measures how fast the studio works, as ratios to the bare runtime, and how well the default settings of a round do.
-// The commands studio bench and studio aviary sweep read flags and print; the measurements are here.
+// Package bench measures how fast the studio works, as ratios to the bare runtime. The command studio bench reads flags and prints; the
+// measurements are here.
 //
 // Two things that are compared take turns within one run, so that a busy or a different machine affects both alike.
 //
@@ -10,11 +10,4 @@
 //	train.go         training steps, in turns with (train_engine.go, train_product.go, train_pytorch.go) our engines, a matrix
 //	                 product and PyTorch; train_network.go: what is trained; train_resident.go: its memory; profile.go: its operators
 //	statistics.go    medians, quantiles; processor_*.go: processor time
-//
-// Two campaigns run many trainings, hours of them, side by side:
-//
-//	campaign.go      running the experiments whose outcome is not kept yet, and keeping each outcome as it comes
-//	mistake.go       the images that a network gets wrong: both campaigns edit their maps
-//	recipe.go        a round's defaults on many networks (recipe_network.go: which; recipe_round.go: one of them)
-//	sweep.go         what edits are worth on the demo (sweep_point.go: which; sweep_summary.go: over seeds)
 package bench

@@ -46,24 +46,66 @@ func SeedBootstrap(candidates, controls []Statistic, strata [][]int, seed uint64
 	if len(indices) == 0 || len(seeds) == 0 {
 		return Interval{P: 1}
 	}
-	out := Interval{Difference: difference(seeds, indices)}
+	drawn := make([]int, 0, len(indices))
+	return resampled(difference(seeds, indices), seed, func(rng *rand.Rand) float64 {
+		drawSeeds(rng, seeds)
+		drawn = drawImages(rng, drawn[:0], strata)
+		return difference(seeds, drawn)
+	})
+}
+
+// NestedBootstrap is SeedBootstrap where each seed has images of its own, strata[i] those of seed i: a resample draws seeds and then,
+// for each of them, some of its images.
+func NestedBootstrap(candidates, controls []Statistic, strata [][][]int, seed uint64) Interval {
+	seeds := all(len(candidates))
+	difference := func(images func(seed int) []int) (sum float64) {
+		for _, s := range seeds {
+			drawn := images(s)
+			sum += candidates[s](drawn) - controls[s](drawn)
+		}
+		return sum / float64(len(seeds))
+	}
+	if len(seeds) == 0 || slices.ContainsFunc(strata, func(of [][]int) bool { return len(of) == 0 }) {
+		return Interval{P: 1}
+	}
+	point := difference(func(s int) []int { return slices.Concat(strata[s]...) })
+	var drawn []int
+	return resampled(point, seed, func(rng *rand.Rand) float64 {
+		drawSeeds(rng, seeds)
+		return difference(func(s int) []int {
+			drawn = drawImages(rng, drawn[:0], strata[s])
+			return drawn
+		})
+	})
+}
+
+// drawSeeds draws as many of n seeds as there are, with replacement.
+func drawSeeds(rng *rand.Rand, seeds []int) {
+	if len(seeds) > 1 {
+		for k := range seeds {
+			seeds[k] = rng.IntN(len(seeds))
+		}
+	}
+}
+
+// drawImages draws as many images of each stratum as it has, with replacement, and appends them.
+func drawImages(rng *rand.Rand, drawn []int, strata [][]int) []int {
+	for _, s := range strata {
+		for range s {
+			drawn = append(drawn, s[rng.IntN(len(s))])
+		}
+	}
+	return drawn
+}
+
+// resampled is the interval of a difference whose Resamples draws are made by draw.
+func resampled(difference float64, seed uint64, draw func(rng *rand.Rand) float64) Interval {
+	out := Interval{Difference: difference}
 	rng := rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))
 	differences := make([]float64, Resamples)
-	drawn := make([]int, 0, len(indices))
 	below, above := 1, 1
 	for i := range differences {
-		if len(candidates) > 1 {
-			for k := range seeds {
-				seeds[k] = rng.IntN(len(candidates))
-			}
-		}
-		drawn = drawn[:0]
-		for _, s := range strata {
-			for range s {
-				drawn = append(drawn, s[rng.IntN(len(s))])
-			}
-		}
-		d := difference(seeds, drawn)
+		d := draw(rng)
 		differences[i] = d
 		if d <= 0 {
 			below++
@@ -86,6 +128,11 @@ func percentile(sorted []float64, p float64) float64 {
 		return sorted[len(sorted)-1]
 	}
 	return sorted[i] + (position-float64(i))*(sorted[i+1]-sorted[i])
+}
+
+// Strata are the images of rows by their group, which a bootstrap draws within.
+func Strata(rows []Row, images []int) [][]int {
+	return strataOf(images, func(i int) string { return rows[i].Group })
 }
 
 // strataOf groups images by their group: a test split is often balanced over its groups on purpose, so that

@@ -1,4 +1,4 @@
-package bench
+package study
 
 import (
 	"context"
@@ -17,33 +17,33 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// recipeNetwork is a network to try.
-type recipeNetwork struct {
+// triedNetwork is a network to try.
+type triedNetwork struct {
 	name     string // as the table has it
 	path     string
 	identity string // SHA-256 over file and manifest
 	model    *onnx.Model
-	data     []byte // the model's file
+	file     []byte // the model's file
 	manifest manifest.Manifest
-	opened   *network.Network // nil: it is a classifier, which recipeBench.attach gives an attention branch
+	opened   *network.Network // nil: it is a classifier, which workbench.attach gives an attention branch
 }
 
 // openNetworks reads the networks asked for, each once even if it is named twice.
-func (c Recipe) openNetworks(ctx context.Context) (list []recipeNetwork, err error) {
+func (c Subjects) openNetworks(ctx context.Context) (list []triedNetwork, err error) {
 	if len(c.Networks) == 0 {
 		n, err := demoNetwork(ctx)
-		return []recipeNetwork{n}, err
+		return []triedNetwork{n}, err
 	}
 	paths, err := c.files()
 	if err != nil {
 		return nil, err
 	}
 	for _, path := range paths {
-		n, err := openRecipeNetwork(ctx, path)
+		n, err := openTried(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(list, func(other recipeNetwork) bool { return other.identity == n.identity }) {
+		if !slices.ContainsFunc(list, func(other triedNetwork) bool { return other.identity == n.identity }) {
 			list = append(list, n)
 		}
 	}
@@ -51,7 +51,7 @@ func (c Recipe) openNetworks(ctx context.Context) (list []recipeNetwork, err err
 }
 
 // files are the ONNX files asked for.
-func (c Recipe) files() (paths []string, err error) {
+func (c Subjects) files() (paths []string, err error) {
 	for _, path := range c.Networks {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -74,20 +74,20 @@ func (c Recipe) files() (paths []string, err error) {
 }
 
 // demoNetwork opens the demo's network.
-func demoNetwork(ctx context.Context) (n recipeNetwork, err error) {
+func demoNetwork(ctx context.Context) (n triedNetwork, err error) {
 	n.name = "demo"
-	if n.data, n.manifest, err = aviary.Model(); err != nil {
+	if n.file, n.manifest, err = aviary.Model(); err != nil {
 		return n, err
 	}
-	if n.model, err = onnx.Read(ctx, n.data); err != nil {
+	if n.model, err = onnx.Read(ctx, n.file); err != nil {
 		return n, err
 	}
 	return n, n.describe(ctx)
 }
 
-func openRecipeNetwork(ctx context.Context, path string) (n recipeNetwork, err error) {
+func openTried(ctx context.Context, path string) (n triedNetwork, err error) {
 	n.path = path
-	if n.model, n.data, err = onnx.Load(ctx, path); err != nil {
+	if n.model, n.file, err = onnx.Load(ctx, path); err != nil {
 		return n, err
 	}
 	if n.manifest, err = manifest.Load(path, n.model.MetadataValue); err != nil {
@@ -97,13 +97,13 @@ func openRecipeNetwork(ctx context.Context, path string) (n recipeNetwork, err e
 }
 
 // describe fills in identity and opened.
-func (n *recipeNetwork) describe(ctx context.Context) error {
+func (n *triedNetwork) describe(ctx context.Context) error {
 	manifest, err := json.Marshal(n.manifest)
 	if err != nil {
 		return err
 	}
 	sum := sha256.New()
-	sum.Write(n.data)
+	sum.Write(n.file)
 	sum.Write(manifest)
 	n.identity = hex.EncodeToString(sum.Sum(nil))
 	if n.opened, err = network.Open(ctx, n.model, n.manifest); err != nil {
@@ -114,7 +114,7 @@ func (n *recipeNetwork) describe(ctx context.Context) error {
 
 // nameApart names networks by their files' names without .onnx. Networks that share a file name get as many of their folders before
 // it as it takes to make the names differ.
-func nameApart(list []recipeNetwork) error {
+func nameApart(list []triedNetwork) error {
 	steps, deepest := make([][]string, len(list)), 0
 	for i, n := range list {
 		path, err := filepath.Abs(n.path)

@@ -1,18 +1,13 @@
-package bench
+package study
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/abn-studio/studio/dataset"
-	"github.com/abn-studio/studio/dataset/aviary"
-	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 )
@@ -21,15 +16,8 @@ import (
 // much the edits gain. A classifier is first given an attention branch, once with each of the mechanisms Gains, and trained; an
 // ABN is used as it is.
 type Recipe struct {
-	Networks []string        // ONNX files, classifiers or ABNs, each with its manifest, or folders of them; none: the demo's network
-	Images   string          // labelled pictures with the splits train, pool and test; "": Aviary's are drawn
-	Format   string          // the folder's layout
-	Masks    string          // object masks named after the images: edited maps are made of them, and Inside is measured with them
+	Subjects
 	Edits    []int           // numbers of edits, the most confidently wrong pool images first; 0: all that are wrong
-	Gains    []string        // mechanisms that a classifier is given
-	Seeds    int             // the seeds 1 to Seeds are run; a seed sets new layers, order and augmentation
-	Training int             // epochs in which the branches of an attached classifier are trained
-	Limit    int             // at most so many images of each split but the pool, evenly spread; 0: all
 	Out      string          // file that outcomes are appended to; what it holds already is not run again; "": none is kept
 	Parallel int             // networks at a time, one thread each; 0: one per core
 	Settings recipe.Settings // of the rounds, but for the seed
@@ -52,14 +40,14 @@ type RecipePoint struct {
 	Error    string  `json:"error,omitempty"`
 	Seconds  float64 `json:"seconds"`
 
-	Accuracy        arms     `json:"accuracy"`
-	AttentionBranch arms     `json:"attention_branch"` // its own accuracy
-	Inside          arms     `json:"inside"`           // attention inside the object; 0 without masks
-	Difference      interval `json:"difference"`       // of the accuracy, candidate − control
+	Accuracy        threeFigures `json:"accuracy"`
+	AttentionBranch threeFigures `json:"attention_branch"` // its own accuracy
+	Inside          threeFigures `json:"inside"`           // attention inside the object; 0 without masks
+	Difference      interval     `json:"difference"`       // of the accuracy, candidate − control
 }
 
-// arms is one figure of parent, control and candidate.
-type arms struct {
+// threeFigures is one figure of parent, control and candidate.
+type threeFigures struct {
 	Parent    float64 `json:"parent"`
 	Control   float64 `json:"control"`
 	Candidate float64 `json:"candidate"`
@@ -97,11 +85,12 @@ func (c Recipe) Run(ctx context.Context, meter *progress.Meter) (done []RecipePo
 	if err := c.Settings.Validate(recipe.Round); err != nil {
 		return nil, err
 	}
-	b, err := c.open(ctx)
+	bench, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.work)) }()
+	defer func() { err = errors.Join(err, bench.close()) }()
+	b := &recipeBench{c, bench}
 	if done, err = readOutcomes[RecipePoint](c.Out); err != nil {
 		return nil, err
 	}
@@ -116,6 +105,12 @@ func (c Recipe) Run(ctx context.Context, meter *progress.Meter) (done []RecipePo
 	return done, nil
 }
 
+// recipeBench is a running Recipe.
+type recipeBench struct {
+	Recipe
+	*workbench
+}
+
 // todo returns the rounds that are not done yet. Those of one network, mechanism and seed form a group, so that what they share is
 // prepared once.
 func (b *recipeBench) todo(done []RecipePoint) (groups [][]RecipePoint) {
@@ -123,60 +118,22 @@ func (b *recipeBench) todo(done []RecipePoint) (groups [][]RecipePoint) {
 	for _, p := range done {
 		known[p.key()] = true
 	}
-	for _, n := range b.networks {
-		gains := b.Gains
-		if n.opened != nil {
-			gains = []string{""}
-		}
-		for _, gain := range gains {
-			for seed := range b.Seeds {
-				var group []RecipePoint
-				for _, edits := range b.Edits {
-					p := RecipePoint{Network: n.name, Gain: gain, Seed: int64(seed + 1), Edits: edits}
-					named := p.key()
-					p.Identity = n.identity
-					if !known[named] && !known[p.key()] {
-						group = append(group, p)
-						known[p.key()] = true // a copy of the network is not run again
-					}
-				}
-				if group != nil {
-					groups = append(groups, group)
-				}
+	b.each(func(n triedNetwork, gain string, seed int64) {
+		var group []RecipePoint
+		for _, edits := range b.Edits {
+			p := RecipePoint{Network: n.name, Gain: gain, Seed: seed, Edits: edits}
+			named := p.key()
+			p.Identity = n.identity
+			if !known[named] && !known[p.key()] {
+				group = append(group, p)
+				known[p.key()] = true // a copy of the network is not run again
 			}
 		}
-	}
+		if group != nil {
+			groups = append(groups, group)
+		}
+	})
 	return groups
-}
-
-// open reads the networks' files, and draws pictures where there are none.
-func (c Recipe) open(ctx context.Context) (b *recipeBench, err error) {
-	b = &recipeBench{Recipe: c}
-	if b.work, err = os.MkdirTemp("", "studio-bench-recipe-"); err != nil {
-		return nil, err
-	}
-	opened := b // errors return a nil b
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(opened.work))
-		}
-	}()
-	images, format := c.Images, c.Format
-	if images == "" {
-		images, format = filepath.Join(b.work, "aviary"), "folder"
-		if err := aviary.Generate(ctx, images, aviary.DefaultOptions(), nil); err != nil {
-			return nil, err
-		}
-	}
-	if b.set, err = dataset.Open(format, images); err != nil {
-		return nil, err
-	}
-	b.thin()
-	if b.store, err = features.Open(filepath.Join(b.work, "features"), features.Options{}); err != nil {
-		return nil, err
-	}
-	b.networks, err = c.openNetworks(ctx)
-	return b, err
 }
 
 // PrintRecipe writes outcomes as the table of networks in docs/training.md.

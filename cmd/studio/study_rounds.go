@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/study"
+)
+
+// studyRoundsCommand measures what maps are worth against every arm.
+type studyRoundsCommand struct {
+	subjectFlags
+	Edits      []int    `help:"Numbers of edits; 0: all images that the order has." default:"20,60,0"`
+	Strategies []string `help:"What is updated, of ${enum}." enum:"${strategy_all}" default:"${strategy_default}"`
+	Orders     []string `help:"Which pool images are edited first, of ${enum}: that the network gets wrong with most confidence; the least confident; right ones with the least attention inside the object; drawn at random." enum:"confident,uncertain,wrong-reason,random" default:"confident"`
+	Hands      []string `help:"How a simulated annotator paints, of ${enum}: the object's mask; the mask grown and moved by a cell; a third of the maps another image's." enum:"exact,careless,mistaken" default:"exact"`
+	Out        string   `help:"Folder of the study: its rounds and their rows, from which every figure follows. What it holds already is not run again." required:"" type:"path"`
+	Within     string   `help:"Group of held-out images that the worst fifth of classes is taken of, such as away." placeholder:"GROUP"`
+	Parallel   int      `help:"Networks at a time, one thread each; 0: one a core." default:"0"`
+	JSON       bool     `name:"json" help:"Print one JSON document."`
+	settingFlags
+}
+
+// Run runs the rounds that --out does not hold, and prints a table of all.
+func (c *studyRoundsCommand) Run(ctx context.Context, streams *stdio) error {
+	settings := studyDefaults()
+	if err := errors.Join(c.check(c.Parallel, c.Edits), c.fill(&settings)); err != nil {
+		return err
+	}
+	if lies(c.Out, c.Images) || lies(c.Out, c.Masks) {
+		return fmt.Errorf("--out, %s, lies in a folder that is read: give it another place", c.Out)
+	}
+	line := newProgressLine(streams.Err)
+	defer line.done()
+	rounds, err := study.Rounds{
+		Subjects: c.subjects(), Edits: c.Edits, Strategies: words[recipe.Strategy](c.Strategies), Orders: words[study.Order](c.Orders), Hands: words[study.Hand](c.Hands),
+		Out: c.Out, Parallel: c.Parallel, Settings: settings, Left: c.left(),
+	}.Run(ctx, line.meter())
+	line.done()
+	if err != nil {
+		return err
+	}
+	cells, err := study.Cells(c.Out, rounds, c.Within)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(streams.Out, map[string]any{"cells": cells})
+	}
+	study.PrintRounds(streams.Out, cells)
+	return nil
+}
+
+// studyDefaults are the settings of a study's rounds: a round's, with every arm.
+func studyDefaults() recipe.Settings {
+	s := recipe.Defaults()
+	s.Arms = arms.Whole()
+	return s
+}
+
+// words are texts as words of a kind, each once.
+func words[T ~string](list []string) (all []T) {
+	for _, w := range list {
+		if one := T(strings.TrimSpace(w)); !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}

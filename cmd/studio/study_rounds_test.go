@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/study"
+	"github.com/abn-studio/studio/trainer/measure"
+)
+
+// A study of rounds on pictures of each seed's own: every arm is judged, the figures follow from the rows, and a second call finds all
+// of it done.
+func TestStudyRounds(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for seed, test := range map[string]string{"1": "4", "2": "8"} {
+		if code, _, log := runStudio(t, "aviary", "--out", filepath.Join(dir, "birds-"+seed), "--train", "4", "--validation", "4", "--test", test, "--pool", "4"); code != exitOK {
+			t.Fatal(log)
+		}
+	}
+	out := filepath.Join(dir, "out")
+	arguments := []string{"study", "rounds", shippedModel(t, dir), "--images", filepath.Join(dir, "birds-{seed}"), "--edits", "12", "--seeds", "2", "--orders", "confident,random", "--epochs", "1", "--out", out}
+	code, table, log := runStudio(t, arguments...)
+	if code != exitOK {
+		t.Fatal(log)
+	}
+	for _, k := range arms.Kinds() {
+		if n := strings.Count(table, "\n| "+k.Label+" "); n != 2 && k.Arm != arms.MapAtTest {
+			t.Errorf("%s has %d rows in\n%s", k.Label, n, table)
+		}
+	}
+	if !strings.Contains(table, "2 seeds, none failed") {
+		t.Error(table)
+	}
+	code, again, log := runStudio(t, append(arguments, "--json")...)
+	var report struct{ Cells []study.Cell }
+	if err := json.Unmarshal([]byte(again), &report); code != exitOK || log != "" || err != nil || len(report.Cells) != 2 {
+		t.Fatalf("again: exit %d, %v, log %q\n%s", code, err, log, again)
+	}
+	rounds, err := study.ReadRounds(out)
+	if err != nil || len(rounds) != 4 {
+		t.Fatalf("%d rounds, %v", len(rounds), err)
+	}
+	want, images := 0., 0 // the candidate's accuracy, a mean over seeds
+	for _, p := range rounds[:2] { // the first cell's
+		rows, err := study.ReadRows(out, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		right, all := 0, 0
+		for _, r := range rows {
+			if r.Arm == arms.Candidate && r.Set == measure.OfTest {
+				all++
+				if r.Correct() {
+					right++
+				}
+			}
+		}
+		want, images = want+float64(right)/float64(all)/2, images+all
+		if p.Used != 12 || p.Settings == nil || p.Settings.Seed != p.Seed || p.Runs["candidate"] <= 0 {
+			t.Errorf("%+v", p)
+		}
+	}
+	for _, a := range report.Cells[0].Arms {
+		if a.Arm == arms.Candidate && (a.Seeds != 2 || a.Images != images || math.Abs(a.Accuracy-want) > 1e-9) {
+			t.Errorf("the rows say %v of %d: %+v", want, images, a)
+		}
+	}
+	if code, _, log := runStudio(t, append(arguments, "--within", "nowhere")...); code != exitFailure || !strings.Contains(log, `no held-out image is in the group "nowhere"`) {
+		t.Errorf("a group that is not there: exit %d, %s", code, log)
+	}
+	if code, _, log := runStudio(t, append(arguments, "--seeds", "3")...); code != exitFailure || !strings.Contains(log, "birds-3") {
+		t.Errorf("pictures that are not there: exit %d, %s", code, log)
+	}
+	if err := os.WriteFile(filepath.Join(out, rounds[0].Rows), []byte("no rows"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, log := runStudio(t, arguments...); code != exitFailure || !strings.Contains(log, rounds[0].Rows) {
+		t.Errorf("rows that are damaged: exit %d, %s", code, log)
+	}
+}

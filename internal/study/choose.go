@@ -1,0 +1,103 @@
+package study
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/samples"
+	"github.com/abn-studio/studio/trainer/sample"
+)
+
+// Order is the order in which pool images are given to people.
+type Order string
+
+// The orders.
+const (
+	ConfidentlyWrong Order = "confident"    // that the network gets wrong, the most confident first
+	Uncertain        Order = "uncertain"    // right or wrong, the least confident first
+	WrongReason      Order = "wrong-reason" // that it gets right, those with the least attention inside the object first
+	Random           Order = "random"       // any, drawn by the seed
+)
+
+// Orders are all of them.
+var Orders = []Order{ConfidentlyWrong, Uncertain, WrongReason, Random}
+
+// answer is a network's answer to a pool image that has a mask.
+type answer struct {
+	sample.Sample
+	wrong      bool
+	confidence float32 // of the answer given
+	inside     float64 // attention inside the object
+}
+
+// answersTo asks the network for the pool's images that have a mask.
+func answersTo(ctx context.Context, network *inference.Network, images *samples.Set) (list []answer, err error) {
+	pixels, sizes := make([]float32, network.Sizes().Image()), network.Sizes()
+	for _, s := range images.Of(dataset.Pool) {
+		if s.Mask.IsZero() {
+			continue
+		}
+		if err := images.Pixels(ctx, s, pixels); err != nil {
+			return nil, err
+		}
+		out, err := network.Forward(ctx, 1, pixels)
+		if err != nil {
+			return nil, err
+		}
+		network.Probabilities(out.LogitsPer)
+		top := slices.Max(out.LogitsPer)
+		m := attention.Map{Height: sizes.GridHeight, Width: sizes.GridWidth, Values: out.Maps}
+		list = append(list, answer{s, slices.Index(out.LogitsPer, top) != s.Label, top, m.InsideFraction(s.Mask)})
+	}
+	if len(list) == 0 {
+		return nil, errors.New("no image of the split pool has a mask: maps are made of masks")
+	}
+	return list, nil
+}
+
+// choose lists pool images in an order, each edited to its mask: the mask's values over their largest.
+func (s *subject) choose(order Order, seed int64) (list []sample.Sample, err error) {
+	answers := slices.Clone(s.answers)
+	var leave func(answer) bool
+	switch order {
+	case ConfidentlyWrong:
+		leave = func(a answer) bool { return !a.wrong }
+		slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(b.confidence, a.confidence) })
+	case Uncertain:
+		slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(a.confidence, b.confidence) })
+	case WrongReason:
+		leave = func(a answer) bool { return a.wrong }
+		slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(a.inside, b.inside) })
+	case Random:
+		rand.New(rand.NewPCG(uint64(seed), 0x706f6f6c)).Shuffle(len(answers), func(i, k int) { answers[i], answers[k] = answers[k], answers[i] })
+	}
+	for _, a := range answers {
+		if leave == nil || !leave(a) {
+			a.Edited = aviary.EditFromGrid(a.Mask)
+			list = append(list, a.Sample)
+		}
+	}
+	if len(list) == 0 {
+		what := "right"
+		if order == WrongReason {
+			what = "wrong"
+		}
+		return nil, errors.New("the network gets every pool image that has a mask " + what + ": there is nothing to edit")
+	}
+	return list, nil
+}
+
+// firstOf are the first n, all for 0.
+func firstOf(list []sample.Sample, n int) []sample.Sample {
+	if n == 0 {
+		return list
+	}
+	return list[:min(n, len(list))]
+}

@@ -1,0 +1,200 @@
+package study
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/abn-studio/studio/internal/durable"
+	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
+)
+
+// Rounds measures what maps are worth against everything that a sceptic would ask for: every round has all arms that its settings
+// name, over seeds, numbers of edits, strategies, orders of the queue and ways of painting. Maps are made of the objects' masks: a
+// simulated annotator.
+type Rounds struct {
+	Subjects
+	Edits      []int // numbers of edits; 0: all images that the order has
+	Strategies []recipe.Strategy
+	Orders     []Order
+	Hands      []Hand
+	Out        string          // folder of what came of it: OutcomesFile and, for each round, its rows. What it holds already is not run again
+	Parallel   int             // networks at a time, one thread each; 0: one per core
+	Settings   recipe.Settings // of the rounds, but for the seed and the strategy
+	Left       []string        // names of settings that are left to the studio, which looks at the network
+}
+
+// OutcomesFile is where a study's folder has its rounds, a JSON document a line.
+const OutcomesFile = "rounds.jsonl"
+
+// RoundPoint is a round of a study: what to run and what came of it. Its figures follow from its rows.
+type RoundPoint struct {
+	Network  string          `json:"network"`
+	Identity string          `json:"identity"` // the hash of file and manifest
+	Gain     string          `json:"gain"`     // of an attached classifier; "": the ABN's own
+	Seed     int64           `json:"seed"`
+	Strategy recipe.Strategy `json:"strategy"`
+	Order    Order           `json:"order"`
+	Hand     Hand            `json:"hand"`
+	Edits    int             `json:"edits"` // asked for; 0: all
+
+	Used     int                `json:"used"`
+	Settings *recipe.Settings   `json:"settings,omitempty"` // those trained with
+	LeftOut  []measure.LeftOut  `json:"left_out,omitempty"` // arms that could not be made
+	Runs     map[string]float64 `json:"seconds_of_arms,omitempty"`
+	Classes  int                `json:"classes,omitempty"`
+	Restarts int                `json:"restarts"`
+	Error    string             `json:"error,omitempty"` // why the round failed
+	Seconds  float64            `json:"seconds"`
+	Rows     string             `json:"rows,omitempty"` // its file of rows, JSON Lines in gzip, below the study's folder
+}
+
+// cell is what a round is one of: everything but the seed.
+func (p RoundPoint) cell() string {
+	return fmt.Sprint(p.Identity, " ", p.Gain, " ", p.Strategy, " ", p.Order, " ", p.Hand, " ", p.Edits)
+}
+
+func (p RoundPoint) key() string { return fmt.Sprint(p.cell(), " ", p.Seed) }
+
+// file is the name of a round's rows.
+func (p RoundPoint) file() string {
+	sum := sha256.Sum256([]byte(p.key()))
+	return filepath.Join("rows", hex.EncodeToString(sum[:8])+".jsonl.gz")
+}
+
+// Run runs the rounds that Out has no outcome of, and returns all outcomes in the order of the study.
+func (c Rounds) Run(ctx context.Context, meter *progress.Meter) (done []RoundPoint, err error) {
+	if err := c.Settings.Validate(recipe.Round); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(c.Out, "rows"), 0o755); err != nil {
+		return nil, err
+	}
+	bench, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, bench.close()) }()
+	if done, err = ReadRounds(c.Out); err != nil {
+		return nil, err
+	}
+	groups := c.todo(bench, done)
+	if len(groups) == 0 {
+		return done, nil
+	}
+	try := func(ctx context.Context, todo []RoundPoint, report func(RoundPoint) error) error {
+		return bench.with(ctx, todo[0].Identity, todo[0].Gain, todo[0].Seed, func(s *subject) error {
+			for _, p := range todo {
+				p, err := c.round(ctx, s, p)
+				if err != nil {
+					return fmt.Errorf("%s, %s, %d edits: %w", p.Strategy, p.Order, p.Edits, err)
+				}
+				if err := report(p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if _, err := (campaign[RoundPoint]{out: filepath.Join(c.Out, OutcomesFile), parallel: c.Parallel, meter: meter, try: try}).run(ctx, groups); err != nil {
+		return nil, err
+	}
+	return ReadRounds(c.Out)
+}
+
+// todo are the rounds that are not done yet, those of one network, mechanism and seed together, since they share what is prepared.
+func (c Rounds) todo(b *workbench, done []RoundPoint) (groups [][]RoundPoint) {
+	known := map[string]bool{}
+	for _, p := range done {
+		known[p.key()] = true
+	}
+	b.each(func(n triedNetwork, gain string, seed int64) {
+		var group []RoundPoint
+		for _, strategy := range c.Strategies {
+			for _, order := range c.Orders {
+				for _, hand := range c.Hands {
+					for _, edits := range c.Edits {
+						p := RoundPoint{Network: n.name, Identity: n.identity, Gain: gain, Seed: seed, Strategy: strategy, Order: order, Hand: hand, Edits: edits}
+						if !known[p.key()] {
+							known[p.key()], group = true, append(group, p)
+						}
+					}
+				}
+			}
+		}
+		if group != nil {
+			groups = append(groups, group)
+		}
+	})
+	return groups
+}
+
+// round runs a round. What ends it is kept in its point, but for the end of ctx and a fault of the machine.
+func (c Rounds) round(ctx context.Context, s *subject, p RoundPoint) (RoundPoint, error) {
+	list, err := s.choose(p.Order, p.Seed)
+	if err != nil {
+		return p, err
+	}
+	edited := p.Hand.paint(firstOf(list, p.Edits), p.Seed)
+	p.Used = len(edited)
+	settings := c.Settings
+	settings.Strategy = p.Strategy
+	spec := s.spec(edited, trainer.Suggest(s.opened.ABN(), settings, c.Left), p.Seed)
+	outcome, err := trainer.RunRound(ctx, spec, trainer.Observer{Restarted: func(*trainer.DivergedError, float64) { p.Restarts++ }})
+	removed := os.RemoveAll(spec.WorkDir)
+	var diverged *trainer.DivergedError
+	if errors.As(err, &diverged) {
+		p.Error = diverged.Error()
+		return p, removed
+	}
+	if err = errors.Join(err, removed); err != nil {
+		return p, err
+	}
+	p.Settings, p.Classes, p.Seconds, p.Rows, p.Runs = &outcome.Settings, len(s.manifest.Classes), outcome.Seconds, p.file(), map[string]float64{}
+	for _, run := range outcome.Runs {
+		p.Runs[string(run.Arm)] += run.Seconds
+	}
+	if outcome.Arms != nil {
+		p.LeftOut = outcome.Arms.LeftOut
+	}
+	return p, durable.Write(filepath.Join(c.Out, p.Rows), func(w io.Writer) error {
+		packed := gzip.NewWriter(w)
+		return errors.Join(measure.WriteArmRows(packed, outcome.Rows), packed.Close())
+	})
+}
+
+// ReadRounds reads the rounds of a study's folder; none of one without any. They come in the order of network, mechanism, strategy,
+// order, hand, edits and seed.
+func ReadRounds(dir string) ([]RoundPoint, error) {
+	list, err := readOutcomes[RoundPoint](filepath.Join(dir, OutcomesFile))
+	slices.SortStableFunc(list, compareRounds)
+	return list, err
+}
+
+// ReadRows reads a round's rows.
+func ReadRows(dir string, p RoundPoint) ([]measure.ArmRow, error) {
+	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(p.Rows)))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Rows, err)
+	}
+	rows, err := measure.ReadArmRows(lines)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.Rows, err)
+	}
+	return rows, nil
+}

@@ -1,0 +1,308 @@
+package study
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/trainer/measure"
+)
+
+// Cell is all rounds of a study that differ by the seed alone, and what their arms did.
+type Cell struct {
+	RoundPoint           // of its first seed
+	Seeds      []int64   `json:"seeds"` // of the rounds that were not lost
+	Lost       []Lost    `json:"lost,omitempty"`
+	Within     string    `json:"within,omitempty"` // the group of held-out images that the worst fifth is taken of; "": all
+	Maps       arms.Arm  `json:"maps"`             // the maps' side that others are compared with
+	Arms       []CellArm `json:"arms"`             // simple ones first
+}
+
+// Lost is a round that failed.
+type Lost struct {
+	Seed int64  `json:"seed"`
+	Why  string `json:"why"`
+}
+
+// CellArm is an arm of a cell: means over seeds, in [0,1]. Differences are in accuracy and in the worst fifth of classes.
+type CellArm struct {
+	Arm        arms.Arm  `json:"arm"`
+	Seeds      int       `json:"seeds"`  // that have it
+	Images     int       `json:"images"` // of all seeds
+	Accuracy   float64   `json:"accuracy"`
+	WorstFifth float64   `json:"worst_fifth"`
+	Inside     *float64  `json:"attention_inside,omitempty"`
+	Attention  float64   `json:"attention_branch"`       // its own accuracy
+	Over       *interval `json:"over_control,omitempty"` // of this arm less the control
+	OverWorst  *interval `json:"over_control_worst_fifth,omitempty"`
+	Maps       *interval `json:"maps_over,omitempty"` // of the maps' side less this arm; absent for that side
+	MapsWorst  *interval `json:"maps_over_worst_fifth,omitempty"`
+}
+
+func compareRounds(a, b RoundPoint) int {
+	return cmp.Or(strings.Compare(a.Network, b.Network), strings.Compare(a.Identity, b.Identity), strings.Compare(a.Gain, b.Gain), strings.Compare(string(a.Strategy), string(b.Strategy)),
+		cmp.Compare(slices.Index(Orders, a.Order), slices.Index(Orders, b.Order)), cmp.Compare(slices.Index(Hands, a.Hand), slices.Index(Hands, b.Hand)),
+		cmp.Compare(uint(a.Edits-1), uint(b.Edits-1)), cmp.Compare(a.Seed, b.Seed)) // all edits, 0, come last
+}
+
+// Cells computes a study's table from its rows. within is the group of held-out images that the worst fifth of classes is taken of; "": all.
+func Cells(dir string, rounds []RoundPoint, within string) (cells []Cell, err error) {
+	for start := 0; start < len(rounds); {
+		end := start + 1
+		for end < len(rounds) && rounds[end].cell() == rounds[start].cell() {
+			end++
+		}
+		c, err := cellOf(dir, rounds[start:end], within)
+		if err != nil {
+			return nil, err
+		}
+		cells = append(cells, c)
+		start = end
+	}
+	return cells, nil
+}
+
+// heldOut are the rows of the held-out images of an arm, by seed; a seed without the arm has none.
+type heldOut map[arms.Arm][][]measure.Row
+
+func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
+	c := Cell{RoundPoint: rounds[0], Within: within, Seeds: []int64{}}
+	of := heldOut{}
+	for _, p := range rounds {
+		if p.Error != "" {
+			c.Lost = append(c.Lost, Lost{p.Seed, p.Error})
+			continue
+		}
+		rows, err := ReadRows(dir, p)
+		if err != nil {
+			return c, err
+		}
+		c.Seeds = append(c.Seeds, p.Seed)
+		if err := hasGroup(rows, within); err != nil {
+			return c, err
+		}
+		for _, r := range rows {
+			if r.Set != measure.OfTest {
+				continue
+			}
+			for len(of[r.Arm]) < len(c.Seeds) {
+				of[r.Arm] = append(of[r.Arm], nil)
+			}
+			of[r.Arm][len(c.Seeds)-1] = append(of[r.Arm][len(c.Seeds)-1], r.Row)
+		}
+	}
+	for arm, seeds := range of {
+		for len(seeds) < len(c.Seeds) {
+			seeds = append(seeds, nil)
+		}
+		of[arm] = seeds
+	}
+	c.Maps = arms.Candidate
+	if of[arms.CandidateRefit] != nil {
+		c.Maps = arms.CandidateRefit
+	}
+	for _, k := range arms.Kinds() {
+		if of[k.Arm] == nil {
+			continue
+		}
+		a := of.figures(k.Arm, within)
+		if k.Arm != arms.Control {
+			a.Over, a.OverWorst = of.difference(k.Arm, arms.Control, within)
+		}
+		if k.Arm != c.Maps {
+			a.Maps, a.MapsWorst = of.difference(c.Maps, k.Arm, within)
+		}
+		c.Arms = append(c.Arms, a)
+	}
+	return c, nil
+}
+
+// figures are an arm's means over its seeds.
+func (of heldOut) figures(arm arms.Arm, within string) CellArm {
+	a := CellArm{Arm: arm}
+	var inside []float64
+	for _, rows := range of[arm] {
+		if rows == nil {
+			continue
+		}
+		a.Seeds++
+		a.Images += len(rows)
+		a.Accuracy += measure.StatisticOf(measure.Accuracy, rows)(places(rows, ""))
+		a.WorstFifth += measure.StatisticOf(measure.WorstFifth, rows)(places(rows, within))
+		a.Attention += measure.StatisticOf(measure.AttentionBranch, rows)(places(rows, ""))
+		var masked []int
+		for i, r := range rows {
+			if _, has := r.Figures[measure.Inside]; has {
+				masked = append(masked, i)
+			}
+		}
+		if masked != nil {
+			inside = append(inside, measure.StatisticOf(measure.Inside, rows)(masked))
+		}
+	}
+	n := float64(a.Seeds)
+	a.Accuracy, a.WorstFifth, a.Attention = a.Accuracy/n, a.WorstFifth/n, a.Attention/n
+	if len(inside) > 0 {
+		mean := 0.
+		for _, v := range inside {
+			mean += v / float64(len(inside))
+		}
+		a.Inside = &mean
+	}
+	return a
+}
+
+// difference is one arm less another in accuracy and in the worst fifth, over the seeds that have both. It resamples seeds and images:
+// the same images for all seeds where they have the same, else each seed's own.
+func (of heldOut) difference(arm, other arms.Arm, within string) (accuracy, worst *interval) {
+	var ours, theirs [][]measure.Row
+	for i := range of[arm] {
+		if i < len(of[other]) && of[arm][i] != nil && of[other][i] != nil {
+			ours, theirs = append(ours, of[arm][i]), append(theirs, of[other][i])
+		}
+	}
+	if len(ours) == 0 {
+		return nil, nil
+	}
+	take := func(name, within string) *interval {
+		candidates, controls := make([]measure.Statistic, len(ours)), make([]measure.Statistic, len(ours))
+		strata := make([][][]int, len(ours))
+		for i := range ours {
+			candidates[i], controls[i] = measure.StatisticOf(name, ours[i]), measure.StatisticOf(name, theirs[i])
+			strata[i] = measure.Strata(ours[i], places(ours[i], within))
+		}
+		var d measure.Interval
+		if sameImages(ours) {
+			d = measure.SeedBootstrap(candidates, controls, strata[0], 1)
+		} else {
+			d = measure.NestedBootstrap(candidates, controls, strata, 1)
+		}
+		return &interval{d.Difference, d.Low, d.High}
+	}
+	return take(measure.Accuracy, ""), take(measure.WorstFifth, within)
+}
+
+const groupsNamed = 8 // of those there are, in an error
+
+// hasGroup refuses a group that no held-out image is in.
+func hasGroup(rows []measure.ArmRow, group string) error {
+	groups := map[string]bool{}
+	for _, r := range rows {
+		if r.Set == measure.OfTest {
+			groups[r.Group] = true
+		}
+	}
+	if group == "" || groups[group] {
+		return nil
+	}
+	delete(groups, "")
+	if len(groups) == 0 {
+		return fmt.Errorf("no held-out image is in the group %q: the data set has no groups", group)
+	}
+	names := slices.Sorted(maps.Keys(groups))
+	more := ""
+	if len(names) > groupsNamed {
+		more = fmt.Sprintf(" and %d more", len(names)-groupsNamed)
+		names = names[:groupsNamed]
+	}
+	return fmt.Errorf("no held-out image is in the group %q; there are %s%s", group, strings.Join(names, ", "), more)
+}
+
+// places are those of the rows of a group; of all for "".
+func places(rows []measure.Row, group string) (all []int) {
+	for i, r := range rows {
+		if group == "" || r.Group == group {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func sameImages(seeds [][]measure.Row) bool {
+	for _, rows := range seeds[1:] {
+		if !slices.EqualFunc(rows, seeds[0], func(a, b measure.Row) bool { return a.Image == b.Image && a.Label == b.Label && a.Group == b.Group }) {
+			return false
+		}
+	}
+	return true
+}
+
+// PrintRounds writes a study's table in Markdown.
+func PrintRounds(w io.Writer, cells []Cell) {
+	for i, c := range cells {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		edits := fmt.Sprint(c.Used)
+		if c.Edits == 0 {
+			edits = "all"
+		}
+		fmt.Fprintf(w, "**%s**, strategy %s, %s edits (%s, %s), %s, %s\n\n", strings.TrimSpace(c.Network+" "+c.Gain), c.Strategy, edits, c.Order.words(), c.Hand.words(),
+			text.Plural(len(c.Seeds), "seed"), lostWords(c.Lost))
+		fifth := "worst fifth of classes"
+		if c.Within != "" {
+			fifth += ", " + c.Within
+		}
+		fmt.Fprintf(w, "| arm | accuracy | over the control | %s less this arm | %s | over the control | less this arm | inside | attention branch |\n|---|---|---|---|---|---|---|---|---|\n", arms.Of(c.Maps).Label, fifth)
+		for _, a := range c.Arms {
+			inside := ""
+			if a.Inside != nil {
+				inside = text.Number(*a.Inside, 2)
+			}
+			name := arms.Of(a.Arm).Label
+			if a.Seeds != len(c.Seeds) {
+				name += fmt.Sprintf(" (%s)", text.Plural(a.Seeds, "seed"))
+			}
+			fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, text.Points(a.Accuracy), a.Over, a.Maps, text.Points(a.WorstFifth), a.OverWorst, a.MapsWorst, inside, text.Points(a.Attention))
+		}
+		for _, l := range c.Lost {
+			fmt.Fprintf(w, "\nSeed %d failed: %s\n", l.Seed, l.Why)
+		}
+		for _, l := range c.LeftOut {
+			fmt.Fprintf(w, "\nWithout %s: %s\n", arms.Of(l.Arm).Words, l.Why)
+		}
+	}
+}
+
+func lostWords(lost []Lost) string {
+	if len(lost) == 0 {
+		return "none failed"
+	}
+	return fmt.Sprintf("%d failed", len(lost))
+}
+
+// words say which images an order gives first.
+func (o Order) words() string {
+	switch o {
+	case ConfidentlyWrong:
+		return "confidently wrong first"
+	case Uncertain:
+		return "uncertain first"
+	case WrongReason:
+		return "right for the wrong reason first"
+	}
+	return "drawn at random"
+}
+
+func (h Hand) words() string {
+	switch h {
+	case Careless:
+		return "careless maps"
+	case Mistaken:
+		return "a third of the maps another image's"
+	}
+	return "the objects' masks"
+}
+
+// String is an interval in points; "" for none.
+func (i *interval) String() string {
+	if i == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s to %s)", text.SignedPoints(i.Value), text.Points(i.Low), text.Points(i.High))
+}
