@@ -30,6 +30,7 @@ type Store interface {
 	RescueParts(ctx context.Context, worker string, working []int64) (rescued int, err error)
 	// LostParts returns which of the parts working were taken over from the worker, which then stops working on them.
 	LostParts(ctx context.Context, worker string, working []int64) ([]int64, error)
+	StrandedJobs(ctx context.Context) ([]postgres.StrandedJob, error)
 	RemoveWorker(ctx context.Context, id string) error // on a clean stop
 
 	// Jobs, as pages show them; a scan has several parts.

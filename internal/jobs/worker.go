@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,6 +188,30 @@ func (w *Worker) beat(ctx context.Context) error {
 	for _, id := range lost {
 		w.holds.lose(id)
 	}
+	return errors.Join(err, w.closeStranded(ctx))
+}
+
+// closeStranded ends jobs that nobody works on any more: as failed, or as cancelled where somebody asked for that. Else a project would
+// wait for them for ever.
+func (w *Worker) closeStranded(ctx context.Context) error {
+	stranded, err := w.config.Store.StrandedJobs(ctx)
+	for _, j := range stranded {
+		message := "the studio gave it up after several tries, the last of which ended with: " + cmp.Or(j.Why, "nothing that was written down") + ". The worker's log says more; please report it"
+		w.log.Error("job was given up", "job", j.ID, "round", j.RoundID, "why", j.Why)
+		if j.RoundID == 0 {
+			err = errors.Join(err, w.config.Store.FailJob(ctx, j.ID, message))
+			continue
+		}
+		claim, _, claimed := w.config.Store.ClaimRound(ctx, j.RoundID)
+		switch {
+		case errors.Is(claimed, annotator.ErrRoundCancelled), errors.Is(claimed, annotator.ErrRoundOver):
+			err = errors.Join(err, w.removeRound(j.RoundID))
+		case claimed != nil:
+			err = errors.Join(err, claimed)
+		default:
+			err = errors.Join(err, w.service.FailRound(ctx, claim, message), w.removeRound(j.RoundID))
+		}
+	}
 	return err
 }
 
@@ -213,7 +238,8 @@ func (retrySoon) NextRetry(part *rivertype.JobRow) time.Time {
 	return time.Now().Add(time.Duration(2*len(part.Errors)+1) * time.Second)
 }
 
-// errorHandler logs parts that failed. The failure that ends a job for good is stored by the job's own worker.
+// errorHandler logs parts that failed. The failure that ends a job for good is stored by the job's own worker or, if that could not,
+// by closeStranded.
 type errorHandler struct{ worker *Worker }
 
 // HandleError logs an attempt that failed.

@@ -111,6 +111,27 @@ func (s *Store) LostParts(ctx context.Context, worker string, working []int64) (
 	return lost, wrap(err, "looking for jobs that worker %s has lost", worker)
 }
 
+// StrandedJob is a job that nobody works on any more, and the round that it is of; 0: of none.
+type StrandedJob struct {
+	ID, RoundID int64
+	Why         string // what its last part failed of
+}
+
+// StrandedJobs returns the jobs that are not over although River has given up all their parts: work that came apart in a way that its
+// own worker could not write down, such as a panic.
+func (s *Store) StrandedJobs(ctx context.Context) ([]StrandedJob, error) {
+	stranded, err := list(ctx, s, pgx.RowToStructByPos[StrandedJob], `
+		SELECT j.id, coalesce(r.id, 0), coalesce((
+			SELECT p.errors[array_upper(p.errors, 1)] ->> 'error' FROM job_parts o JOIN river_job p ON p.id = o.river_job_id
+			WHERE o.job_id = j.id AND p.errors IS NOT NULL ORDER BY p.finalized_at DESC NULLS LAST LIMIT 1), '')
+		FROM jobs j LEFT JOIN rounds r ON r.id = j.round_id
+		WHERE j.finished_at IS NULL AND EXISTS (SELECT FROM job_parts o WHERE o.job_id = j.id) AND NOT EXISTS (
+			SELECT FROM job_parts o JOIN river_job p ON p.id = o.river_job_id
+			WHERE o.job_id = j.id AND p.finalized_at IS NULL)
+		ORDER BY j.id`)
+	return stranded, wrap(err, "looking for jobs that nobody works on")
+}
+
 // orNone returns ids as an array parameter; never nil, which would be NULL.
 func orNone(ids []int64) []int64 {
 	if ids == nil {
