@@ -1,6 +1,7 @@
 package annotator
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -131,21 +132,25 @@ type RoundEvent struct {
 
 // RoundResult compares candidate, control and parent on images no edit touched.
 type RoundResult struct {
-	Headline   string    `json:"headline"` // "Maps were worth +3.1 points (95% 0.8 to 5.4) over the control."
-	Split      Split     `json:"split"`    // the split it was measured on
-	Images     int       `json:"images"`
-	Rows       int       `json:"rows,omitempty"`     // that its figures follow from: GET /rounds/{round}/rows; absent where none are kept
-	LeftOut    int       `json:"left_out,omitempty"` // images of the split that were left out
+	Headline string `json:"headline"` // "Maps were worth +3.1 points (95% 0.8 to 5.4) over the control."
+	Split    Split  `json:"split"`    // the split it was measured on
+	Images   int    `json:"images"`
+	Rows     int    `json:"rows,omitempty"`     // that its figures follow from: GET /rounds/{round}/rows; absent where none are kept
+	LeftOut  int    `json:"left_out,omitempty"` // images of the split that were left out
+	// Maps is the network that stands for people's maps, Against the strongest one without them, which it is compared with: measures,
+	// classes and images call them candidate and control. Absent in rounds of old releases, which compared candidate and control.
+	Maps       Arm       `json:"maps,omitempty"`
+	Against    Arm       `json:"against,omitempty"`
 	Measures   []Measure `json:"measures"`
-	Fixed      []int64   `json:"fixed"`           // image ids the control gets wrong and the candidate right
+	Fixed      []int64   `json:"fixed"`           // image ids that Against gets wrong and Maps right
 	Broken     []int64   `json:"broken"`          // and the other way round
-	Moved      []int64   `json:"moved,omitempty"` // image ids all three networks get right, on which the maps moved most; at most 24
+	Moved      []int64   `json:"moved,omitempty"` // image ids that the parent and both get right, on which the maps moved most; at most 24
 	FeatureMAE float64   `json:"feature_mae,omitempty"`
 	Seconds    float64   `json:"seconds"`
 
 	Arms       []RoundArm  `json:"arms,omitempty"`       // candidate, control, others: how long each trained and what was kept of it
 	Comparison *Comparison `json:"comparison,omitempty"` // of all networks; absent without a held-out image, and in rounds of old releases
-	// Reliability has a diagram of the parent, of the control, and of the candidate, over the answers of all seeds.
+	// Reliability has a diagram of the parent, of Against, and of Maps, over the answers of all seeds.
 	Reliability []Reliability `json:"reliability,omitempty"`
 	// Classes are those that lost or gained most, those that lost first; ClassesCompared is how many there are in all.
 	Classes         []ClassDifference `json:"classes,omitempty"`
@@ -157,6 +162,11 @@ type RoundResult struct {
 	Warnings         []string `json:"warnings,omitempty"` // reasons to doubt the figures
 	// GammaSearch says how the round found its γ, in place of the one in its settings; absent without a search.
 	GammaSearch *GammaSearch `json:"gamma_search,omitempty"`
+}
+
+// Compared are the networks that measures, classes and images compare: the one that stands for people's maps, and the one without them.
+func (r RoundResult) Compared() (maps, against Arm) {
+	return cmp.Or(r.Maps, arms.Candidate), cmp.Or(r.Against, arms.Control)
 }
 
 // Reliability is the reliability diagram of a network: how often answers of a confidence are right.
@@ -178,8 +188,8 @@ type ReliabilityBin struct {
 type ClassDifference struct {
 	Class      int     `json:"class"`
 	Images     int     `json:"images"`
-	Value      float64 `json:"value"` // the candidate's accuracy
-	Other      float64 `json:"other"` // the control's
+	Value      float64 `json:"value"` // the accuracy of the network with maps
+	Other      float64 `json:"other"` // of the one without
 	Difference float64 `json:"difference"`
 	Low        float64 `json:"low"` // 95% interval
 	High       float64 `json:"high"`
@@ -235,7 +245,7 @@ type RoundArm struct {
 	Seconds            float64 `json:"seconds,omitempty"` // of training and measuring; absent in rounds of old releases
 }
 
-// Measure is one figure of the three models, with the candidate's paired-bootstrap difference to the control.
+// Measure is one figure of the parent and of a result's networks Against (control) and Maps (candidate), with their paired-bootstrap difference.
 type Measure struct {
 	Name       string  `json:"name"`  // that of docs/measures.md
 	Label      string  `json:"label"` // as people read it

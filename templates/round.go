@@ -103,10 +103,20 @@ func dotSize(b annotator.ReliabilityBin, d annotator.Reliability) string {
 func reliabilityText(result annotator.RoundResult) string {
 	for _, m := range result.Measures {
 		if m.Name == "ece" {
-			return fmt.Sprintf("Expected calibration error: candidate %s, control %s, parent %s.", Percent(m.Candidate), Percent(m.Control), Percent(m.Parent))
+			maps, against := result.Compared()
+			return fmt.Sprintf("Expected calibration error: %s %s, %s %s, parent %s.", arms.Of(maps).Brief, Percent(m.Candidate), arms.Of(against).Brief, Percent(m.Control), Percent(m.Parent))
 		}
 	}
 	return "How often answers of a confidence are right."
+}
+
+// comparedText names the two networks of which a round's page shows differences.
+func comparedText(result annotator.RoundResult) string {
+	maps, against := result.Compared()
+	if maps == arms.Candidate && against == arms.Control {
+		return ""
+	}
+	return fmt.Sprintf("Here and below %s is compared with %s.", arms.Of(maps).Words, arms.Of(against).Words)
 }
 
 // classesOnPage is how many classes that lost, and how many that gained, a page lists.

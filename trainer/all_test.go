@@ -169,6 +169,44 @@ func TestRoundOfTheExtractorsEnd(t *testing.T) {
 	checkAnswers(t, net, whole, out)
 }
 
+// However far from the end the network is cut, and however fine its features are there, maps have their own grid.
+func TestMapsOfTheExtractorsEnd(t *testing.T) {
+	t.Parallel()
+	spec := referenceSpec(t, fixture.ReferenceModels(t)[0])
+	parent, err := network.Read(t.Context(), spec.Model, spec.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grid, finer := parent.ABN(), false
+	spec.Settings.Strategy, spec.Settings.Epochs = recipe.StrategyAll, 1
+	for blocks := recipe.Blocks(1); ; blocks++ {
+		spec.Settings.Blocks = blocks
+		if net, err := openNetwork(t.Context(), nil, spec.Model, spec.Manifest, spec.Settings, nil, "", 0); err == nil {
+			finer = finer || net.features[1] > grid.Height
+			net.close()
+		}
+		out, err := RunRound(t.Context(), spec, Observer{})
+		var refused *recipe.Error
+		if errors.As(err, &refused) && blocks > 1 {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Shown) == 0 {
+			t.Errorf("%d blocks: no image is shown", blocks)
+		}
+		for _, i := range out.Shown {
+			if m := i.Candidate.Map; m.Height != grid.Height || m.Width != grid.Width || len(m.Values) != grid.Height*grid.Width {
+				t.Fatalf("%d blocks: a map of %d×%d, %d values", blocks, m.Height, m.Width, len(m.Values))
+			}
+		}
+	}
+	if !finer {
+		t.Error("no cut has finer features than the map's grid: this test shows nothing")
+	}
+}
+
 // More blocks than a network has are refused before anything is computed, with how many there are.
 func TestMoreBlocksThanThereAre(t *testing.T) {
 	t.Parallel()

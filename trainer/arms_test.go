@@ -170,9 +170,9 @@ func checkFollows(t *testing.T, out RoundOutcome, spec RoundSpec) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps, base := arms.Candidate, arms.Control
-	if out.Arms.Maps == arms.CandidateRefit {
-		maps, base = arms.CandidateRefit, arms.ControlRefit
+	maps, base := out.Maps, out.Against
+	if maps != out.Arms.Maps || base != out.Arms.Baseline {
+		t.Errorf("%s is compared with %s, but the table has %s and %s", maps, base, out.Arms.Maps, out.Arms.Baseline)
 	}
 	measures, err := measure.RoundMeasures(rows, maps, base, len(spec.Manifest.Classes), uint64(spec.Settings.Seed))
 	if err != nil {

@@ -101,21 +101,25 @@ type RoundOutcome struct {
 	Warnings []string
 
 	Headline string
-	Measures []measure.Measure // of parent, control and candidate, means over seeds
+	// Maps is the arm that stands for people's maps, and Against the one that it is compared with: the strongest without them, the control
+	// where there was nothing to choose, the parent without a control. Measures, Verdict, Fixed and Broken compare these two.
+	Maps, Against Arm
+	Measures      []measure.Measure // of the parent, of Against ("control") and of Maps ("candidate"), means over seeds
 	// Arms compares all arms, nil where there is no control or no held-out image. It follows from Rows, as Measures and Verdict do.
 	Arms     *measure.ArmTable
 	Verdict  *measure.Verdict // nil where there is no held-out image
 	Rows     []measure.ArmRow
 	Judged   []int64 // ids of the held-out images
-	Fixed    []int64 // of them those the control gets wrong and the candidate right
-	Broken   []int64 // those that the control gets right and the candidate wrong
-	Moved    []int64 // those that parent, control and candidate get right on which attention moved most, at most Shown
+	Fixed    []int64 // of them those that Against gets wrong and Maps right
+	Broken   []int64 // and the other way round
+	Moved    []int64 // those that the parent and these two get right on which attention moved most, at most Shown
 	Shown    []ShownImage
 	Excluded int // held-out images left out because their file was trained on
 	Skipped  []Problem
 
-	ParentEvaluation, ControlEvaluation, CandidateEvaluation *measure.Evaluation // on Heldout, of the first seed; control nil without one
-	Curve                                                    []Point
+	// On Heldout, of the first seed: of the parent, of the network that is written as the control (nil without one), and of Maps.
+	ParentEvaluation, ControlEvaluation, CandidateEvaluation *measure.Evaluation
+	Curve                                                                       []Point
 
 	Seconds        float64
 	FeatureSeconds float64

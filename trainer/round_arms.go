@@ -22,7 +22,7 @@ type armResult struct {
 	evaluation *measure.Evaluation // on the held-out images
 	validation *measure.Evaluation // on those that the baseline is chosen on; nil without
 	edits      []measure.Result    // on the edited training images
-	maps       []attention.Map     // of the held-out images; of the first seed of parent, control and candidate
+	maps       []attention.Map     // of the held-out images; of the first seed
 	curve      []Point
 	run        ArmRun
 	file       []byte // of the first seed; nil of others, and where nobody asks for it
@@ -172,7 +172,7 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 		r.parents = looker.maps // the parent comes first
 	}
 	measure.SetDrift(out.evaluation.Results, looker.maps, r.parents)
-	if out.seed == r.spec.Settings.Seed && !arms.Of(arm).Asked {
+	if out.seed == r.spec.Settings.Seed {
 		out.maps = looker.maps
 	}
 	if r.choosing != nil {

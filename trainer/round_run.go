@@ -86,12 +86,13 @@ func (r *round) run(ctx context.Context) error {
 	return nil
 }
 
-// leaveOut notes why an arm that was asked for is not judged. Of a pair neither is.
+// leaveOut notes why an arm that was asked for is not judged. Nor is the candidate's refit without the control's, which would flatter it.
 func (r *round) leaveOut(arm Arm, why string) {
-	for _, a := range []Arm{arm, arm.Pair()} {
-		if a != "" && r.without(a) == "" {
-			r.leftOut = append(r.leftOut, measure.LeftOut{Arm: a, Why: why})
-		}
+	if r.without(arm) == "" {
+		r.leftOut = append(r.leftOut, measure.LeftOut{Arm: arm, Why: why})
+	}
+	if arm == arms.ControlRefit && r.without(arms.CandidateRefit) == "" {
+		r.leftOut = append(r.leftOut, measure.LeftOut{Arm: arms.CandidateRefit, Why: "the control's last layer is not refitted"})
 	}
 }
 

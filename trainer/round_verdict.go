@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/abn-studio/studio/internal/arms"
@@ -25,21 +26,36 @@ func (r *round) conclude(made networks, control bool) error {
 		if err != nil {
 			return err
 		}
-		if r.outcome.Arms = table; table != nil && table.Maps == arms.CandidateRefit {
-			maps, base = arms.CandidateRefit, arms.ControlRefit
+		if r.outcome.Arms = table; table != nil {
+			maps, base = table.Maps, table.Baseline
 		}
 	}
 	candidate, against := made[maps], made[base]
+	r.outcome.Maps, r.outcome.Against = maps, base
 	r.outcome.Model, r.outcome.ModelHash = candidate[0].file, hexHash(candidate[0].file)
 	r.outcome.ParentEvaluation, r.outcome.CandidateEvaluation = made[arms.Parent][0].evaluation, candidate[0].evaluation
 	if control {
-		r.outcome.Control, r.outcome.ControlEvaluation = against[0].file, against[0].evaluation
+		beside := made[arms.Control]
+		if maps == arms.CandidateRefit {
+			beside = made[arms.ControlRefit]
+		}
+		r.outcome.Control, r.outcome.ControlEvaluation = beside[0].file, beside[0].evaluation
 	}
 	if err := r.compare(maps, base); err != nil {
 		return err
 	}
 	r.changed(made[arms.Parent][0], against[0], candidate[0])
+	r.warnOfRuin()
 	return nil
+}
+
+// warnOfRuin says so where training took away most of what the parent knew.
+func (r *round) warnOfRuin() {
+	parent, candidate := r.outcome.ParentEvaluation, r.outcome.CandidateEvaluation
+	if parent.Images > 0 && candidate.Top1 < parent.Top1/2 {
+		r.outcome.Warnings = append(r.outcome.Warnings, fmt.Sprintf("The candidate gets %.1f%% right where its parent gets %.1f%%: the training has ruined it, and says nothing about the maps. Try less γ or a lower learning rate.",
+			100*candidate.Top1, 100*parent.Top1))
+	}
 }
 
 // painting is how long the edited maps took to paint, 0 where that is not known of each.
@@ -101,8 +117,8 @@ func (r *round) compare(maps, base Arm) (err error) {
 // Shown is how many images of a kind a round keeps the maps of: fixed or broken, against the control or against the parent, and moved most.
 const Shown = 24
 
-// changed says which held-out images the maps fixed and broke, and on which attention moved most, and keeps the answers and maps of
-// some of them. All networks are those of the first seed.
+// changed says which held-out images the maps fixed and broke against base, and on which attention moved most, and keeps the answers and
+// maps of some of them. All networks are those of the first seed.
 func (r *round) changed(parent, base, candidate armResult) {
 	o := &r.outcome
 	o.Fixed, o.Broken, o.Moved = []int64{}, []int64{}, []int64{}
@@ -155,7 +171,7 @@ func (r *round) changed(parent, base, candidate armResult) {
 	}
 }
 
-// ShownImage is a held-out image with the answers of a round's networks, of the first seed. Without a control the parent stands for it.
+// ShownImage is a held-out image with the answers of the parent and of a round's networks Against ("control") and Maps, of the first seed.
 type ShownImage struct {
 	ID                         int64
 	Parent, Control, Candidate Answer

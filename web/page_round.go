@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/templates"
 )
@@ -146,11 +147,12 @@ func (s *Server) roundPage(v *visit) error {
 		for _, i := range shown {
 			answers[i.ID] = i
 		}
+		maps, against := round.Result.Compared()
 		changed := func(i annotator.ShownImage) []templates.NamedAnswer {
-			return []templates.NamedAnswer{{Of: "control", ShownAnswer: i.Control}, {Of: "candidate", ShownAnswer: i.Candidate}}
+			return []templates.NamedAnswer{{Of: arms.Of(against).Brief, ShownAnswer: i.Control}, {Of: arms.Of(maps).Brief, ShownAnswer: i.Candidate}}
 		}
 		moved := func(i annotator.ShownImage) []templates.NamedAnswer {
-			return []templates.NamedAnswer{{Of: "parent", ShownAnswer: i.Parent}, {Of: "candidate", ShownAnswer: i.Candidate}}
+			return []templates.NamedAnswer{{Of: "parent", ShownAnswer: i.Parent}, {Of: arms.Of(maps).Brief, ShownAnswer: i.Candidate}}
 		}
 		if view.Fixed, err = s.roundImages(v, round.ParentVersion, round.Result.Fixed, answers, changed); err != nil {
 			return err

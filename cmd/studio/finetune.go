@@ -74,6 +74,8 @@ type finetuneReport struct {
 	Warnings      []string             `json:"warnings"`
 	Split         string               `json:"split"` // measured on
 	Headline      string               `json:"headline"`
+	Maps          trainer.Arm          `json:"maps"`    // the arm that measures, verdict, fixed and broken are of
+	Against       trainer.Arm          `json:"against"` // and the one that it is compared with: "control" in them
 	Measures      []measure.Measure    `json:"measures"`
 	Arms          *measure.ArmTable    `json:"arms,omitempty"`    // all networks compared; absent without a control
 	Verdict       *measure.Verdict     `json:"verdict,omitempty"` // classes and reliability; absent where there is no held-out image
@@ -265,7 +267,7 @@ func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *sample
 	r := finetuneReport{
 		Out: out, ModelHash: o.ModelHash, Settings: o.Settings, Images: o.Images, Edits: o.Edits, Steps: o.Steps,
 		Runs: o.Runs, Validation: o.ValidationImages, HeldBack: o.HeldBack, GammaSearch: o.GammaSearch, Warnings: append([]string{}, o.Warnings...),
-		Split: split, Headline: o.Headline, Measures: o.Measures, Arms: o.Arms, Verdict: o.Verdict,
+		Split: split, Headline: o.Headline, Maps: o.Maps, Against: o.Against, Measures: o.Measures, Arms: o.Arms, Verdict: o.Verdict,
 		Parent: o.ParentEvaluation, Control: o.ControlEvaluation, Candidate: o.CandidateEvaluation,
 		Fixed: []string{}, Broken: []string{}, Skipped: []brokenImage{}, UnusedMaps: []string{}, Excluded: o.Excluded, Curve: o.Curve,
 		Seconds: o.Seconds, FeatureSecs: o.FeatureSeconds, FeatureMisses: o.FeatureMisses,
@@ -341,11 +343,15 @@ func (r finetuneReport) print(out io.Writer) {
 	if len(r.Measures) == 0 {
 		return
 	}
-	against := "control"
-	if r.Control == nil {
-		against = "parent"
+	maps, against, difference := "candidate", "control", "candidate − control"
+	switch {
+	case r.Control == nil:
+		difference = "candidate − parent"
+	case r.Maps != arms.Candidate || r.Against != arms.Control:
+		maps, against, difference = "maps", "against", "maps − against"
+		fmt.Fprintf(out, "maps: %s; against: %s\n", arms.Of(r.Maps).Words, arms.Of(r.Against).Words)
 	}
-	fmt.Fprintf(out, "%-46s %9s %9s %9s  %s\n", r.Split, "parent", "control", "candidate", "candidate − "+against+" (95%)")
+	fmt.Fprintf(out, "%-46s %9s %9s %9s  %s\n", r.Split, "parent", against, maps, difference+" (95%)")
 	for _, m := range r.Measures {
 		scale := 1.0
 		if m.Unit == "fraction" {

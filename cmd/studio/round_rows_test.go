@@ -91,9 +91,9 @@ func TestRoundFollowsFromItsRows(t *testing.T) {
 			t.Errorf("%s does not follow from the rows:\n%s", f.Arm, diff)
 		}
 	}
-	base := arms.Control
-	if c.Maps == arms.CandidateRefit {
-		base = arms.ControlRefit
+	base := c.Baseline
+	if result.Maps != c.Maps || result.Against != base {
+		t.Errorf("%s is compared with %s; the table says %s and %s", result.Maps, result.Against, c.Maps, base)
 	}
 	project, err := service.Project(t.Context(), annotator.System, "aviary")
 	if err != nil {

@@ -10,49 +10,57 @@ type Arm string
 
 // The arms.
 const (
-	Parent         Arm = "parent"
-	ParentRefit    Arm = "parent_refit"
-	Control        Arm = "control"
-	ControlRefit   Arm = "control_refit"
-	ShuffledWithin Arm = "shuffled_within"
-	ShuffledAcross Arm = "shuffled_across"
-	Candidate      Arm = "candidate"
-	CandidateRefit Arm = "candidate_refit"
-	MapAtTest      Arm = "map_at_test"
+	Parent              Arm = "parent"
+	ParentRefit         Arm = "parent_refit"
+	Control             Arm = "control"
+	ControlRefit        Arm = "control_refit"
+	ShuffledWithin      Arm = "shuffled_within"
+	ShuffledWithinRefit Arm = "shuffled_within_refit"
+	ShuffledAcross      Arm = "shuffled_across"
+	ShuffledAcrossRefit Arm = "shuffled_across_refit"
+	Candidate           Arm = "candidate"
+	CandidateRefit      Arm = "candidate_refit"
+	MapAtTest           Arm = "map_at_test"
 )
 
 // Kind says what an arm is.
 type Kind struct {
 	Arm     Arm
 	Label   string // in tables
+	Brief   string // where there is little room
 	Words   string // in a sentence: "over the refitted last layer"
 	What    string // what is done, in a sentence of its own
 	Trains  bool   // its branches are trained, once for each seed
 	Refits  Arm    // the arm whose last layer is fitted anew; "": it is no refit
 	Maps    bool   // it has people's maps, each on its own image
 	Asked   bool   // a round has it only where Settings.Arms names it
+	Follows bool   // a round has it where Settings.Arms names the network that it refits, and the candidate's refit, which is compared with it
 	Against Arm    // what it is compared with; "": the baseline
 }
 
 // kinds are the arms. Those without maps are in the order of how simple they are, which decides between equals.
 var kinds = []Kind{
-	{Arm: Parent, Label: "Parent", Words: "the parent", Against: Candidate,
+	{Arm: Parent, Label: "Parent", Brief: "parent", Words: "the parent", Against: Candidate,
 		What: "The network that the round starts from, as it is."},
-	{Arm: ParentRefit, Label: "Parent, last layer refitted", Words: "the parent with its last layer refitted", Refits: Parent, Asked: true, Against: Candidate,
+	{Arm: ParentRefit, Label: "Parent, last layer refitted", Brief: "parent, refitted", Words: "the parent with its last layer refitted", Refits: Parent, Asked: true, Against: Candidate,
 		What: "Labels alone: the last layer of the parent's perception branch fitted anew on the training and the edited images, every class weighing the same."},
-	{Arm: Control, Label: "Control", Words: "the control", Trains: true, Against: Candidate,
+	{Arm: Control, Label: "Control", Brief: "control", Words: "the control", Trains: true, Against: Candidate,
 		What: "The same start, seed and budget without the map loss."},
-	{Arm: ControlRefit, Label: "Control, last layer refitted", Words: "the control with its last layer refitted", Refits: Control, Asked: true, Against: Candidate,
+	{Arm: ControlRefit, Label: "Control, last layer refitted", Brief: "control, refitted", Words: "the control with its last layer refitted", Refits: Control, Asked: true, Against: Candidate,
 		What: "The control, its last layer then fitted anew."},
-	{Arm: ShuffledWithin, Label: "Maps shuffled within the class", Words: "maps shuffled within the class", Trains: true, Asked: true, Against: Candidate,
+	{Arm: ShuffledWithin, Label: "Maps shuffled within the class", Brief: "shuffled maps", Words: "maps shuffled within the class", Trains: true, Asked: true, Against: Candidate,
 		What: "Trained as the candidate, each edited image with the map of another one of its class: what some map of the class is worth."},
-	{Arm: ShuffledAcross, Label: "Maps shuffled across classes", Words: "maps shuffled across classes", Trains: true, Asked: true, Against: Candidate,
+	{Arm: ShuffledWithinRefit, Label: "Maps shuffled within the class, last layer refitted", Brief: "shuffled maps, refitted", Words: "maps shuffled within the class and a refitted last layer", Refits: ShuffledWithin, Follows: true, Against: Candidate,
+		What: "Those maps, the last layer then fitted anew: what is left of the candidate's refit without its own maps."},
+	{Arm: ShuffledAcross, Label: "Maps shuffled across classes", Brief: "shuffled maps", Words: "maps shuffled across classes", Trains: true, Asked: true, Against: Candidate,
 		What: "Trained as the candidate, each edited image with the map of any other one: what some regulariser is worth."},
-	{Arm: Candidate, Label: "Candidate", Words: "the candidate", Trains: true, Maps: true,
+	{Arm: ShuffledAcrossRefit, Label: "Maps shuffled across classes, last layer refitted", Brief: "shuffled maps, refitted", Words: "maps shuffled across classes and a refitted last layer", Refits: ShuffledAcross, Follows: true, Against: Candidate,
+		What: "Those maps, the last layer then fitted anew."},
+	{Arm: Candidate, Label: "Candidate", Brief: "candidate", Words: "the candidate", Trains: true, Maps: true,
 		What: "Trained with people's maps."},
-	{Arm: CandidateRefit, Label: "Candidate, last layer refitted", Words: "the candidate with its last layer refitted", Refits: Candidate, Maps: true, Asked: true,
+	{Arm: CandidateRefit, Label: "Candidate, last layer refitted", Brief: "candidate, refitted", Words: "the candidate with its last layer refitted", Refits: Candidate, Maps: true, Asked: true,
 		What: "The candidate, its last layer then fitted anew."},
-	{Arm: MapAtTest, Label: "Edited map at test time", Words: "the parent with the edited map in place", Maps: true, Asked: true, Against: Parent,
+	{Arm: MapAtTest, Label: "Edited map at test time", Brief: "edited map", Words: "the parent with the edited map in place", Maps: true, Asked: true, Against: Parent,
 		What: "The parent on the edited images, a person's map in place of its own."},
 }
 
@@ -76,7 +84,7 @@ func Of(arm Arm) Kind {
 			return k
 		}
 	}
-	return Kind{Arm: arm, Label: string(arm), Words: "the " + string(arm)}
+	return Kind{Arm: arm, Label: string(arm), Brief: string(arm), Words: "the " + string(arm)}
 }
 
 // All are the arms' names.
@@ -97,7 +105,7 @@ func names(of func(Kind) bool) (list []Arm) {
 // Baseline reports whether the candidate can be compared with the arm, which has no maps of its images, on all held-out images.
 func (k Kind) Baseline() bool { return !k.Maps }
 
-// Pair returns the arm that an arm is never without: refitting one side alone would flatter it. "" where there is none.
+// Pair returns the arm that an arm is not asked for without: refitting one side alone would flatter it. "" where there is none.
 func (a Arm) Pair() Arm {
 	switch a {
 	case ControlRefit:

@@ -53,8 +53,11 @@ func Parse(text string) (Set, error) {
 // Whole is the set of all arms that can be asked for.
 func Whole() Set { return 1<<len(Asked()) - 1 }
 
-// Has reports whether an arm is asked for.
+// Has reports whether a round has an arm for the set's sake: it is asked for, or follows from what is.
 func (s Set) Has(arm Arm) bool {
+	if k := Of(arm); k.Follows {
+		return s.Has(k.Refits) && s.Has(CandidateRefit)
+	}
 	i := slices.Index(Asked(), arm)
 	return i >= 0 && s&(1<<i) != 0
 }
@@ -64,8 +67,11 @@ func (s Set) Refits() bool {
 	return slices.ContainsFunc(kinds, func(k Kind) bool { return k.Refits != "" && s.Has(k.Arm) })
 }
 
-// List has the arms in the order of Kinds.
+// List has the arms, those that follow included, in the order of Kinds.
 func (s Set) List() []Arm { return names(func(k Kind) bool { return s.Has(k.Arm) }) }
+
+// asked are the arms that the set names.
+func (s Set) asked() []Arm { return names(func(k Kind) bool { return k.Asked && s.Has(k.Arm) }) }
 
 // String has the arms apart by commas, or None.
 func (s Set) String() string {
@@ -73,7 +79,7 @@ func (s Set) String() string {
 		return None
 	}
 	var words []string
-	for _, arm := range s.List() {
+	for _, arm := range s.asked() {
 		words = append(words, string(arm))
 	}
 	return strings.Join(words, ",")
@@ -81,7 +87,7 @@ func (s Set) String() string {
 
 // MarshalJSON writes a list.
 func (s Set) MarshalJSON() ([]byte, error) {
-	list := s.List()
+	list := s.asked()
 	if list == nil {
 		list = []Arm{}
 	}

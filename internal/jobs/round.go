@@ -442,7 +442,7 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 		}
 	}
 	result := annotator.RoundResult{
-		Headline: o.Headline, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results), LeftOut: in.LeftOut,
+		Headline: o.Headline, Maps: o.Maps, Against: o.Against, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results), LeftOut: in.LeftOut,
 		Fixed: o.Fixed, Broken: o.Broken, Moved: o.Moved, Seconds: o.Seconds, Comparison: comparisonOf(o.Arms, int(o.Settings.Seeds)),
 		ValidationImages: o.ValidationImages, HeldBack: o.HeldBack, Warnings: o.Warnings,
 	}
