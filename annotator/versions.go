@@ -45,7 +45,7 @@ func (s *Service) Version(ctx context.Context, actor User, id int64) (Version, P
 
 // ActivateVersion makes a version the project's active one, archives the one before, and starts a scan of the images that it has not
 // predicted (admin). Activating an archived version is a rollback. The trail keeps what clearly got worse from the version before, as far
-// as rounds tell it, and the reason that was given.
+// as rounds tell it, and the reason, without which such a version is not activated (*ValidationError).
 func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64, reason string) (Version, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return Version{}, err
@@ -57,6 +57,9 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64, rea
 	told, err := s.AgainstActive(ctx, actor, id)
 	if err != nil {
 		return Version{}, fmt.Errorf("activating version %d: %w", id, err)
+	}
+	if told != nil && len(told.Worse) > 0 && reason == "" {
+		return Version{}, &ValidationError{Field: "reason", Message: "is needed, since the version is worse than the active one: " + strings.Join(told.Worse, " ")}
 	}
 	var version Version
 	err = s.store.InTx(ctx, func(tx Store) error {

@@ -134,6 +134,20 @@ func shownClasses(all []annotator.ClassDifference) (list []annotator.ClassDiffer
 	return slices.Concat(all[:lost], all[len(all)-gained:])
 }
 
+// restText says how many of the classes that differ a page does not list; "" for none.
+func restText(told []annotator.ClassDifference, compared int) string {
+	changed := compared - len(told) // those that a result does not name changed less than the ones it does
+	for _, c := range told {
+		if c.Difference != 0 {
+			changed++
+		}
+	}
+	if more := changed - len(shownClasses(told)); more > 0 {
+		return fmt.Sprintf(" %s changed less.", Plural(more, "other class"))
+	}
+	return ""
+}
+
 // classesText says how many classes lost and gained.
 func classesText(told []annotator.ClassDifference, compared int) string {
 	lost, gained := 0, 0
@@ -149,7 +163,7 @@ func classesText(told []annotator.ClassDifference, compared int) string {
 	if lost+gained > 0 {
 		text = fmt.Sprintf("%s clearly lost and %d clearly gained", Plural(lost, "class"), gained)
 	}
-	return fmt.Sprintf("%s, of %d that were compared: by the interval and by the sign test of the class's images.", text, compared)
+	return fmt.Sprintf("%s, of %d that were compared: by the interval and by the sign test of the class's images.%s", text, compared, restText(told, compared))
 }
 
 // classJudgement colours a class that clearly lost or gained.

@@ -424,3 +424,47 @@ func TestShuffledMaps(t *testing.T) {
 		t.Error("the samples themselves were changed")
 	}
 }
+
+// Maps of zeros are the same on any image: shuffled, and refitted where the candidate is, they make the same networks, so that a refit's gain is
+// not taken for that of the maps. The round says what such maps teach.
+func TestArmsOfEmptyMaps(t *testing.T) {
+	t.Parallel()
+	spec := armsSpec(t, fixture.ReferenceModels(t)[0], recipe.EngineORT)
+	for i, s := range spec.Train {
+		if !s.Edited.IsZero() {
+			spec.Train[i].Label = 0 // so that every map is shuffled
+			spec.Train[i].Edited = attention.New(s.Edited.Height, s.Edited.Width)
+		}
+	}
+	for label := range spec.Manifest.Classes { // a refit needs an image of each class
+		spec.Train[3+label].Label = label
+	}
+	out, err := RunRound(t.Context(), spec, Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := map[arms.Arm][]measure.Row{}
+	for _, r := range out.Rows {
+		if r.Set == measure.OfTest {
+			answers[r.Arm] = append(answers[r.Arm], r.Row)
+		}
+	}
+	for arm, like := range map[arms.Arm]arms.Arm{
+		arms.ShuffledWithin: arms.Candidate, arms.ShuffledAcross: arms.Candidate, arms.ShuffledWithinRefit: arms.CandidateRefit, arms.ShuffledAcrossRefit: arms.CandidateRefit,
+	} {
+		if len(answers[arm]) == 0 || !cmp.Equal(answers[arm], answers[like]) {
+			t.Errorf("%s answers otherwise than %s", arm, like)
+		}
+	}
+	if told := strings.Join(out.Warnings, " "); !strings.Contains(told, "Of 3 edited maps 3 are 0 everywhere") {
+		t.Errorf("warnings %q", out.Warnings)
+	}
+	unknown := attention.New(1, 2)
+	unknown.Marks = "??"
+	avoided := attention.New(1, 2)
+	avoided.Marks = "x?"
+	r := round{edited: []sample.Sample{{Edited: unknown}, {Edited: avoided}, {Edited: attention.New(1, 2)}, {Edited: attention.Map{Height: 1, Width: 2, Values: []float32{0, 1}}}}}
+	if empty, none := r.emptyMaps(); empty != 1 || none != 1 {
+		t.Errorf("%d empty, %d that say nothing; want one of each", empty, none)
+	}
+}

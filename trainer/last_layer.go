@@ -21,28 +21,31 @@ import (
 const refitValues = 16 << 20
 
 // planRefit finds the last layer and the images that it is fitted on, if the round needs them. Settings.Refit becomes what is done. why
-// says why that is not done though it was asked for; "" where it is, or where the strategy leaves the perception branch as it is.
+// says why that is not done though it was asked for; "" where it is.
 // Arms that are refits are left out for the same reason.
 func (r *round) planRefit() (why string) {
 	s := &r.spec.Settings
 	asked := s.Refit && s.Strategy.TeachesPerception()
+	if s.Refit && !asked {
+		why = "the strategy attention leaves the perception branch as it is"
+	}
 	s.Refit = false
 	if !asked && !s.Arms.Refits() {
-		return ""
+		return why
 	}
-	if why = r.findLayer(); why != "" {
+	if without := r.findLayer(); without != "" {
 		for _, arm := range s.Arms.List() {
 			if arms.Of(arm).Refits != "" {
-				r.leaveOut(arm, why)
+				r.leaveOut(arm, without)
 			}
 		}
-		if !asked {
-			why = ""
+		if asked {
+			why = without
 		}
 		return why
 	}
 	s.Refit = asked
-	return ""
+	return why
 }
 
 // findLayer finds the last layer and chooses the images to fit it on, or says why it is not fitted.

@@ -125,6 +125,14 @@ func (r *round) warnings() (out []string) {
 		out = append(out, fmt.Sprintf("Only %d training images without an edit take part beside %d with one: they are what holds the branches to what "+
 			"they know, so expect forgetting. Add the images the model was trained on to the training split.", plain, len(r.edited)))
 	}
+	if empty, unknown := r.emptyMaps(); empty+unknown > 0 {
+		if empty > 0 {
+			out = append(out, fmt.Sprintf("Of %d edited maps %d are 0 everywhere: they teach the network to look nowhere.", len(r.edited), empty))
+		}
+		if unknown > 0 {
+			out = append(out, fmt.Sprintf("Of %d edited maps %d are marked don't know in every cell: they teach nothing.", len(r.edited), unknown))
+		}
+	}
 	if n := len(r.valid); n > 0 && n < fewValidation {
 		if r.spec.Settings.GammaSearch {
 			out = append(out, fmt.Sprintf("The search for γ looks at %d validation images only: which one it finds is partly chance.", n))
@@ -142,6 +150,32 @@ func (r *round) warnings() (out []string) {
 		}
 	}
 	return out
+}
+
+// emptyMaps counts the edited maps that are 0 in every cell that carries a value, and those of which no cell does.
+func (r *round) emptyMaps() (empty, unknown int) {
+	for _, s := range r.edited {
+		values, attended, avoided := 0, 0, 0
+		for i, v := range s.Edited.Values {
+			switch s.Edited.Marks.At(i) {
+			case attention.Avoided:
+				avoided++
+			case attention.Unknown:
+			default:
+				values++
+				if v > 0 {
+					attended++
+				}
+			}
+		}
+		switch {
+		case values == 0 && avoided == 0:
+			unknown++
+		case attended == 0 && avoided == 0:
+			empty++
+		}
+	}
+	return empty, unknown
 }
 
 // everyImage lists a problem for each image with a bad file; Prepare reads each file once and reports one image of it.

@@ -28,7 +28,7 @@ func (a *api) versions() {
 	type activateRequest struct {
 		ByVersion
 		Body *struct {
-			Reason string `json:"reason,omitempty" bound:"comment" doc:"Why, above all where something got worse."`
+			Reason string `json:"reason,omitempty" bound:"comment" doc:"Why. Needed where something clearly got worse."`
 		}
 	}
 	handle(a, annotator.RoleAdmin, activate,

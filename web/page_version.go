@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
@@ -134,7 +135,7 @@ func (s *Server) activateVersion(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if !form.Has("reason") { // who is not told yet what got worse is told, and asked
+	if strings.TrimSpace(form.Get("reason")) == "" { // who is not told yet what got worse is told, and asked
 		told, err := s.service.AgainstActive(v.Context(), v.actor, version.ID)
 		if err != nil {
 			return err

@@ -37,13 +37,15 @@ type MoreMapsGain struct {
 	Gain float64 `json:"gain"`
 	Low  float64 `json:"low" doc:"95% interval."`
 	High float64 `json:"high"`
+	// Total is what all maps together are then worth, by the curve.
+	Total float64 `json:"total" doc:"What all maps together are then worth, by the curve."`
 }
 
 // LearningCurve is what a project's rounds gained by how many maps they had.
 type LearningCurve struct {
 	Rounds   []CurveRound  `json:"rounds" doc:"Those with the fewest edits first."`
-	Slope    float64       `json:"slope" doc:"b of gain = b·log(1 + edits); 0 with fewer than two rounds."`
-	Next     *MoreMapsGain `json:"next,omitempty" doc:"Absent with fewer than two rounds."`
+	Slope    float64       `json:"slope" doc:"b of gain = b·log(1 + edits); 0 with fewer than two numbers of edits."`
+	Next     *MoreMapsGain `json:"next,omitempty" doc:"Absent with fewer than two numbers of edits."`
 	Sentence string        `json:"sentence"`
 }
 
@@ -57,12 +59,19 @@ func LearningCurveOf(rounds []CurveRound) LearningCurve {
 	if c.Rounds == nil {
 		c.Rounds = []CurveRound{}
 	}
+	numbers := map[int]bool{}
+	for _, r := range rounds {
+		numbers[r.Edits] = true
+	}
 	switch n := len(rounds); {
 	case n == 0:
-		c.Sentence = fmt.Sprintf("No round has finished yet; a curve needs %d.", curveRounds)
+		c.Sentence = fmt.Sprintf("No round has finished yet; a curve needs %d, with different numbers of maps.", curveRounds)
 		return c
 	case n < curveRounds:
-		c.Sentence = fmt.Sprintf("1 round has finished; a curve needs %d.", curveRounds)
+		c.Sentence = fmt.Sprintf("1 round has finished; a curve needs %d, with different numbers of maps.", curveRounds)
+		return c
+	case len(numbers) < curveRounds:
+		c.Sentence = fmt.Sprintf("%d rounds have finished, all with %d maps: what more maps add can be told once rounds had different numbers of them.", n, c.Rounds[0].Edits)
 		return c
 	}
 	var xy, xx float64
@@ -80,8 +89,8 @@ func LearningCurveOf(rounds []CurveRound) LearningCurve {
 	last := c.Rounds[len(rounds)-1]
 	more := math.Log1p(float64(last.Edits+NextMaps)) - last.x()
 	half := z * math.Sqrt(variance) * more
-	c.Next = &MoreMapsGain{Maps: NextMaps, Gain: c.Slope * more, Low: c.Slope*more - half, High: c.Slope*more + half}
-	c.Sentence = fmt.Sprintf("%d more maps: %s points (95%% %s to %s).", NextMaps, text.SignedPoints(c.Next.Gain), text.Points(c.Next.Low), text.Points(c.Next.High))
+	c.Next = &MoreMapsGain{Maps: NextMaps, Gain: c.Slope * more, Low: c.Slope*more - half, High: c.Slope*more + half, Total: c.Slope * (last.x() + more)}
+	c.Sentence = fmt.Sprintf("%d more maps: %s points (95%% %s to %s), %s in all.", NextMaps, text.SignedPoints(c.Next.Gain), text.Points(c.Next.Low), text.Points(c.Next.High), text.SignedPoints(c.Next.Total))
 	return c
 }
 

@@ -170,21 +170,25 @@ func TestCurveByHand(t *testing.T) {
 	got := forecast.LearningCurveOf([]forecast.CurveRound{round(60, 0), round(20, 0)})
 	more := at(120) - at(60)
 	half := 1.959964 * e / math.Sqrt(at(20)*at(20)+at(60)*at(60)) * more
-	want := &forecast.MoreMapsGain{Maps: 60, Gain: b * more, Low: b*more - half, High: b*more + half}
+	want := &forecast.MoreMapsGain{Maps: 60, Gain: b * more, Low: b*more - half, High: b*more + half, Total: b * at(120)}
 	near := cmpopts.EquateApprox(0, 1e-9)
 	if !cmp.Equal(got.Next, want, near) || math.Abs(got.Slope-b) > 1e-12 || got.Rounds[0].Edits != 20 {
 		t.Errorf("%+v, next %+v, want %+v", got, got.Next, want)
 	}
-	if got.Sentence != "60 more maps: +0.7 points (95% 0.2 to 1.2)." {
+	if got.Sentence != "60 more maps: +0.7 points (95% 0.2 to 1.2), +4.8 in all." {
 		t.Error(got.Sentence)
 	}
 	// Rounds that differ by more than their intervals say widen what comes next.
-	wide := forecast.LearningCurveOf([]forecast.CurveRound{round(60, 0.2), round(60, -0.2)})
-	root := math.Sqrt(2 * 0.2 * 0.2 / (e * e)) // χ² of one degree of freedom
-	if half := 1.959964 * e / math.Sqrt(2*at(60)*at(60)) * more * root; math.Abs(wide.Next.High-wide.Next.Gain-half) > 1e-9 {
-		t.Errorf("half %v, want %v", wide.Next.High-wide.Next.Gain, half)
+	wide := forecast.LearningCurveOf([]forecast.CurveRound{round(60, 0.2*at(20)), round(20, -0.2*at(60))}) // these leave the slope as it is
+	root := math.Sqrt(0.2 * 0.2 * (at(20)*at(20) + at(60)*at(60)) / (e * e))                               // χ² of one degree of freedom
+	if got := wide.Next.High - wide.Next.Gain; math.Abs(got-half*root) > 1e-9 || math.Abs(wide.Slope-b) > 1e-12 {
+		t.Errorf("half %v, want %v", got, half*root)
 	}
-	for n, words := range map[int]string{0: "No round has finished yet; a curve needs 2.", 1: "1 round has finished; a curve needs 2."} {
+	// Rounds with the same number of maps say nothing of other numbers.
+	if c := forecast.LearningCurveOf([]forecast.CurveRound{round(60, 0.2), round(60, -0.2)}); c.Next != nil || !strings.HasPrefix(c.Sentence, "2 rounds have finished, all with 60 maps") {
+		t.Errorf("%+v", c)
+	}
+	for n, words := range map[int]string{0: "No round has finished yet; a curve needs 2, with different numbers of maps.", 1: "1 round has finished; a curve needs 2, with different numbers of maps."} {
 		c := forecast.LearningCurveOf([]forecast.CurveRound{round(20, 0)}[:n])
 		if c.Next != nil || c.Sentence != words || len(c.Rounds) != n || c.Rounds == nil {
 			t.Errorf("%d rounds: %+v", n, c)

@@ -61,7 +61,7 @@ var AllAdvice = []Advice{StartRound, MoreMaps, Refit, Labels, Pictures}
 var advice = map[Advice]string{
 	StartRound: "Start a round with these maps, and go on painting.",
 	MoreMaps:   "Approve more maps of images that the network gets wrong: the interval narrows with their number.",
-	Refit:      "Fit the last layer anew in a round (its setting “refit”): it takes seconds, needs labels alone, and helps with maps and without.",
+	Refit:      "Fit the last layer anew in a round (its setting “refit”): it takes seconds and needs labels alone. It adds to maps or takes their place, and sometimes gains nothing; the round says which.",
 	Labels:     "Look at the labels that are probably wrong, and label more of the pool: where no map makes an image right, its label may be what is wrong.",
 	Pictures:   "Add pictures of the classes that are confused most: what tells them apart may not be in the features yet.",
 }
@@ -69,8 +69,22 @@ var advice = map[Advice]string{
 // Words say the advice in a sentence.
 func (a Advice) Words() string { return advice[a] }
 
+// broken says how many images that the network gets right the maps spoil; "" where none is.
+func (t *MapsInPlace) broken() string {
+	right := t.Right
+	if lost := float64(right.Images) - right.Of(Edited).Right; right.Images > 0 && lost >= 1 {
+		return fmt.Sprintf(" Of %s that it gets right, %s become wrong with the edited map.", images(right.Images), count(lost))
+	}
+	return ""
+}
+
 // judge fills in verdict, sentence and advice.
 func (t *MapsInPlace) judge() {
+	t.verdict()
+	t.Sentence += t.broken()
+}
+
+func (t *MapsInPlace) verdict() {
 	n, d := t.Wrong.Images, t.OverShuffled
 	edited, shuffled, flat := t.Wrong.Of(Edited), t.Wrong.Of(Shuffled), t.Wrong.Of(Flat)
 	about := fmt.Sprintf("of %d images that the network gets wrong %s become right with the edited map in place of its own, %s with another image's: %s points (95%% %s to %s)",

@@ -1982,7 +1982,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         ActivateRequestBody: {
-            /** @description Why, above all where something got worse. */
+            /** @description Why. Needed where something clearly got worse. */
             reason?: string;
         };
         ActivationMap: {
@@ -2748,14 +2748,14 @@ export interface components {
             within: number;
         };
         LearningCurve: {
-            /** @description Absent with fewer than two rounds. */
+            /** @description Absent with fewer than two numbers of edits. */
             next?: components["schemas"]["MoreMapsGain"];
             /** @description Those with the fewest edits first. */
             rounds: components["schemas"]["CurveRound"][];
             sentence: string;
             /**
              * Format: double
-             * @description b of gain = b·log(1 + edits); 0 with fewer than two rounds.
+             * @description b of gain = b·log(1 + edits); 0 with fewer than two numbers of edits.
              */
             slope: number;
         };
@@ -2965,6 +2965,11 @@ export interface components {
             low: number;
             /** Format: int64 */
             maps: number;
+            /**
+             * Format: double
+             * @description What all maps together are then worth, by the curve.
+             */
+            total: number;
         };
         NewProjectRequestBody: {
             description?: string;
