@@ -83,7 +83,7 @@ func (s *Service) RoundRows(ctx context.Context, actor User, id int64, format Ro
 	}
 	packed, err := s.store.PackedRows(ctx, id)
 	if err != nil {
-		return fail(err)
+		return Download{}, err
 	}
 	var text bytes.Buffer
 	if err := s.rows.Write(&text, packed, format, project.Classes); err != nil {

@@ -53,10 +53,10 @@ func TestRoundPageTellsTheResult(t *testing.T) {
 	doc := rendered(t, RoundPage(frameOf(annotator.RoleAdmin), Round{Round: round, Versions: map[int64]int{1: 1, 2: 2}}))
 	for selector, want := range map[string]string{
 		".headline.good": "Maps were worth +3.1 points.",
-		"[data-measure=accuracy] td:nth-child(2)":      "68.3%",
-		"[data-measure=accuracy] td:nth-child(5).good": "+3.1",
-		"[data-measure=accuracy] td:nth-child(6)":      "+0.8 to +5.4",
-		"[data-measure=top5] td:nth-child(5)":          "−0.4",
+		"[data-measure=accuracy] td:nth-child(4)":      "68.3%",
+		"[data-measure=accuracy] td:nth-child(2).good": "+3.1",
+		"[data-measure=accuracy] td:nth-child(3)":      "+0.8 to +5.4",
+		"[data-measure=top5] td:nth-child(2)":          "−0.4",
 		".changed h2.good":                             "Fixed 2",
 		".changed h2.bad":                              "Broken 0",
 	} {

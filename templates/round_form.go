@@ -27,6 +27,9 @@ func (v RoundForm) startsFrom(version int) string {
 	if v.Like != 0 {
 		return fmt.Sprintf("Starts from v%d, with the settings of round %d.", version, v.Like)
 	}
+	if version == 0 {
+		return "There is no model to start from yet."
+	}
 	return fmt.Sprintf("Starts from v%d.", version)
 }
 

@@ -67,7 +67,7 @@ type ArmRun struct {
 	Steps  int   `json:"steps"`
 	// Kept is the epoch whose state was kept, from 1: with early stopping the one with the best validation, else the last.
 	Kept       int        `json:"kept"`
-	Validation Validation `json:"validation"` // of the epoch that was kept; zero without early stopping
+	Validation Validation `json:"validation,omitzero"` // of the epoch that was kept; absent without early stopping
 	Seconds    float64    `json:"seconds"`    // of training and measuring
 }
 

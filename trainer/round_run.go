@@ -82,8 +82,16 @@ func (r *round) run(ctx context.Context) error {
 		r.outcome.ExtractorHash = made.ExtractorHash()
 	}
 	r.outcome.Settings = r.spec.Settings
-	r.outcome.Seconds = time.Since(r.started).Seconds()
+	r.outcome.Seconds = max(time.Since(r.started).Seconds(), r.trained()) // of one that went on from checkpoints, before that too
 	return nil
+}
+
+// trained is how long all trainings took, also those of an attempt that was cut off.
+func (r *round) trained() (seconds float64) {
+	for _, run := range r.outcome.Runs {
+		seconds += run.Seconds
+	}
+	return seconds
 }
 
 // leaveOut notes why an arm that was asked for is not judged. Nor is the candidate's refit without the control's, which would flatter it.

@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/measure"
@@ -290,8 +291,12 @@ func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *sample
 
 // keptEpoch says what early stopping did to an arm.
 func keptEpoch(run trainer.ArmRun, epochs, images int, heldBack bool) string {
+	name := string(run.Arm)
+	if run.Seed != 0 {
+		name += fmt.Sprintf(", seed %d", run.Seed)
+	}
 	return fmt.Sprintf("%s: trained %d of %d epochs, kept epoch %d (loss %.4f, accuracy %.1f%% on %s)",
-		run.Arm, run.Epochs, epochs, run.Kept, run.Validation.Loss, 100*run.Validation.Accuracy, validatedOn(images, heldBack))
+		name, run.Epochs, epochs, run.Kept, run.Validation.Loss, 100*run.Validation.Accuracy, validatedOn(images, heldBack))
 }
 
 // validatedOn says what early stopping and the search for γ measured on.
@@ -382,7 +387,7 @@ func printArms(out io.Writer, t measure.ArmTable) {
 		case f.Difference == nil:
 			worth = "–"
 		case f.Set == measure.OfEdited:
-			worth = fmt.Sprintf("%+.2f (%.2f to %.2f) over %s, on the %d edited images", 100**f.Difference, 100**f.Low, 100**f.High, arms.Of(f.Against).Words, f.Images)
+			worth = fmt.Sprintf("%+.2f (%.2f to %.2f) over %s, on %s", 100**f.Difference, 100**f.Low, 100**f.High, arms.Of(f.Against).Words, text.Plural(f.Images, "edited image"))
 		default:
 			worth = fmt.Sprintf("%+.2f (%.2f to %.2f)", 100**f.Difference, 100**f.Low, 100**f.High)
 		}

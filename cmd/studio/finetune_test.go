@@ -223,7 +223,7 @@ func checkArms(t *testing.T, model, images, masks, maps string) {
 	if code, out, stderr = runStudio(t, arguments...); code != exitOK {
 		t.Fatalf("finetune with arms: %s", stderr)
 	}
-	for _, want := range []string{report.Headline, "Maps shuffled across classes", "Maps shuffled within the class is left out: no class has two edited images", "Edited map at test time", "on the 3 edited images", ", the baseline"} {
+	for _, want := range []string{report.Headline, "Maps shuffled across classes", "Maps shuffled within the class is left out: no class has two edited images", "Edited map at test time", "on 3 edited images", ", the baseline"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the report does not say %q:\n%s", want, out)
 		}

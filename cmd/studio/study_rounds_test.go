@@ -46,7 +46,7 @@ func TestStudyRounds(t *testing.T) {
 	if err != nil || len(rounds) != 4 {
 		t.Fatalf("%d rounds, %v", len(rounds), err)
 	}
-	want, images := 0., 0 // the candidate's accuracy, a mean over seeds
+	want, images := 0., 0          // the candidate's accuracy, a mean over seeds
 	for _, p := range rounds[:2] { // the first cell's
 		rows, err := study.ReadRows(out, p)
 		if err != nil {

@@ -104,14 +104,14 @@ func TestVerdict(t *testing.T) {
 		beginning string
 		advice    []forecast.Advice
 	}{
-		"large and sure":            {40, forecast.GainInterval{Value: 0.2, Low: 0.05, High: 0.35}, 12, 4, forecast.Likely, "Painting is likely to pay: of 40 images that the network gets wrong 12 become right with the edited map in place of its own, 0 with another image's: +20.0 points (95% 5.0 to 35.0).", []forecast.Advice{forecast.StartRound, forecast.Refit}},
+		"large and sure":            {40, forecast.GainInterval{Value: 0.2, Low: 0.05, High: 0.35}, 12, 4, forecast.Likely, "Painting is likely to pay: of 40 images that the network gets wrong 12 become right with the edited map in place of its own, 0 with another image's (a mean over draws): +20.0 points (95% 5.0 to 35.0).", []forecast.Advice{forecast.StartRound, forecast.Refit}},
 		"large and unsure":          {12, forecast.GainInterval{Value: 0.2, Low: -0.01, High: 0.4}, 4, 1, forecast.Unclear, "It is unclear whether", []forecast.Advice{forecast.MoreMaps, forecast.Refit}},
 		"sure and small":            {400, forecast.GainInterval{Value: 0.07, Low: 0.04, High: 0.12}, 60, 60, forecast.Unclear, "It is unclear", []forecast.Advice{forecast.MoreMaps, forecast.Refit}},
 		"surely small":              {400, forecast.GainInterval{Value: 0.02, Low: -0.01, High: 0.05}, 60, 60, forecast.Unlikely, "Painting is unlikely to pay: ", []forecast.Advice{forecast.Refit, forecast.Pictures}},
 		"surely small, not flat":    {400, forecast.GainInterval{Value: 0.02, Low: -0.01, High: 0.05}, 90, 60, forecast.Unlikely, "", []forecast.Advice{forecast.Refit, forecast.Labels, forecast.Pictures}},
 		"nothing helps":             {30, forecast.GainInterval{}, 0, 0, forecast.Unlikely, "", []forecast.Advice{forecast.Refit, forecast.Labels, forecast.Pictures}},
 		"nothing helps, few images": {29, forecast.GainInterval{}, 0, 0, forecast.Unclear, "", []forecast.Advice{forecast.MoreMaps, forecast.Refit, forecast.Labels, forecast.Pictures}},
-		"below 0":                   {50, forecast.GainInterval{Value: -0.02, Low: -0.08, High: 0.04}, 8, 6, forecast.Unlikely, "Painting is unlikely to pay: of 50 images that the network gets wrong 8 become right with the edited map in place of its own, 0 with another image's: −2.0 points (95% −8.0 to 4.0).", []forecast.Advice{forecast.Refit, forecast.Pictures}},
+		"below 0":                   {50, forecast.GainInterval{Value: -0.02, Low: -0.08, High: 0.04}, 8, 6, forecast.Unlikely, "Painting is unlikely to pay: of 50 images that the network gets wrong 8 become right with the edited map in place of its own, 0 with another image's (a mean over draws): −2.0 points (95% −8.0 to 4.0).", []forecast.Advice{forecast.Refit, forecast.Pictures}},
 		"too few":                   {9, forecast.GainInterval{Value: 1, Low: 1, High: 1}, 9, 0, forecast.Unclear, "Too little to go by", []forecast.Advice{forecast.MoreMaps}},
 	} {
 		var rows []forecast.RowInPlace

@@ -28,7 +28,7 @@ func (p ConfusedPair) rank() float64 {
 	return p.PerEdit * float64(p.Edits) / float64(p.Edits+pairPrior)
 }
 
-// pairsOf lists the confusions of images that the network gets wrong, the one with the most gain per edit first.
+// pairsOf lists the confusions of images that the network gets wrong of which maps mend some, the one with the most gain per edit first.
 func pairsOf(wrong []RowInPlace) []ConfusedPair {
 	at, all := map[[2]int]int{}, []ConfusedPair{}
 	for _, r := range wrong {
@@ -46,6 +46,7 @@ func pairsOf(wrong []RowInPlace) []ConfusedPair {
 	for i, p := range all {
 		all[i].PerEdit = (float64(p.Edited) - p.Shuffled) / float64(p.Edits)
 	}
+	all = slices.DeleteFunc(all, func(p ConfusedPair) bool { return p.PerEdit <= 0 })
 	slices.SortFunc(all, func(a, b ConfusedPair) int {
 		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(b.Edits, a.Edits), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Predicted, b.Predicted))
 	})

@@ -87,7 +87,7 @@ func (t *MapsInPlace) judge() {
 func (t *MapsInPlace) verdict() {
 	n, d := t.Wrong.Images, t.OverShuffled
 	edited, shuffled, flat := t.Wrong.Of(Edited), t.Wrong.Of(Shuffled), t.Wrong.Of(Flat)
-	about := fmt.Sprintf("of %d images that the network gets wrong %s become right with the edited map in place of its own, %s with another image's: %s points (95%% %s to %s)",
+	about := fmt.Sprintf("of %d images that the network gets wrong %s become right with the edited map in place of its own, %s with another image's (a mean over draws): %s points (95%% %s to %s)",
 		n, count(edited.Right), count(shuffled.Right), text.SignedPoints(d.Value), text.Points(d.Low), text.Points(d.High))
 	switch {
 	case n < Enough:
