@@ -1,5 +1,7 @@
 package aviary
 
+import "github.com/abn-studio/studio/internal/random"
+
 // Drawing is in integers throughout, so that every machine draws the same: coordinates with the
 // suffix 8 are pixels in 24.8 fixed point, coverage and opacity run from 0 to 256.
 
@@ -15,10 +17,10 @@ func mix(a, b rgb, t int) rgb {
 }
 
 // vary moves a colour at random, each channel by up to amount and all of them by up to amount.
-func vary(r *random, c rgb, amount int) rgb {
-	light := r.between(-amount, amount)
+func vary(r *random.Stream, c rgb, amount int) rgb {
+	light := r.Between(-amount, amount)
 	for i := range c {
-		c[i] = clamp(c[i]+light+r.between(-amount, amount)/2, 0, 255)
+		c[i] = clamp(c[i]+light+r.Between(-amount, amount)/2, 0, 255)
 	}
 	return c
 }
@@ -100,9 +102,9 @@ func (c *canvas) blade(x8, foot, length, width8, lean int, color rgb, opacity in
 }
 
 // grain adds a fine texture of up to ±amount.
-func (c *canvas) grain(r *random, amount int) {
+func (c *canvas) grain(r *random.Stream, amount int) {
 	for i := 0; i < len(c.pix); i += 3 {
-		bits := r.next()
+		bits := r.Next()
 		d := int(bits%uint64(2*amount+1)) - amount
 		for j := range 3 {
 			c.pix[i+j] = uint8(clamp(int(c.pix[i+j])+d, 0, 255))
@@ -126,13 +128,13 @@ type waves struct {
 }
 
 // newWaves makes a line that swings by about high pixels over about length pixels.
-func newWaves(r *random, length, high int) *waves {
+func newWaves(r *random.Stream, length, high int) *waves {
 	w := &waves{}
 	for octave := range w.knots {
 		w.step[octave] = max(length>>octave, 3)
 		w.high[octave] = high * 256 >> octave
 		for i := range w.knots[octave] {
-			w.knots[octave][i] = r.between(-256, 256)
+			w.knots[octave][i] = r.Between(-256, 256)
 		}
 	}
 	return w

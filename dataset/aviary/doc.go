@@ -9,7 +9,6 @@
 //	scene.go     painted scenes
 //	canvas.go    the pixels, and what is drawn on them
 //	sprite.go    birds and props, scaled, turned and tinted
-//	random.go    the random numbers
 //	generate.go  Generate: the image folder
 //	edit.go      EditFromMask: the map a person who paints the bird would leave
 //	model.go     Model: the network trained on it, and its manifest

@@ -1,22 +1,26 @@
 package aviary
 
-import "image"
+import (
+	"image"
+
+	"github.com/abn-studio/studio/internal/random"
+)
 
 // picture draws one picture and its mask: grey, the bird's opacity.
 func picture(p Picture, seed int64) (*image.NRGBA, *image.Gray) {
-	r := newRandom(seed, p.Name)
+	r := random.New(seed, p.Name)
 	var c canvas
 	var mask [Side * Side]uint8
 	c.paint(r, p.Scene)
-	size := r.between(minBird, maxBird)
+	size := r.Between(minBird, maxBird)
 	margin := size/2 - 2
 	c.stamp(spriteNamed("birds/"+p.Bird.Name), pose{
-		x8:       r.between(margin<<8, (Side-margin)<<8),
-		y8:       r.between(margin<<8, (Side-margin)<<8),
+		x8:       r.Between(margin<<8, (Side-margin)<<8),
+		y8:       r.Between(margin<<8, (Side-margin)<<8),
 		size:     size,
-		degrees:  r.between(-25, 25),
-		mirrored: r.chance(50),
-		tint:     newTint(r.between(-20, 20), r.between(10, 100), r.between(50, 110)),
+		degrees:  r.Between(-25, 25),
+		mirrored: r.Chance(50),
+		tint:     newTint(r.Between(-20, 20), r.Between(10, 100), r.Between(50, 110)),
 	}, &mask)
 	c.grain(r, 3)
 	out := image.NewNRGBA(image.Rect(0, 0, Side, Side))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/random"
 )
 
 // Options says how many pictures are made.
@@ -92,8 +93,8 @@ func Plan(o Options) []Picture {
 			} else {
 				scenes = biased(bird, index, split.count, o.HomePercent)
 			}
-			r := newRandom(o.Seed, "plan", split.name, bird.Name)
-			r.shuffle(len(scenes), func(i, j int) { scenes[i], scenes[j] = scenes[j], scenes[i] })
+			r := random.New(o.Seed, "plan", split.name, bird.Name)
+			r.Shuffle(len(scenes), func(i, j int) { scenes[i], scenes[j] = scenes[j], scenes[i] })
 			for i, scene := range scenes {
 				out = append(out, Picture{
 					Name:  fmt.Sprintf("%s/%s/%04d.png", split.name, bird.Name, i),

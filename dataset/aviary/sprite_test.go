@@ -3,6 +3,8 @@ package aviary
 import (
 	"strings"
 	"testing"
+
+	"github.com/abn-studio/studio/internal/random"
 )
 
 // TestSpritesDecode: spriteNamed has no way to report a broken build, so each sprite is loaded here.
@@ -53,7 +55,7 @@ func TestMaskIsTheBird(t *testing.T) {
 	for _, bird := range Birds() {
 		var with, without canvas
 		var mask [Side * Side]uint8
-		with.paint(newRandom(3, bird.Name), bird.Home)
+		with.paint(random.New(3, bird.Name), bird.Home)
 		without = with
 		with.stamp(spriteNamed("birds/"+bird.Name), pose{x8: 60 << 8, y8: 50 << 8, size: 50, degrees: 20, tint: newTint(5, 80, 90)}, &mask)
 		changed, masked := 0, 0
