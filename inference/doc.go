@@ -6,6 +6,7 @@
 //
 //	decode.go, raster.go                      a file's bytes (by package picture) → 8-bit RGB, as PIL decodes it
 //	resample.go, preprocess.go                RGB → [3,H,W], as torchvision resizes, crops and normalises
+//	region.go                                 a rectangle of a picture, and of its mask, for pictures that are made of others
 //	network.go                                extractor, attention branch, perception branch
 //	check.go                                  whether the runtime knows a network, without running it
 //	trial.go                                  whether its answers are of use, by running it on test pictures

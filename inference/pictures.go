@@ -239,7 +239,7 @@ func crop(r *raster, region annotator.ViewRegion, w, h float64) *raster {
 }
 
 // image is the raster as the standard library's encoders take it.
-func (r *raster) image() image.Image {
+func (r *raster) image() *image.RGBA {
 	out := image.NewRGBA(image.Rect(0, 0, r.width, r.height))
 	for i := range r.width * r.height {
 		copy(out.Pix[4*i:], r.pix[3*i:3*i+3])

@@ -100,7 +100,7 @@ func newTaps(k *kernel, in int, offset, span float64, out, from, to int) taps {
 	support := k.support * stretch
 	w := make([]float64, 0, int(math.Ceil(support))*2+1)
 	for i := range t.start {
-		center := offset + (float64(from+i)+0.5)*scale
+		center := offset + float64((float64(from+i)+0.5)*scale) // the conversion forbids a fused multiply-add: every machine rounds alike
 		first := max(int(center-support+0.5), 0)
 		last := min(int(center+support+0.5), in)
 		w = w[:0]

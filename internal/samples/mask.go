@@ -41,8 +41,8 @@ func findMask(dir, name string) string {
 	}
 }
 
-// masked is a picture with the mask that the view names, if the view names masks.
-func (v View) masked(s dataset.Sample) dataset.Sample {
+// Masked is a picture with the mask that the view names, if the view names masks.
+func (v View) Masked(s dataset.Sample) dataset.Sample {
 	if v.Masks != "" {
 		s.Mask, s.Parts, s.Marks = findMask(v.Masks, s.Name), nil, nil
 	}

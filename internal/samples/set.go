@@ -78,7 +78,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 				return nil
 			}
 			samples[i] = sample.Sample{Name: s.Name, Hash: hash, Group: s.Group, Label: label[s.Class]}
-			s = v.masked(s)
+			s = v.Masked(s)
 			if set.HasMask(s) {
 				masked.Add(1)
 				samples[i].Mask, err = maskOnGrid(inner, v, set, s)
@@ -100,7 +100,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 		case s.Class == "": // unlabelled
 		default:
 			samples[i].ID = int64(len(t.paths))
-			t.pictures = append(t.pictures, v.masked(s))
+			t.pictures = append(t.pictures, v.Masked(s))
 			t.paths, t.splits, t.Samples = append(t.paths, s.Path), append(t.splits, s.Split), append(t.Samples, samples[i])
 		}
 	}
