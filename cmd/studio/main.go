@@ -44,7 +44,7 @@ type commandLine struct {
 	Predict  predictCommand  `cmd:"" group:"Without a database" help:"Predict a folder of pictures."`
 	Finetune finetuneCommand `cmd:"" group:"Without a database" help:"Fine-tune a model with edited maps."`
 	Evaluate evaluateCommand `cmd:"" group:"Without a database" help:"Measure a model on a folder of labelled pictures."`
-	Study    studyCommand    `cmd:"" group:"Without a database" help:"Say what maps are worth: before a training."`
+	Study    studyCommand    `cmd:"" group:"Without a database" help:"Say what maps are worth before a training, and make data sets on which it can be found out."`
 	Bench    benchCommand    `cmd:"" group:"Without a database" help:"Time scans, live scores and training against the bare runtime."`
 	Aviary   aviaryCommand   `cmd:"" group:"Without a database" help:"Draw the demo's pictures."`
 

@@ -16,12 +16,13 @@ type Stage string
 
 // The stages there are.
 const (
-	Drawing             Stage = "drawing"  // the demo's pictures
-	Fetching            Stage = "fetching" // files come out of a bucket
-	Reading             Stage = "reading"  // files are read
-	Storing             Stage = "storing"  // what was read goes to the database
-	Scanning            Stage = "scanning" // a network answers every image
-	Features            Stage = "features" // what training reads is computed once per image
+	Drawing             Stage = "drawing"   // the demo's pictures
+	Composing           Stage = "composing" // the pictures of a study
+	Fetching            Stage = "fetching"  // files come out of a bucket
+	Reading             Stage = "reading"   // files are read
+	Storing             Stage = "storing"   // what was read goes to the database
+	Scanning            Stage = "scanning"  // a network answers every image
+	Features            Stage = "features"  // what training reads is computed once per image
 	EvaluatingParent    Stage = "evaluating-parent"
 	GammaSearch         Stage = "gamma-search" // short trainings, each with another γ
 	Candidate           Stage = "candidate"
@@ -36,7 +37,7 @@ const (
 
 // words are what a stage does, as people say it.
 var words = map[Stage]string{
-	Drawing: "drawing birds", Fetching: "fetching", Reading: "reading", Storing: "storing", Scanning: "scanning", Features: "features",
+	Drawing: "drawing birds", Composing: "composing", Fetching: "fetching", Reading: "reading", Storing: "storing", Scanning: "scanning", Features: "features",
 	EvaluatingParent: "measuring the parent", GammaSearch: "searching γ", Candidate: "training the candidate", EvaluatingCandidate: "measuring the candidate",
 	Control: "training the control", EvaluatingControl: "measuring the control", Train: "training", Evaluating: "measuring", Sweeping: "sweeping", Verifying: "verifying",
 }
