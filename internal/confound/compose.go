@@ -14,7 +14,7 @@ import (
 type made struct {
 	picture *image.RGBA
 	object  *image.Gray
-	decoy   *image.Gray // nil where there is none
+	decoy   *image.Gray // even black where there is none
 }
 
 // compose makes the pictures of a scene, one after the other.
@@ -32,7 +32,7 @@ func (s scene) compose(ctx context.Context, images *dataset.Dataset, o Options, 
 	}
 	whiten(mask)
 	for _, shot := range s.shots {
-		m := made{picture: image.NewRGBA(photograph.Rect), object: image.NewGray(mask.Rect)}
+		m := made{picture: image.NewRGBA(photograph.Rect), object: image.NewGray(mask.Rect), decoy: image.NewGray(mask.Rect)}
 		copy(m.object.Pix, mask.Pix)
 		switch {
 		case o.Kind == Confounded:

@@ -32,7 +32,7 @@ func drawDecoy(picture *image.RGBA, object *image.Gray, shape string, thickness 
 	if thickness == 0 {
 		thickness = shapes[shape]
 	}
-	t := int(thickness*float64(side) + 0.5)
+	t := rounded(thickness * float64(side))
 	t = max(1, r.Between(t-t/10, t+t/10))
 	fill := func(area image.Rectangle, rgb [3]uint8) {
 		area = area.Intersect(picture.Rect)

@@ -31,7 +31,7 @@
 //	images/SPLIT/CLASS/NNNN.png   the pictures: an image folder
 //	images/metadata.csv           each picture's group, for readers of images/
 //	masks/SPLIT/CLASS/NNNN.png    where the object is: white, of what the picture shows of it
-//	decoys/SPLIT/CLASS/NNNN.png   where the mark is, in a set of decoys
+//	annotations/decoys/…          where the mark is, in a set of decoys
 //	metadata.csv                  each picture's class, split, group, object, cue, home, and the photographs that it is made of
 //	study.json                    Study: options, classes and homes, counts, digests
 //	README.md                     the same for people

@@ -11,10 +11,12 @@ import (
 	"image"
 	"image/png"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +31,7 @@ import (
 const (
 	imagesFolder = "images"
 	masksFolder  = "masks"
-	decoysFolder = "decoys"
+	decoysFolder = "annotations/decoys" // readers of data sets pass over a folder of this name
 	StudyFile    = "study.json"
 )
 
@@ -62,6 +64,10 @@ func Make(ctx context.Context, out string, s Source, o Options, meter *progress.
 	if err != nil {
 		return Study{}, err
 	}
+	other := fmt.Errorf("%s holds a set of other options or photographs (%s): name another folder, or remove it", out, StudyFile)
+	if before != nil && (before.Format != studyFormat || !reflect.DeepEqual(before.Options, o)) {
+		return Study{}, other
+	}
 	meter.Begin(progress.Reading, 0)
 	r := &reading{passed: map[string]*Passed{}, seen: map[string]string{}}
 	objects, err := s.objects(ctx, o, r, meter)
@@ -69,31 +75,23 @@ func Make(ctx context.Context, out string, s Source, o Options, meter *progress.
 		return Study{}, err
 	}
 	var places []place
-	var cues []string
 	if o.Kind == Confounded {
 		if places, err = s.places(ctx, o, r, s.Images.Len(), meter); err != nil {
 			return Study{}, err
 		}
-		for _, p := range places {
-			cues = append(cues, p.name)
-		}
-	} else {
-		n := o.Colours
-		if n == 0 {
-			n = min(len(Colours), max(2, len(o.Only), o.Count, len(objects)))
-		}
-		for _, c := range Colours[:n] {
-			cues = append(cues, c.Name)
-		}
 	}
-	classes, err := o.classes(objects, len(cues), r, s.Images.Dir)
+	classes, err := o.classes(objects, r, s.Images.Dir)
 	if err != nil {
 		return Study{}, err
 	}
+	cues := o.cues(len(classes), places)
+	for k := range classes {
+		classes[k].home = k % len(cues)
+	}
 	scenes := o.scenes(classes, cues, places)
 	study := describe(o, classes, cues, places, scenes, r)
-	if before != nil && !study.same(*before) {
-		return Study{}, fmt.Errorf("%s holds a set of other options or photographs (%s): name another folder, or remove it", out, StudyFile)
+	if before != nil && !maps.Equal(before.Sources, study.Sources) {
+		return Study{}, other
 	}
 	if err := study.write(ctx, out, s.Images, scenes, meter); err != nil {
 		if full := disk.Full(err); full != err { //nolint:errorlint // whether it was made one
@@ -130,11 +128,6 @@ func readStudy(out string) (*Study, error) {
 	return &s, nil
 }
 
-// same reports whether two studies are of the same set, one of them perhaps not finished.
-func (s Study) same(other Study) bool {
-	return s.Format == other.Format && reflect.DeepEqual(s.Options, other.Options) && reflect.DeepEqual(s.Sources, other.Sources)
-}
-
 // write writes all files, and the digest into s.
 func (s *Study) write(ctx context.Context, out string, images *dataset.Dataset, scenes []scene, meter *progress.Meter) error {
 	total := 0
@@ -167,22 +160,23 @@ func (s *Study) write(ctx context.Context, out string, images *dataset.Dataset, 
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			line := fmt.Sprintf("%q", s.Options.cells(shot.Row))
+			line := []string{fmt.Sprintf("%q", s.Options.cells(shot.Row))}
 			for _, f := range []struct {
 				file    string
 				picture image.Image
-			}{{shot.File, m.picture}, {shot.Mask, m.object}, {shot.Avoid, m.decoy}} {
+				pixels  []uint8
+			}{{shot.File, m.picture, m.picture.Pix}, {shot.Mask, m.object, m.object.Pix}, {shot.Avoid, m.decoy, m.decoy.Pix}} {
 				if f.file == "" {
 					continue
 				}
-				hash, err := writePNG(filepath.Join(out, filepath.FromSlash(f.file)), f.picture)
-				if err != nil {
+				if err := writePNG(filepath.Join(out, filepath.FromSlash(f.file)), f.picture); err != nil {
 					return err
 				}
-				line += " " + hash
+				sum := sha256.Sum256(f.pixels)
+				line = append(line, hex.EncodeToString(sum[:]))
 			}
 			mutex.Lock()
-			lines = append(lines, line)
+			lines = append(lines, strings.Join(line, " "))
 			mutex.Unlock()
 			meter.Advance(progress.Composing, int(done.Add(1)))
 			return nil
@@ -234,17 +228,15 @@ func (p *bufferPool) Get() *png.EncoderBuffer {
 // Put implements png.EncoderBufferPool.
 func (p *bufferPool) Put(buffer *png.EncoderBuffer) { p.pool.Put(buffer) }
 
-// writePNG writes a picture and returns the SHA-256 of its bytes.
-func writePNG(file string, picture image.Image) (hash string, err error) {
+func writePNG(file string, picture image.Image) error {
 	buffer, _ := fileBuffers.Get().(*bytes.Buffer)
 	defer fileBuffers.Put(buffer)
 	buffer.Reset()
 	encoder := png.Encoder{CompressionLevel: png.DefaultCompression, BufferPool: &encoderBuffers}
 	if err := encoder.Encode(buffer, picture); err != nil {
-		return "", err
+		return err
 	}
-	sum := sha256.Sum256(buffer.Bytes())
-	return hex.EncodeToString(sum[:]), os.WriteFile(file, buffer.Bytes(), 0o644)
+	return os.WriteFile(file, buffer.Bytes(), 0o644)
 }
 
 // check reads the set as the studio's commands do and compares it with what was planned: names of classes that a reader of folders takes

@@ -142,7 +142,7 @@ func (o Options) divide(n int) (d division, ok bool) {
 		case s >= 1:
 			return int(s)
 		case s > 0:
-			return max(1, int(float64(s)*float64(n)+0.5))
+			return max(1, rounded(float64(s)*float64(n)))
 		}
 		return 0
 	}
@@ -160,3 +160,6 @@ func (o Options) fewest() int {
 	}
 	return -1 // the shares leave nothing for the test
 }
+
+// rounded is the nearest whole number, halves up. The conversion keeps a product that is handed over from being fused with the sum.
+func rounded(x float64) int { return int(float64(x) + 0.5) }

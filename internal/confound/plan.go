@@ -48,8 +48,8 @@ type scene struct {
 	shots  []shot
 }
 
-// classes chooses the set's classes and divides their objects.
-func (o Options) classes(of map[string][]object, cues int, r *reading, from string) ([]class, error) {
+// classes chooses the set's classes and divides their objects. Their homes are not set yet.
+func (o Options) classes(of map[string][]object, r *reading, from string) ([]class, error) {
 	least := o.fewest()
 	var names []string
 	for name, list := range of {
@@ -77,10 +77,10 @@ func (o Options) classes(of map[string][]object, cues int, r *reading, from stri
 	slices.Sort(names)
 	var out []class
 	folders := map[string]bool{}
-	for k, name := range names {
+	for _, name := range names {
 		list := of[name]
 		d, _ := o.divide(len(list))
-		c := class{name: name, folder: folderOf(name, folders), home: k % cues, of: map[string][]object{}}
+		c := class{name: name, folder: folderOf(name, folders), of: map[string][]object{}}
 		for _, part := range []struct {
 			split string
 			n     int
@@ -90,6 +90,20 @@ func (o Options) classes(of map[string][]object, cues int, r *reading, from stri
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// cues are the names of a set's: its places, or the colours for so many classes.
+func (o Options) cues(classes int, places []place) (names []string) {
+	if o.Kind == Confounded {
+		for _, p := range places {
+			names = append(names, p.name)
+		}
+		return names
+	}
+	for _, c := range Colours[:cmp.Or(o.Colours, min(classes, len(Colours)))] {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // why says what became of photographs that are not used, for an error.
@@ -207,7 +221,7 @@ func (o Options) deal(c class, split string, n, cues, before int) (each int, dec
 }
 
 // atHome is how many of n training pictures are at home.
-func (o Options) atHome(n int) int { return int(o.Strength*float64(n) + 0.5) }
+func (o Options) atHome(n int) int { return rounded(o.Strength * float64(n)) }
 
 // evenly deals n cues: all of them in a random order, then all in another, and so on.
 func evenly(cues []int, n int, r *random.Stream) (deck []int) {
@@ -225,10 +239,10 @@ func (o Options) shot(c class, split string, n, cue int, cues []string, one obje
 		File: path.Join(imagesFolder, name), Class: c.name, Split: split, Mask: path.Join(masksFolder, name), Object: one.sample.Name, Home: cue == c.home,
 	}}
 	s.Group = Away
-	switch {
-	case cue == bare:
+	switch cue {
+	case bare:
 		s.Group = Bare
-	case cue == c.home:
+	case c.home:
 		s.Group = Home
 	}
 	if cue != bare {

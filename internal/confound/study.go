@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,8 +33,8 @@ type Study struct {
 	Groups     map[string]SmallestOf `json:"groups"`      // by split
 	PassedOver []Passed              `json:"passed_over"` // photographs that can be read and are not used
 	Broken     []Problem             `json:"broken"`      // that cannot be read
-	// Digest is SHA-256 over a line for each row of metadata.csv: the row, and the SHA-256 of the picture's and the masks' files. "" while the set is
-	// being made.
+	// Digest is SHA-256 over a line for each row of metadata.csv: the row, and the SHA-256 of the picture's pixels (RGBA) and of its masks'. It
+	// does not depend on how files are compressed. "" while the set is being made.
 	Digest string `json:"digest"`
 }
 
@@ -166,10 +167,16 @@ func (o Options) table(scenes []scene) ([]byte, error) {
 	return asCSV(o.columns(), scenes, func(s shot) []string { return o.cells(s.Row) })
 }
 
-// groupTable is images/metadata.csv, for those who read the pictures' folder alone.
+// groupTable is images/metadata.csv, for those who read the pictures' folder alone. It names the classes if a folder is called otherwise.
 func groupTable(scenes []scene) ([]byte, error) {
-	return asCSV([]string{"file", "class", "group"}, scenes, func(s shot) []string {
-		return []string{strings.TrimPrefix(s.File, imagesFolder+"/"), s.Class, s.Group}
+	named := slices.ContainsFunc(scenes, func(s scene) bool { return path.Base(path.Dir(s.shots[0].File)) != s.shots[0].Class })
+	head := []string{"file", "group"}
+	if named {
+		head = append(head, "class")
+	}
+	return asCSV(head, scenes, func(s shot) []string {
+		cells := []string{strings.TrimPrefix(s.File, imagesFolder+"/"), s.Group, s.Class}
+		return cells[:len(head)]
 	})
 }
 
@@ -213,7 +220,7 @@ func (s Study) readme() string {
 	say("\nThe test has %s, of %d pictures or more each.\n", plural(test.Groups, "group"), test.Pictures)
 	say("- `images/`: the pictures, SPLIT/CLASS/NNNN.png; `images/metadata.csv` has their groups\n- `masks/`: where the object is")
 	if o.Kind == Decoy {
-		say("- `decoys/`: where the decoy is: do not look here")
+		say("- `annotations/decoys/`: where the decoy is: do not look here")
 	}
 	say("- `metadata.csv`: a row for each picture: class, split, group, the photographs that it is made of, %s, home or not\n- `study.json`: every option, homes, counts, digests\n", cue)
 	say("    studio evaluate --model abn.onnx --images images --masks masks\n")
