@@ -100,3 +100,16 @@ func TestStudyMake(t *testing.T) {
 		t.Error("a refused command left a folder")
 	}
 }
+
+// A full disk is said to be that, with what to do, and the folder can be written by the same command once there is room.
+func TestStudyMakeOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	images, masks := writePatches(t)
+	out := filepath.Join(t.TempDir(), "out")
+	arguments := []string{"study", "make", "decoy", "--images", images, "--masks", masks, "--size", "64", "--max-area", "1", "--out", out}
+	full := launchWith(t, []string{fileLimit + "=4096"}, "", arguments...)
+	if err := full.ended(); err == nil || !strings.Contains(full.log(), "the disk takes no more") || !strings.Contains(full.log(), "free some room and give the same command again") {
+		t.Errorf("%v: %s", err, full.log())
+	}
+	evaluated(t, arguments...)
+}

@@ -43,7 +43,7 @@ func Plan(s Source, o Options) []progress.Plan {
 	}
 	return []progress.Plan{
 		{Stage: progress.Reading, Total: read, Each: 5 * time.Millisecond},
-		{Stage: progress.Composing, Total: 10 * s.Images.Len(), Each: 10 * time.Millisecond},
+		{Stage: progress.Composing, Total: 3 * s.Images.Len(), Each: 10 * time.Millisecond},
 	}
 }
 
