@@ -44,7 +44,7 @@ type studyMakeConfoundedCommand struct {
 	studyMakeFlags
 	Places       string `help:"Folder of photographs of places: PLACE/photograph, or SPLIT/PLACE/photograph, of whose test and validation photographs the test is made." required:"" type:"existingdir"`
 	TrainRepeats int    `help:"Pictures of each object in training." default:"6"`
-	Groups       string `help:"What a picture's group is: place, the class and the place (Sagawa et al. 2020), or home, whether the object is at home: far fewer groups." enum:"place,home" default:"place"`
+	Groups       string `help:"What a picture's group is: home, whether the object is at home or away; or place, the class and the place (Sagawa et al. 2020): a group for each pair, of few pictures where classes and places are many." enum:"home,place" default:"home"`
 }
 
 // studyMakeDecoyCommand writes a set with decoys.
@@ -55,7 +55,7 @@ type studyMakeDecoyCommand struct {
 	Colours      int     `help:"How many colours there are, 2 to 10; 0: 10, or one for each class if these are fewer." default:"0"`
 	Bare         bool    `help:"Show each of the test's objects without the mark too."`
 	TrainRepeats int     `help:"Pictures of each object in training." default:"4"`
-	Groups       string  `help:"What a picture's group is: colour, the class and the colour, or home, whether the colour is the class's own: far fewer groups." enum:"colour,home" default:"colour"`
+	Groups       string  `help:"What a picture's group is: home, whether the colour is the class's own, or away; or colour, the class and the colour." enum:"home,colour" default:"home"`
 }
 
 // studyMakeReport is what --json prints.
@@ -101,10 +101,10 @@ func (c *studyMakeFlags) options(kind string, trainRepeats int, groups string) c
 		Kind: kind, Strength: c.Strength, Size: c.Size, Seed: c.Seed, Only: c.Classes, Objects: c.Objects,
 		Train: confound.Share(c.TrainObjects), Validation: confound.Share(c.ValidationObjects), Pool: confound.Share(c.PoolObjects),
 		Repeats: confound.Repeats{Train: trainRepeats, Validation: c.ValidationRepeats, Pool: c.PoolRepeats},
-		MinArea: c.MinArea, MaxArea: c.MaxArea, Groups: confound.GroupByCue,
+		MinArea: c.MinArea, MaxArea: c.MaxArea, Groups: confound.GroupByHome,
 	}
-	if groups == confound.GroupByHome {
-		o.Groups = groups
+	if groups != confound.GroupByHome { // place or colour
+		o.Groups = confound.GroupByCue
 	}
 	if len(c.Classes) == 1 {
 		if n, err := strconv.Atoi(c.Classes[0]); err == nil {

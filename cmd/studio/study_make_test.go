@@ -35,7 +35,7 @@ func TestStudyMake(t *testing.T) {
 	places, dir := writePlaces(t), t.TempDir()
 	out := filepath.Join(dir, "confounded")
 	flags := []string{"--images", images, "--masks", masks, "--size", "32", "--max-area", "1"}
-	arguments := append([]string{"study", "make", "confounded", "--places", places, "--out", out, "--json"}, flags...)
+	arguments := append([]string{"study", "make", "confounded", "--places", places, "--groups", "place", "--out", out, "--json"}, flags...)
 	code, text, stderr := runStudio(t, arguments...)
 	if code != exitOK {
 		t.Fatalf("study make confounded: %s", stderr)
@@ -63,7 +63,7 @@ func TestStudyMake(t *testing.T) {
 	}
 
 	decoys := filepath.Join(dir, "decoys")
-	said := evaluated(t, append([]string{"study", "make", "decoy", "--decoy", "band", "--classes", "2", "--groups", "home", "--bare", "--out", decoys}, flags...)...)
+	said := evaluated(t, append([]string{"study", "make", "decoy", "--decoy", "band", "--classes", "2", "--bare", "--out", decoys}, flags...)...)
 	if !strings.Contains(said, "of 2 classes, 2 colours") {
 		t.Errorf("decoys: %s", said)
 	}

@@ -93,7 +93,7 @@ func read(t *testing.T, dir string) *dataset.Dataset {
 // small is what the tests make.
 func small(kind string) confound.Options {
 	o := confound.Defaults(kind)
-	o.Size, o.Seed, o.Strength = 32, 3, 0.9
+	o.Size, o.Seed, o.Strength, o.Groups = 32, 3, 0.9, confound.GroupByCue
 	return o
 }
 

@@ -16,7 +16,8 @@ const (
 const (
 	// GroupByCue is the class and the cue, as in Sagawa et al. (2020).
 	GroupByCue = "cue"
-	// GroupByHome is home or away: far fewer groups, for sets whose groups by cue are of a few pictures each.
+	// GroupByHome is home or away. With many classes and cues the groups by cue are of a few pictures each, and the worst of them is chosen by
+	// luck.
 	GroupByHome = "home"
 )
 
@@ -75,7 +76,7 @@ type Repeats struct {
 func Defaults(kind string) Options {
 	o := Options{
 		Kind: kind, Strength: 0.95, Train: 0.4, Validation: 0.1, Pool: 0.2, Repeats: Repeats{Train: 6, Validation: 4, Pool: 4},
-		MinArea: 0.04, MaxArea: 0.7, Groups: GroupByCue,
+		MinArea: 0.04, MaxArea: 0.7, Groups: GroupByHome,
 	}
 	if kind == Decoy {
 		o.Shape, o.Repeats.Train = Frame, 4
