@@ -91,10 +91,7 @@ func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int6
 	if errors.Is(err, ErrNotFound) {
 		return recipe.Defaults(), nil
 	}
-	settings := recipe.DefaultsOf(active.Gain)
-	if active.LearningRate > 0 {
-		settings.LearningRate = active.LearningRate
-	}
+	settings := recipe.DefaultsOf(recipe.Network{Gain: active.Gain, Rate: active.LearningRate})
 	if t, known := TrainabilityOf(active.Training, settings.Engine, settings.Strategy, settings.BatchNorm); known && !t.OK() {
 		for _, t := range active.Training {
 			if t.OK() {

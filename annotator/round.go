@@ -247,9 +247,10 @@ type RoundArm struct {
 
 // Measure is one figure of the parent and of a result's networks Against (control) and Maps (candidate), with their paired-bootstrap difference.
 type Measure struct {
-	Name       string  `json:"name"`  // that of docs/measures.md
-	Label      string  `json:"label"` // as people read it
-	Unit       string  `json:"unit"`  // "fraction" or ""
+	Name       string  `json:"name"`             // that of docs/measures.md
+	Label      string  `json:"label"`            // as people read it
+	Unit       string  `json:"unit"`             // "fraction" or ""
+	Better     string  `json:"better,omitempty"` // higher, lower; absent where neither is better by itself, and in rounds of old releases
 	Parent     float64 `json:"parent"`
 	Control    float64 `json:"control"`
 	Candidate  float64 `json:"candidate"`

@@ -177,9 +177,15 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 func TestRoundDefaultsSuitTheMechanism(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	for n, gain := range []attention.Gain{attention.GainOnePlusM, attention.GainM, attention.GainOther} {
+	folded := recipe.Defaults().LearningRate / recipe.HeldBack
+	for n, of := range []struct {
+		gain         attention.Gain
+		rate         float64
+		epochs       int
+		gamma, wants float64
+	}{{attention.GainOnePlusM, 0, 6, 1, 0.02}, {attention.GainM, 0.02, 12, 1, 0.02}, {attention.GainM, folded, 12, 2, 0.005}, {attention.GainOnePlusM, folded, 6, 1, 0.005}, {attention.GainOther, 0, 6, 1, 0.02}} {
 		added := pgtest.NewVersion(n + 1)
-		added.Gain = gain
+		added.Gain, added.LearningRate = of.gain, of.rate
 		v, err := w.Store.AddVersion(t.Context(), w.Project.ID, added)
 		if err != nil {
 			t.Fatal(err)
@@ -188,8 +194,8 @@ func TestRoundDefaultsSuitTheMechanism(t *testing.T) {
 			t.Fatal(err)
 		}
 		plan, err := w.Service.RoundPlan(t.Context(), w.Admin, "birds")
-		if want := recipe.DefaultsOf(gain).Epochs; err != nil || plan.Settings.Epochs != want {
-			t.Errorf("%s: %d epochs, %v; want %d", gain, plan.Settings.Epochs, err, want)
+		if s := plan.Settings; err != nil || s.Epochs != of.epochs || s.Gamma != of.gamma || s.LearningRate != of.wants {
+			t.Errorf("%s with a rate of %v: %d epochs, γ %v, a rate of %v, %v; want %+v", of.gain, of.rate, s.Epochs, s.Gamma, s.LearningRate, err, of)
 		}
 	}
 }

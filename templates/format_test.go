@@ -86,6 +86,7 @@ func TestJudgementOfMeasures(t *testing.T) {
 		{annotator.Measure{Name: "accuracy", Difference: 0.03, Low: -0.01, High: 0.07}, ""},
 		{annotator.Measure{Name: "accuracy", Difference: -0.03, Low: -0.05, High: -0.01}, "bad"},
 		{annotator.Measure{Name: "map_distance", Difference: -2, Low: -3, High: -1}, "good"},
+		{annotator.Measure{Name: "wrong_reason", Better: "lower", Difference: -0.2, Low: -0.3, High: -0.1}, "good"},
 		{annotator.Measure{Name: "mean_confidence", Difference: 0.2, Low: 0.1, High: 0.3}, ""},
 	} {
 		if got := judgement(c.m); got != c.want {

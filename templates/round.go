@@ -321,7 +321,7 @@ func armReach(c annotator.Comparison, of annotator.ArmFigure) float64 {
 
 // armMeasure is an arm's difference as a measure has it, for its interval's picture.
 func armMeasure(f annotator.ArmFigure) annotator.Measure {
-	return annotator.Measure{Name: "accuracy", Unit: "fraction", Difference: *f.Difference, Low: *f.Low, High: *f.High}
+	return annotator.Measure{Name: "accuracy", Unit: "fraction", Better: "higher", Difference: *f.Difference, Low: *f.Low, High: *f.High}
 }
 
 // chosenText says how maps and baseline of a comparison were chosen.
@@ -357,11 +357,11 @@ func seedsText(f annotator.ArmFigure) string {
 // Changes of the confidence and of how far maps moved are neither good nor bad by themselves.
 func judgement(m annotator.Measure) string {
 	gain := m.Difference
-	switch m.Name {
-	case "mean_confidence", "map_drift":
-		return ""
-	case "map_distance", "ece":
+	switch {
+	case m.Better == "lower" || m.Better == "" && (m.Name == "map_distance" || m.Name == "ece"): // old rounds do not say
 		gain = -gain
+	case m.Better == "" && (m.Name == "mean_confidence" || m.Name == "map_drift"):
+		return ""
 	}
 	switch {
 	case m.Low <= 0 && m.High >= 0:

@@ -39,7 +39,7 @@ type Asked struct {
 
 // comparedMeasure is a compared figure as a measure has it, for its interval's picture.
 func comparedMeasure(f annotator.ComparedFigure) annotator.Measure {
-	return annotator.Measure{Name: f.Name, Unit: f.Unit, Difference: f.Difference, Low: f.Low, High: f.High}
+	return annotator.Measure{Name: f.Name, Unit: f.Unit, Better: f.Better, Difference: f.Difference, Low: f.Low, High: f.High}
 }
 
 // comparedReach is the reach of the intervals' pictures of a unit, so that they share a scale.

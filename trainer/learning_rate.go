@@ -22,7 +22,7 @@ const (
 
 // Suggest returns s with what suits a network in place of the settings of the given names, which were left to the studio.
 func Suggest(abn *onnx.ABN, s recipe.Settings, left []string) recipe.Settings {
-	s.SetDefaults(abn.Gain, left)
+	s.SetDefaults(recipe.Network{Gain: abn.Gain, Rate: SuggestedLearningRate(abn, recipe.OptimizerSGD, s.Rates)}, left)
 	if slices.Contains(left, "learning_rate") {
 		s.LearningRate = SuggestedLearningRate(abn, s.Optimizer, s.Rates)
 	}
@@ -43,7 +43,7 @@ func SuggestedLearningRate(abn *onnx.ABN, o recipe.Optimizer, r recipe.Rates) fl
 	if step.Folded(abn.Branches.Graph) {
 		share, divisor = adamWFoldedShare, 10
 		if r == recipe.RatesByLayer && o != recipe.OptimizerAdamW && len(step.SourceOf(abn, recipe.StrategyBoth).Rates()) > 0 {
-			divisor = 4
+			divisor = recipe.HeldBack
 		}
 	}
 	if o != recipe.OptimizerAdamW {

@@ -105,7 +105,7 @@ func TestRoundFollowsFromItsRows(t *testing.T) {
 	}
 	var figures []annotator.Measure
 	for _, m := range measures {
-		figures = append(figures, annotator.Measure{Name: m.Name, Label: m.Label, Unit: m.Unit, Parent: m.Parent, Control: m.Control, Candidate: m.Candidate,
+		figures = append(figures, annotator.Measure{Name: m.Name, Label: m.Label, Unit: m.Unit, Better: measure.KindOf(m.Name).Better, Parent: m.Parent, Control: m.Control, Candidate: m.Candidate,
 			Difference: m.Difference, Low: m.Low, High: m.High, Images: m.Images})
 	}
 	if diff := cmp.Diff(figures, result.Measures, near); diff != "" || len(figures) < 8 {

@@ -84,3 +84,33 @@ func TestStudyRounds(t *testing.T) {
 		t.Errorf("rows that are damaged: exit %d, %s", code, log)
 	}
 }
+
+// A classifier whose attention branch has a body without normalisation gets γ = 2 with M·g, and 1 with (1+M)·g, where none is given.
+func TestStudyRoundsChooseGamma(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	images, out := filepath.Join(dir, "images"), filepath.Join(dir, "out")
+	if code, _, log := runStudio(t, "aviary", "--out", images, "--train", "4", "--validation", "4", "--test", "4", "--pool", "4"); code != exitOK {
+		t.Fatal(log)
+	}
+	classifier := filepath.Join(dir, "classifier.onnx")
+	writeClassifier(t, classifier)
+	manifest := `{"resize": 32, "crop": [32, 32], "interpolation": "bilinear", "channels": "RGB", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "classes": ["a", "b", "c", "d"]}`
+	if err := os.WriteFile(filepath.Join(dir, "classifier.json"), []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	arguments := []string{"study", "rounds", classifier, "--images", images, "--edits", "2", "--limit", "20", "--training", "1", "--epochs", "1", "--arms", "none", "--out", out}
+	if code, _, log := runStudio(t, arguments...); code != exitOK {
+		t.Fatal(log)
+	}
+	rounds, err := study.ReadRounds(out)
+	if err != nil || len(rounds) != 2 {
+		t.Fatalf("%d rounds, %v", len(rounds), err)
+	}
+	for _, p := range rounds {
+		want := map[string]float64{"M": 2, "1+M": 1}[p.Gain]
+		if p.Error == "" && (p.Settings.Gamma != want || p.Settings.LearningRate != 0.005) {
+			t.Errorf("%s: γ %v and a rate of %v, want %v and 0.005", p.Gain, p.Settings.Gamma, p.Settings.LearningRate, want)
+		}
+	}
+}

@@ -162,11 +162,22 @@ func (c settingFlags) given() map[string]any {
 	return given
 }
 
-// left names the settings that are left to the studio, which looks at the network.
+// flagged names the settings that the command has a flag for.
+func (c settingFlags) flagged() (names []string) {
+	for _, plugin := range c.Plugins {
+		v := reflect.ValueOf(plugin).Elem()
+		for i := range v.NumField() {
+			names = append(names, v.Type().Field(i).Tag.Get("setting"))
+		}
+	}
+	return names
+}
+
+// left names the settings that are left to the studio, which looks at the network. A setting that the command has no flag for is its own.
 func (c settingFlags) left() (names []string) {
-	given := c.given()
+	given, flags := c.given(), c.flagged()
 	for _, f := range recipe.Fields {
-		if value, ok := given[f.Name]; value == recipe.Auto || !ok && f.OfGain != nil {
+		if value, ok := given[f.Name]; value == recipe.Auto || !ok && f.OfGain != nil && slices.Contains(flags, f.Name) {
 			names = append(names, f.Name)
 		}
 	}

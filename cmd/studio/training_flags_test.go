@@ -88,8 +88,19 @@ func TestZeroIsGivenAndUsed(t *testing.T) {
 	if err != nil || s.Momentum != 0 || s.Seed != 0 || s.Epochs != 6 || s.BatchSize != 32 || s.EditRepeat != recipe.AutoRepeat {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if left := c.left(); !slices.Equal(left, []string{"epochs", "learning_rate", "edit_repeat"}) {
+	if left := c.left(); !slices.Equal(left, []string{"gamma", "epochs", "learning_rate", "edit_repeat"}) {
 		t.Errorf("left to the studio: %v", left)
+	}
+}
+
+// What a command has no flag for is its own, and not left to the studio: the sweep sets γ itself.
+func TestLeftAreSettingsWithAFlag(t *testing.T) {
+	t.Parallel()
+	if left := sweepFlags().left(); slices.Contains(left, "gamma") || !slices.Contains(left, "epochs") {
+		t.Errorf("the sweep leaves %v", left)
+	}
+	if left := benchRecipeFlags().left(); !slices.Contains(left, "gamma") {
+		t.Errorf("the recipe leaves %v", left)
 	}
 }
 

@@ -462,7 +462,7 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 	}
 	for _, m := range o.Measures {
 		result.Measures = append(result.Measures, annotator.Measure{
-			Name: m.Name, Label: m.Label, Unit: m.Unit, Parent: m.Parent, Control: m.Control, Candidate: m.Candidate,
+			Name: m.Name, Label: m.Label, Unit: m.Unit, Better: measure.KindOf(m.Name).Better, Parent: m.Parent, Control: m.Control, Candidate: m.Candidate,
 			Difference: m.Difference, Low: m.Low, High: m.High, Images: m.Images,
 		})
 	}

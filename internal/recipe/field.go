@@ -38,8 +38,10 @@ type Field struct {
 	Auto      bool   // the word Auto is allowed: the studio chooses
 
 	Default any
-	// OfGain are the defaults for networks of a mechanism that wants another one.
-	OfGain map[attention.Gain]any
+	// OfGain are the defaults for networks of a mechanism that wants another one; with OfHeldBack, for those of them alone whose attention
+	// branch has a body that RatesByLayer holds back.
+	OfGain     map[attention.Gain]any
+	OfHeldBack bool
 
 	// Group is the part of a round's form that the setting is in; "": the form does not have it, and the studio chooses.
 	Group Group
@@ -86,9 +88,9 @@ const (
 	Computing Group = "Engine"
 )
 
-// DefaultOf is the default for networks of a mechanism.
-func (f Field) DefaultOf(gain attention.Gain) any {
-	if value, other := f.OfGain[gain]; other {
+// DefaultOf is the default for a network.
+func (f Field) DefaultOf(n Network) any {
+	if value, other := f.OfGain[n.Gain]; other && (!f.OfHeldBack || n.heldBack()) {
 		return value
 	}
 	return f.Default
@@ -98,7 +100,11 @@ func (f Field) DefaultOf(gain attention.Gain) any {
 func (f Field) Otherwise() string {
 	var all []string
 	for _, gain := range slices.Sorted(maps.Keys(f.OfGain)) {
-		all = append(all, fmt.Sprintf("with %s: %v", gain.Formula(), f.OfGain[gain]))
+		where := ""
+		if f.OfHeldBack {
+			where = " and folded BatchNorms"
+		}
+		all = append(all, fmt.Sprintf("with %s%s: %v", gain.Formula(), where, f.OfGain[gain]))
 	}
 	return strings.Join(all, "; ")
 }

@@ -29,11 +29,11 @@ var Fields = []Field{
 		Doc: "what is updated: `attention`, `both`, or `all`, both branches and the extractor's last blocks: below", Origin: "the first two are the paper's; the choice is from `docs/aviary.md`",
 	},
 	{
-		Name: "gamma", Type: Number, High: 1e4, Default: 1.0, Group: Taught, OfMaps: true, Label: "γ",
+		Name: "gamma", Type: Number, High: 1e4, Default: 1.0, OfGain: map[attention.Gain]any{attention.GainM: 2.0}, OfHeldBack: true, Group: Taught, OfMaps: true, Label: "γ",
 		Sentence: "How much L_map, the distance to people's maps, weighs beside the two cross entropies.",
-		API:      "Scale of L_map.",
+		API:      "Scale of L_map. Absent: what suits the active version.",
 		Help:     "Scale of the map loss, ${gamma}; 0 trains without maps.",
-		Doc:      "scale of L_map; 0 trains without maps, which is what the control does", Origin: "ours, `docs/aviary.md`",
+		Doc:      "scale of L_map; 0 trains without maps, which is what the control does", Origin: "ours, `docs/aviary.md`, ADR 34",
 	},
 	{
 		Name: "epochs", Type: Whole, Low: 1, High: MaxEpochs, Default: 6, OfGain: map[attention.Gain]any{attention.GainM: 12}, Group: Taught, Label: "Epochs",

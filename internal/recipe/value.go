@@ -12,21 +12,40 @@ import (
 )
 
 // Defaults are the default settings of a fine-tuning where nothing is known of the network.
-func Defaults() Settings { return DefaultsOf(attention.GainOther) }
+func Defaults() Settings { return DefaultsOf(Network{Gain: attention.GainOther}) }
 
-// DefaultsOf are the default settings of a fine-tuning of a network whose mechanism is gain.
-func DefaultsOf(gain attention.Gain) (s Settings) {
+// Network is what defaults depend on.
+type Network struct {
+	Gain attention.Gain // its mechanism
+	Rate float64        // the learning rate that suits it (trainer.SuggestedLearningRate, of SGD); 0: not known
+}
+
+// HeldBack is by how much less a network learns at, with SGD, whose attention branch has a body that RatesByLayer holds back.
+const HeldBack = 4
+
+// heldBack reports whether RatesByLayer holds the body of its attention branch back: its rate says so.
+func (n Network) heldBack() bool {
+	f, _ := FieldNamed("learning_rate")
+	return n.Rate == f.Default.(float64)/HeldBack
+}
+
+// DefaultsOf are the default settings of a fine-tuning of a network.
+func DefaultsOf(n Network) (s Settings) {
 	for _, f := range Fields {
-		s.set(f, f.DefaultOf(gain))
+		s.set(f, f.DefaultOf(n))
+	}
+	if n.Rate > 0 {
+		s.LearningRate = n.Rate
 	}
 	return s
 }
 
-// SetDefaults gives the settings of the given names their defaults for networks of a mechanism.
-func (s *Settings) SetDefaults(gain attention.Gain, names []string) {
+// SetDefaults gives the settings of the given names their defaults for a network. A learning rate is the caller's: it depends on the
+// optimiser too.
+func (s *Settings) SetDefaults(n Network, names []string) {
 	for _, name := range names {
 		if f, known := FieldNamed(name); known {
-			s.set(f, f.DefaultOf(gain))
+			s.set(f, f.DefaultOf(n))
 		}
 	}
 }

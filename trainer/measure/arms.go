@@ -284,7 +284,7 @@ func (t *ArmTable) tell() {
 		what = "Maps and a refitted last layer were worth"
 	}
 	low, high := text.Points(*b.Low), text.Points(*b.High)
-	about := fmt.Sprintf("95%% %s to %s, %d images", low, high, t.Images)
+	about := fmt.Sprintf("95%% %s to %s, %s", low, high, text.Plural(t.Images, "image"))
 	if n := len(t.Of(t.Maps).Seeds); n > 1 {
 		about += fmt.Sprintf(", %d seeds", n)
 	}

@@ -153,7 +153,7 @@ func TestHeadlineSaysWhatIsKnown(t *testing.T) {
 		against string
 		want    string
 	}{
-		{Measure{Difference: 0.031, Low: 0.008, High: 0.054, Images: 1120}, "the control", "Maps were worth +3.1 points of accuracy (95% 0.8 to 5.4, 1120 images) over the control."},
+		{Measure{Difference: 0.031, Low: 0.008, High: 0.054, Images: 1120}, "the control", "Maps were worth +3.1 points of accuracy (95% 0.8 to 5.4, 1,120 images) over the control."},
 		{Measure{Difference: -0.02, Low: -0.03, High: -0.01, Images: 500}, "the control", "Maps were worth −2.0 points of accuracy (95% −3.0 to −1.0, 500 images) against the control: they did harm."},
 		{Measure{Difference: 0.004, Low: -0.009, High: 0.017, Images: 500}, "the control", "No clear difference in accuracy: +0.4 points (95% −0.9 to 1.7, 500 images) against the control."},
 		{Measure{Difference: 0, Low: 0, High: 0, Images: 10}, "the control", "No clear difference in accuracy: 0.0 points (95% 0.0 to 0.0, 10 images) against the control."},

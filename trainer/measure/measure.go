@@ -71,7 +71,7 @@ func meanOver(seeds []Statistic, indices []int) (mean float64) {
 // Headline says in a sentence what the maps were worth, or that the difference is within chance. against is "the control" or "the
 // parent".
 func Headline(m Measure, against string) string {
-	interval := fmt.Sprintf("95%% %s to %s, %d images", text.Points(m.Low), text.Points(m.High), m.Images)
+	interval := fmt.Sprintf("95%% %s to %s, %s", text.Points(m.Low), text.Points(m.High), text.Plural(m.Images, "image"))
 	what := "Maps were worth"
 	if against != "the control" {
 		what = "The round was worth"

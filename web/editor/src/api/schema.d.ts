@@ -2856,6 +2856,7 @@ export interface components {
             wrong: components["schemas"]["UnderMaps"];
         };
         Measure: {
+            better?: string;
             /** Format: double */
             candidate: number;
             /** Format: double */
@@ -3454,7 +3455,7 @@ export interface components {
             flip?: boolean;
             /**
              * Format: double
-             * @description Scale of L_map.
+             * @description Scale of L_map. Absent: what suits the active version.
              */
             gamma?: number;
             /**
