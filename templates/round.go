@@ -43,6 +43,14 @@ type NamedAnswer struct {
 	annotator.ShownAnswer
 }
 
+// caption is what stands under the answer's picture: with the network's name if that is short, since the class has to be read.
+func (a NamedAnswer) caption(f Frame) string {
+	if len(a.Of) > len("candidate") {
+		return f.ClassName(a.Class)
+	}
+	return a.Of + ": " + f.ClassName(a.Class)
+}
+
 // trainedArms are the arms whose losses a round's page draws.
 func trainedArms(r annotator.Round) []arms.Arm {
 	list := []arms.Arm{arms.Candidate, arms.Control}
@@ -54,12 +62,15 @@ func trainedArms(r annotator.Round) []arms.Arm {
 	return list
 }
 
-// curveClass is the class that colours a network: a refitted one has the colour of the one that was refitted.
-func curveClass(arm arms.Arm) string {
-	if of := arms.Of(arm).Refits; of != "" {
-		arm = of
+// role is the class that colours a network: what it is in the comparison.
+func role(result annotator.RoundResult, arm arms.Arm) string {
+	switch maps, against := result.Compared(); arm {
+	case maps:
+		return "candidate"
+	case against:
+		return "control"
 	}
-	return string(arm)
+	return "parent"
 }
 
 // took is how long an arm's training and measuring took, over all seeds; "–" where that is not known.
