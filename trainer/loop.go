@@ -68,7 +68,7 @@ type ArmRun struct {
 	// Kept is the epoch whose state was kept, from 1: with early stopping the one with the best validation, else the last.
 	Kept       int        `json:"kept"`
 	Validation Validation `json:"validation,omitzero"` // of the epoch that was kept; absent without early stopping
-	Seconds    float64    `json:"seconds"`    // of training and measuring
+	Seconds    float64    `json:"seconds"`             // of training and measuring
 }
 
 // steps is the length of the whole run, if nothing ends it early.

@@ -119,7 +119,7 @@ type RoundOutcome struct {
 
 	// On Heldout, of the first seed: of the parent, of the network that is written as the control (nil without one), and of Maps.
 	ParentEvaluation, ControlEvaluation, CandidateEvaluation *measure.Evaluation
-	Curve                                                                       []Point
+	Curve                                                    []Point
 
 	Seconds        float64
 	FeatureSeconds float64

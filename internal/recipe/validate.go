@@ -6,8 +6,8 @@ import (
 	"math"
 	"reflect"
 	"slices"
-	"strings"
 	"strconv"
+	"strings"
 
 	"github.com/abn-studio/studio/internal/arms"
 )
