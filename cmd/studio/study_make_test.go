@@ -80,6 +80,20 @@ func TestStudyMake(t *testing.T) {
 		t.Errorf("groups of decoys: %v", groups)
 	}
 
+	evaluated(t, "train", "--arch", "micro", "--size", "32", "--out", filepath.Join(dir, "d.onnx"), "--epochs", "1", "--batch", "8", "--images", filepath.Join(decoys, "images"))
+	study := []string{"study", "rounds", filepath.Join(dir, "d.onnx"), "--images", filepath.Join(decoys, "images"), "--masks", filepath.Join(decoys, "masks"), "--orders", "random", "--edits", "4",
+		"--epochs", "1", "--arms", "none", "--within", "away", "--out", filepath.Join(dir, "study")}
+	table := evaluated(t, append(study, "--avoid", filepath.Join(decoys, "annotations", "decoys"))...)
+	if !strings.Contains(table, "the objects' masks, and where not to look") || !strings.Contains(table, "worst fifth of classes, away") || strings.Contains(table, "failed:") {
+		t.Errorf("a study of the decoys:\n%s", table)
+	}
+	if both := evaluated(t, study...); strings.Count(both, "1 seed, none failed") != 2 { // without marks it is another round
+		t.Errorf("with and without marks:\n%s", both)
+	}
+	if code, _, stderr := runStudio(t, append(study, "--avoid", filepath.Join(dir, "nowhere"))...); code != exitFailure || !strings.Contains(stderr, "nowhere") {
+		t.Errorf("marks that are not there: exit %d: %s", code, stderr)
+	}
+
 	for name, c := range map[string]struct {
 		arguments []string
 		want      string

@@ -19,6 +19,7 @@ type studyRoundsCommand struct {
 	Strategies []string `help:"What is updated, of ${enum}." enum:"${strategy_all}" default:"${strategy_default}"`
 	Orders     []string `help:"Which pool images are edited first, of ${enum}: that the network gets wrong with most confidence; the least confident; right ones with the least attention inside the object; drawn at random." enum:"confident,uncertain,wrong-reason,random" default:"confident"`
 	Hands      []string `help:"How a simulated annotator paints, of ${enum}: the object's mask; the mask grown and moved by a cell; a third of the maps another image's." enum:"exact,careless,mistaken" default:"exact"`
+	Avoid      string   `help:"Folder of masks of where people mark do not look here, named as in --masks, such as a made set's annotations/decoys." type:"path"`
 	Out        string   `help:"Folder of the study: its rounds and their rows, from which every figure follows. What it holds already is not run again." required:"" type:"path"`
 	Within     string   `help:"Group of held-out images that the worst fifth of classes is taken of, such as away." placeholder:"GROUP"`
 	Parallel   int      `help:"Networks at a time, one thread each; 0: one a core." default:"0"`
@@ -32,13 +33,15 @@ func (c *studyRoundsCommand) Run(ctx context.Context, streams *stdio) error {
 	if err := errors.Join(c.check(c.Parallel, c.Edits), c.fill(&settings)); err != nil {
 		return err
 	}
-	if lies(c.Out, c.Images) || lies(c.Out, c.Masks) {
+	if lies(c.Out, c.Images) || lies(c.Out, c.Masks) || lies(c.Out, c.Avoid) {
 		return fmt.Errorf("--out, %s, lies in a folder that is read: give it another place", c.Out)
 	}
+	subjects := c.subjects()
+	subjects.Avoid = c.Avoid
 	line := newProgressLine(streams.Err)
 	defer line.done()
 	rounds, err := study.Rounds{
-		Subjects: c.subjects(), Edits: c.Edits, Strategies: words[recipe.Strategy](c.Strategies), Orders: words[study.Order](c.Orders), Hands: words[study.Hand](c.Hands),
+		Subjects: subjects, Edits: c.Edits, Strategies: words[recipe.Strategy](c.Strategies), Orders: words[study.Order](c.Orders), Hands: words[study.Hand](c.Hands),
 		Out: c.Out, Parallel: c.Parallel, Settings: settings, Left: c.left(),
 	}.Run(ctx, line.meter())
 	line.done()

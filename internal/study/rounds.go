@@ -46,7 +46,8 @@ type RoundPoint struct {
 	Strategy recipe.Strategy `json:"strategy"`
 	Order    Order           `json:"order"`
 	Hand     Hand            `json:"hand"`
-	Edits    int             `json:"edits"` // asked for; 0: all
+	Avoid    bool            `json:"avoid,omitempty"` // people also mark where not to look
+	Edits    int             `json:"edits"`           // asked for; 0: all
 
 	Used     int                `json:"used"`
 	Settings *recipe.Settings   `json:"settings,omitempty"` // those trained with
@@ -61,7 +62,11 @@ type RoundPoint struct {
 
 // cell is what a round is one of: everything but the seed.
 func (p RoundPoint) cell() string {
-	return fmt.Sprint(p.Identity, " ", p.Gain, " ", p.Strategy, " ", p.Order, " ", p.Hand, " ", p.Edits)
+	cell := fmt.Sprint(p.Identity, " ", p.Gain, " ", p.Strategy, " ", p.Order, " ", p.Hand, " ", p.Edits)
+	if p.Avoid {
+		cell += " avoid"
+	}
+	return cell
 }
 
 func (p RoundPoint) key() string { return fmt.Sprint(p.cell(), " ", p.Seed) }
@@ -124,7 +129,7 @@ func (c Rounds) todo(b *workbench, done []RoundPoint) (groups [][]RoundPoint) {
 			for _, order := range c.Orders {
 				for _, hand := range c.Hands {
 					for _, edits := range c.Edits {
-						p := RoundPoint{Network: n.name, Identity: n.identity, Gain: gain, Seed: seed, Strategy: strategy, Order: order, Hand: hand, Edits: edits}
+						p := RoundPoint{Network: n.name, Identity: n.identity, Gain: gain, Seed: seed, Strategy: strategy, Order: order, Hand: hand, Avoid: c.Avoid != "", Edits: edits}
 						if !known[p.key()] {
 							known[p.key()], group = true, append(group, p)
 						}
@@ -145,7 +150,7 @@ func (c Rounds) round(ctx context.Context, s *subject, p RoundPoint) (RoundPoint
 	if err != nil {
 		return p, err
 	}
-	edited := p.Hand.paint(firstOf(list, p.Edits), p.Seed)
+	edited := s.marked(p.Hand.paint(firstOf(list, p.Edits), p.Seed))
 	p.Used = len(edited)
 	settings := c.Settings
 	settings.Strategy = p.Strategy

@@ -46,8 +46,18 @@ type CellArm struct {
 
 func compareRounds(a, b RoundPoint) int {
 	return cmp.Or(strings.Compare(a.Network, b.Network), strings.Compare(a.Identity, b.Identity), strings.Compare(a.Gain, b.Gain), strings.Compare(string(a.Strategy), string(b.Strategy)),
-		cmp.Compare(slices.Index(Orders, a.Order), slices.Index(Orders, b.Order)), cmp.Compare(slices.Index(Hands, a.Hand), slices.Index(Hands, b.Hand)),
+		cmp.Compare(slices.Index(Orders, a.Order), slices.Index(Orders, b.Order)), cmp.Compare(slices.Index(Hands, a.Hand), slices.Index(Hands, b.Hand)), compareBool(a.Avoid, b.Avoid),
 		cmp.Compare(uint(a.Edits-1), uint(b.Edits-1)), cmp.Compare(a.Seed, b.Seed)) // all edits, 0, come last
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // Cells computes a study's table from its rows. within is the group of held-out images that the worst fifth of classes is taken of; "": all.
@@ -238,11 +248,15 @@ func PrintRounds(w io.Writer, cells []Cell) {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
+		painted := c.Hand.words()
+		if c.Avoid {
+			painted += ", and where not to look"
+		}
 		edits := fmt.Sprint(c.Used)
 		if c.Edits == 0 {
 			edits = "all"
 		}
-		fmt.Fprintf(w, "**%s**, strategy %s, %s edits (%s, %s), %s, %s\n\n", strings.TrimSpace(c.Network+" "+c.Gain), c.Strategy, edits, c.Order.words(), c.Hand.words(),
+		fmt.Fprintf(w, "**%s**, strategy %s, %s edits (%s, %s), %s, %s\n\n", strings.TrimSpace(c.Network+" "+c.Gain), c.Strategy, edits, c.Order.words(), painted,
 			text.Plural(len(c.Seeds), "seed"), lostWords(c.Lost))
 		fifth := "worst fifth of classes"
 		if c.Within != "" {

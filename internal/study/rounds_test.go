@@ -172,3 +172,16 @@ func TestOrders(t *testing.T) {
 		t.Errorf("nothing is wrong: %v", err)
 	}
 }
+
+// Cells that lie in a mask by half or more are marked; the values stay, and so do other marks.
+func TestMarkedWhereMasksSaySo(t *testing.T) {
+	t.Parallel()
+	m := attention.Map{Height: 2, Width: 2, Values: []float32{1, 0.5, 0, 0.25}, Marks: ".?.."}
+	got := avoiding(m, attention.Map{Height: 2, Width: 2, Values: []float32{0, 0.4, 0.5, 1}})
+	if got.Marks != ".?xx" || !slices.Equal(got.Values, m.Values) || m.Marks != ".?.." {
+		t.Errorf("%q, %v", got.Marks, got.Values)
+	}
+	if same := avoiding(m, attention.Map{}); same.Marks != ".?.." {
+		t.Errorf("without a mask: %q", same.Marks)
+	}
+}

@@ -33,6 +33,7 @@ type Subjects struct {
 	Images   string
 	Format   string // the folder's layout
 	Masks    string // object masks named after the images, SeedMark as in Images: edited maps are made of them, and maps are measured by them
+	Avoid    string // masks of where people mark «do not look here», named and with SeedMark as Masks; "": nowhere
 	Gains    []string
 	Seeds    int // the seeds 1 to Seeds are run; a seed sets new layers, order and augmentation
 	Training int // epochs in which the branches of an attached classifier are trained
@@ -78,8 +79,11 @@ func (c Subjects) open(ctx context.Context) (b *workbench, err error) {
 		if _, err := b.set(int64(seed + 1)); err != nil {
 			return nil, err
 		}
-		if masks := ofSeed(b.Masks, int64(seed+1)); masks != "" {
-			if _, err := os.Stat(masks); err != nil {
+		for _, folder := range []string{b.Masks, b.Avoid} {
+			if folder == "" {
+				continue
+			}
+			if _, err := os.Stat(ofSeed(folder, int64(seed+1))); err != nil {
 				return nil, fmt.Errorf("the masks of seed %d: %w", seed+1, err)
 			}
 		}
@@ -184,6 +188,12 @@ func (b *workbench) with(ctx context.Context, identity, gain string, seed int64,
 	if s.answers, err = answersTo(ctx, s.running, s.images); err != nil {
 		return err
 	}
+	if b.Avoid != "" {
+		v := samples.ViewOf(s.running, s.manifest.Classes, ofSeed(b.Avoid, seed))
+		if s.avoid, err = samples.Open(ctx, s.data, v, progress.NewMeter(nil)); err != nil {
+			return err
+		}
+	}
 	return f(s)
 }
 
@@ -196,7 +206,8 @@ type subject struct {
 	work    string
 	running *inference.Network
 	images  *samples.Set
-	answers []answer // to the pool's images that have a mask
+	answers []answer     // to the pool's images that have a mask
+	avoid   *samples.Set // whose masks are where nobody should look; nil: nowhere
 }
 
 func (s *subject) look(ctx context.Context, v samples.View) (*samples.Set, error) {
