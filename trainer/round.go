@@ -70,6 +70,8 @@ type RoundSpec struct {
 	Painting map[int64]float64
 	// WithoutControl trains the candidate alone; it is then compared with its parent, which flatters it.
 	WithoutControl bool
+	// ParentAlone trains nothing: the outcome has the rows of the parent and of its refit, if Settings.Arms asks for that, and no network.
+	ParentAlone bool
 	Threads        int // for the runtime; 0: all cores
 
 	network         *parent       // tests bring their own

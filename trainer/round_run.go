@@ -58,6 +58,10 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.parent(ctx, made); err != nil {
 		return err
 	}
+	if r.spec.ParentAlone {
+		r.outcome.Rows = r.rows(made)
+		return nil
+	}
 	if r.spec.Settings.GammaSearch {
 		if err := r.searchGamma(ctx); err != nil {
 			return fmt.Errorf("search γ: %w", err)

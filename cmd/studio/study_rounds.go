@@ -14,7 +14,7 @@ import (
 
 // studyRoundsCommand measures what maps are worth against every arm.
 type studyRoundsCommand struct {
-	subjectFlags
+	subjectFlags `embed:"" set:"seed_count=3"`
 	Edits      []int    `help:"Numbers of edits; 0: all images that the order has." default:"20,60,0"`
 	Strategies []string `help:"What is updated, of ${enum}." enum:"${strategy_all}" default:"${strategy_default}"`
 	Orders     []string `help:"Which pool images are edited first, of ${enum}: that the network gets wrong with most confidence; the least confident; right ones with the least attention inside the object; drawn at random." enum:"confident,uncertain,wrong-reason,random" default:"confident"`

@@ -30,7 +30,7 @@ func TestStudyRounds(t *testing.T) {
 		t.Fatal(log)
 	}
 	for _, k := range arms.Kinds() {
-		if n := strings.Count(table, "\n| "+k.Label+" "); n != 2 && k.Arm != arms.MapAtTest {
+		if n := strings.Count(table, "\n| "+k.Label+" |") + strings.Count(table, "\n| "+k.Label+" ("); n != 2 && k.Arm != arms.MapAtTest {
 			t.Errorf("%s has %d rows in\n%s", k.Label, n, table)
 		}
 	}
@@ -99,7 +99,7 @@ func TestStudyRoundsChooseGamma(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "classifier.json"), []byte(manifest), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	arguments := []string{"study", "rounds", classifier, "--images", images, "--edits", "2", "--limit", "20", "--training", "1", "--epochs", "1", "--arms", "none", "--out", out}
+	arguments := []string{"study", "rounds", classifier, "--images", images, "--edits", "2", "--limit", "20", "--training", "1", "--epochs", "1", "--arms", "none", "--seeds", "1", "--out", out}
 	if code, _, log := runStudio(t, arguments...); code != exitOK {
 		t.Fatal(log)
 	}

@@ -14,7 +14,7 @@ type subjectFlags struct {
 	Format   string   `help:"Layout of the data set: ${formats}." enum:"${formats}" default:"auto"`
 	Masks    string   `help:"Folder of object masks named after the images, {seed} in it replaced as in --images: edits are made of them, and maps are measured by them." type:"path"`
 	Gains    []string `help:"Mechanisms that a classifier is given, of ${enum}." enum:"M,1+M" default:"M,1+M"`
-	Seeds    int      `help:"Number of seeds, from 1 on; a seed decides new layers, order and augmentation." default:"1"`
+	Seeds    int      `help:"Number of seeds, from 1 on; a seed decides new layers, order and augmentation." default:"${seed_count}"`
 	Training int      `help:"Epochs in which the branches of an attached classifier are trained, by AdamW on mirrored images." default:"20"`
 	Limit    int      `help:"At most so many images of train and of test, every n-th; 0: all." default:"0"`
 }

@@ -12,6 +12,7 @@ type Arm string
 const (
 	Parent              Arm = "parent"
 	ParentRefit         Arm = "parent_refit"
+	ParentRefitPool     Arm = "parent_refit_pool"
 	Control             Arm = "control"
 	ControlRefit        Arm = "control_refit"
 	ShuffledWithin      Arm = "shuffled_within"
@@ -35,7 +36,9 @@ type Kind struct {
 	Maps    bool   // it has people's maps, each on its own image
 	Asked   bool   // a round has it only where Settings.Arms names it
 	Follows bool   // a round has it where Settings.Arms names the network that it refits, and the candidate's refit, which is compared with it
-	Against Arm    // what it is compared with; "": the baseline
+	// OfStudies says that studies alone have it: a round does not know the pool's other images.
+	OfStudies bool
+	Against   Arm // what it is compared with; "": the baseline
 }
 
 // kinds are the arms. Those without maps are in the order of how simple they are, which decides between equals.
@@ -44,6 +47,8 @@ var kinds = []Kind{
 		What: "The network that the round starts from, as it is."},
 	{Arm: ParentRefit, Label: "Parent, last layer refitted", Brief: "parent, refitted", Words: "the parent with its last layer refitted", Refits: Parent, Asked: true, Against: Candidate,
 		What: "Labels alone: the last layer of the parent's perception branch fitted anew on the training and the edited images, every class weighing the same."},
+	{Arm: ParentRefitPool, Label: "Parent, last layer refitted on the whole pool", Brief: "parent, refitted on the pool", Words: "the parent with its last layer refitted on the whole pool", Refits: Parent, OfStudies: true, Against: Candidate,
+		What: "In a study: labels alone again, of the training images and of all pool images, edited or not."},
 	{Arm: Control, Label: "Control", Brief: "control", Words: "the control", Trains: true, Against: Candidate,
 		What: "The same start, seed and budget without the map loss."},
 	{Arm: ControlRefit, Label: "Control, last layer refitted", Brief: "control, refitted", Words: "the control with its last layer refitted", Refits: Control, Asked: true, Against: Candidate,

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -172,10 +174,43 @@ func (c Rounds) round(ctx context.Context, s *subject, p RoundPoint) (RoundPoint
 	if outcome.Arms != nil {
 		p.LeftOut = outcome.Arms.LeftOut
 	}
+	rows := outcome.Rows
+	if c.Settings.Arms.Has(arms.ParentRefit) {
+		pool, err := c.refitOnPool(ctx, s, p.Seed)
+		if err != nil {
+			return p, err
+		}
+		rows = append(rows, pool...)
+	}
 	return p, durable.Write(filepath.Join(c.Out, p.Rows), func(w io.Writer) error {
 		packed := gzip.NewWriter(w)
-		return errors.Join(measure.WriteArmRows(packed, outcome.Rows), packed.Close())
+		return errors.Join(measure.WriteArmRows(packed, rows), packed.Close())
 	})
+}
+
+// refitOnPool has the held-out rows of the parent with its last layer fitted anew on the training and all pool images, by their labels
+// alone. It is the same for all rounds of a subject.
+func (c Rounds) refitOnPool(ctx context.Context, s *subject, seed int64) ([]measure.ArmRow, error) {
+	if s.onPool != nil {
+		return s.onPool, nil
+	}
+	settings := c.Settings
+	settings.Strategy, settings.GammaSearch, settings.Patience = recipe.StrategyBoth, false, 0
+	settings.Arms, _ = arms.SetOf(arms.ParentRefit)
+	spec := s.spec(s.images.Of(dataset.Pool), trainer.Suggest(s.opened.ABN(), settings, c.Left), seed)
+	spec.ParentAlone = true
+	outcome, err := trainer.RunRound(ctx, spec, trainer.Observer{})
+	if err := errors.Join(err, os.RemoveAll(spec.WorkDir)); err != nil {
+		return nil, fmt.Errorf("the last layer fitted on the pool: %w", err)
+	}
+	s.onPool = []measure.ArmRow{}
+	for _, r := range outcome.Rows {
+		if r.Arm == arms.ParentRefit && r.Set == measure.OfTest {
+			r.Arm = arms.ParentRefitPool
+			s.onPool = append(s.onPool, r)
+		}
+	}
+	return s.onPool, nil
 }
 
 // ReadRounds reads the rounds of a study's folder; none of one without any. They come in the order of network, mechanism, strategy,

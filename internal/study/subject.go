@@ -21,6 +21,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -206,8 +207,9 @@ type subject struct {
 	work    string
 	running *inference.Network
 	images  *samples.Set
-	answers []answer     // to the pool's images that have a mask
-	avoid   *samples.Set // whose masks are where nobody should look; nil: nowhere
+	answers []answer         // to the pool's images that have a mask
+	onPool  []measure.ArmRow // Rounds.refitOnPool, once it is known
+	avoid   *samples.Set     // whose masks are where nobody should look; nil: nowhere
 }
 
 func (s *subject) look(ctx context.Context, v samples.View) (*samples.Set, error) {

@@ -2048,9 +2048,9 @@ export interface components {
              * @description What it is compared with; absent for the network that stands for the maps.
              * @enum {string}
              */
-            against?: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            against?: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             /** @enum {string} */
-            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            arm: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             /** Format: double */
             attention_inside?: number;
             /**
@@ -2075,7 +2075,7 @@ export interface components {
         };
         ArmLeftOut: {
             /** @enum {string} */
-            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            arm: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             why: string;
         };
         ArmSeed: {
@@ -2265,7 +2265,7 @@ export interface components {
              * @description The network without people's maps that counts.
              * @enum {string}
              */
-            baseline: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            baseline: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             /** Format: int64 */
             edits: number;
             /** @description Arms that were asked for and are not judged. */
@@ -2274,7 +2274,7 @@ export interface components {
              * @description The network that stands for people's maps: the version that the round made.
              * @enum {string}
              */
-            maps: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            maps: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             /**
              * Format: int64
              * @description How long the edits took to paint; absent where that is not known of each.
@@ -3237,7 +3237,7 @@ export interface components {
         };
         Reliability: {
             /** @enum {string} */
-            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            arm: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             bins: components["schemas"]["ReliabilityBin"][];
         };
         ReliabilityBin: {
@@ -3320,7 +3320,7 @@ export interface components {
         };
         RoundArm: {
             /** @enum {string} */
-            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            arm: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             /** Format: int64 */
             epochs: number;
             /** Format: int64 */
@@ -3374,7 +3374,7 @@ export interface components {
             /** Format: double */
             accuracy: number;
             /** @enum {string} */
-            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            arm: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             /** Format: double */
             epoch: number;
             /** Format: double */
@@ -3522,7 +3522,7 @@ export interface components {
         };
         RoundResult: {
             /** @enum {string} */
-            against?: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            against?: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             arms?: components["schemas"]["RoundArm"][];
             broken: number[];
             classes?: components["schemas"]["ClassDifference"][];
@@ -3540,7 +3540,7 @@ export interface components {
             /** Format: int64 */
             left_out?: number;
             /** @enum {string} */
-            maps?: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
+            maps?: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
             measures: components["schemas"]["Measure"][];
             moved?: number[];
             reliability?: components["schemas"]["Reliability"][];
@@ -3557,7 +3557,7 @@ export interface components {
         RoundSettings: {
             /** Format: double */
             anchor: number;
-            arms?: ("parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test")[];
+            arms?: ("parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test")[];
             balanced: boolean;
             batch_norm: string;
             /** Format: int64 */
