@@ -3,6 +3,7 @@ package annotator
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/abn-studio/studio/internal/text"
@@ -48,7 +49,7 @@ func (b TextBound) Problem(s string) string {
 
 // check returns a text without the spaces around it, or a *ValidationError of its field.
 func (b TextBound) check(field, s string) (string, error) {
-	s = strings.TrimSpace(s)
+	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }) // what nobody sees says nothing
 	if problem := b.Problem(s); problem != "" {
 		return "", &ValidationError{Field: field, Message: problem}
 	}

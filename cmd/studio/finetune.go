@@ -376,7 +376,7 @@ func (r finetuneReport) print(out io.Writer) {
 
 // printArms prints the comparison of the arms.
 func printArms(out io.Writer, t measure.ArmTable) {
-	fmt.Fprintf(out, "%-46s %9s %9s  %s\n", "arm", "accuracy", "inside", "what the maps are worth against it (95%)")
+	fmt.Fprintf(out, "%-52s %9s %9s  %s\n", "arm", "accuracy", "inside", "what the maps are worth against it (95%)")
 	for _, f := range t.Arms {
 		inside := "        –"
 		if f.Inside != nil {
@@ -394,7 +394,7 @@ func printArms(out io.Writer, t measure.ArmTable) {
 		if f.Arm == t.Baseline {
 			worth += ", the baseline"
 		}
-		fmt.Fprintf(out, "%-46s %9.2f %s  %s\n", arms.Of(f.Arm).Label, 100*f.Accuracy, inside, worth)
+		fmt.Fprintf(out, "%-52s %9.2f %s  %s\n", arms.Of(f.Arm).Label, 100*f.Accuracy, inside, worth)
 	}
 	for _, l := range t.LeftOut {
 		fmt.Fprintf(out, "%s is left out: %s\n", arms.Of(l.Arm).Label, l.Why)

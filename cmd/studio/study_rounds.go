@@ -42,7 +42,7 @@ func (c *studyRoundsCommand) Run(ctx context.Context, streams *stdio) error {
 	defer line.done()
 	rounds, err := study.Rounds{
 		Subjects: subjects, Edits: c.Edits, Strategies: words[recipe.Strategy](c.Strategies), Orders: words[study.Order](c.Orders), Hands: words[study.Hand](c.Hands),
-		Out: c.Out, Parallel: c.Parallel, Settings: settings, Left: c.left(),
+		Within: c.Within, Out: c.Out, Parallel: c.Parallel, Settings: settings, Left: c.left(),
 	}.Run(ctx, line.meter())
 	line.done()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/lock"
 	"github.com/abn-studio/studio/internal/study"
 	"github.com/abn-studio/studio/trainer/measure"
 )
@@ -76,6 +77,34 @@ func TestStudyRounds(t *testing.T) {
 	}
 	if code, _, log := runStudio(t, append(arguments, "--seeds", "3")...); code != exitFailure || !strings.Contains(log, "birds-3") {
 		t.Errorf("pictures that are not there: exit %d, %s", code, log)
+	}
+	for what, other := range map[string]string{"--gamma=3": "other settings", "--limit=9": "other settings", "--arms=none": "other settings", "--images=" + filepath.Join(dir, "birds-1"): "other pictures (seed 2)"} {
+		if code, _, log := runStudio(t, append(arguments, what)...); code != exitFailure || !strings.Contains(log, other) {
+			t.Errorf("%s: exit %d, %s", what, code, log)
+		}
+	}
+	outcomes := filepath.Join(out, study.OutcomesFile)
+	text, err := os.ReadFile(outcomes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, damaged := range map[string]string{"a line that was cut off": string(text) + `{"network":"avi`, "a round twice": string(text) + string(text)} {
+		if err := os.WriteFile(outcomes, []byte(damaged), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, same, log := runStudio(t, arguments...); code != exitOK || same != table || log != "" {
+			t.Errorf("%s: exit %d, log %q, the table\n%s", what, code, log, same)
+		}
+	}
+	held, err := lock.Open(filepath.Join(out, "lock"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _, log := runStudio(t, arguments...); code != exitFailure || !strings.Contains(log, "another process is at work in "+out) {
+		t.Errorf("a folder at work: exit %d, %s", code, log)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(out, rounds[0].Rows), []byte("no rows"), 0o600); err != nil {
 		t.Fatal(err)

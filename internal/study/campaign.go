@@ -1,6 +1,7 @@
 package study
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,9 @@ func (c campaign[P]) run(ctx context.Context, groups [][]P) (done []P, err error
 			return nil, err
 		}
 		defer file.Close()
+		if err := endLine(file); err != nil {
+			return nil, err
+		}
 		keep = func(p P) error {
 			text, err := json.Marshal(p)
 			if err != nil {
@@ -85,7 +89,17 @@ func (c campaign[P]) run(ctx context.Context, groups [][]P) (done []P, err error
 	return done, nil
 }
 
-// readOutcomes reads the outcomes that a campaign has kept in a file; none if there is no such file.
+// endLine ends a line that a process was killed over: readOutcomes passes it by.
+func endLine(file *os.File) error {
+	text, err := os.ReadFile(file.Name())
+	if err != nil || len(text) == 0 || text[len(text)-1] == '\n' {
+		return err
+	}
+	return file.Truncate(int64(bytes.LastIndexByte(text, '\n') + 1))
+}
+
+// readOutcomes reads the outcomes that a campaign has kept in a file; none if there is no such file. A last line without an end is no
+// outcome: its process was killed while it wrote.
 func readOutcomes[P any](path string) ([]P, error) {
 	if path == "" {
 		return nil, nil
@@ -99,6 +113,9 @@ func readOutcomes[P any](path string) ([]P, error) {
 	}
 	var list []P
 	for line := range strings.Lines(string(data)) {
+		if !strings.HasSuffix(line, "\n") {
+			break
+		}
 		var one P
 		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			return nil, fmt.Errorf("%s, line %d: %w", path, len(list)+1, err)

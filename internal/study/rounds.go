@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/durable"
+	"github.com/abn-studio/studio/internal/lock"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer"
@@ -32,6 +33,7 @@ type Rounds struct {
 	Hands      []Hand
 	Out        string          // folder of what came of it: OutcomesFile and, for each round, its rows. What it holds already is not run again
 	Parallel   int             // networks at a time, one thread each; 0: one per core
+	Within     string          // the group of held-out images that the worst fifth of classes will be taken of; "": all
 	Settings   recipe.Settings // of the rounds, but for the seed and the strategy
 	Left       []string        // names of settings that are left to the studio, which looks at the network
 }
@@ -39,19 +41,30 @@ type Rounds struct {
 // OutcomesFile is where a study's folder has its rounds, a JSON document a line.
 const OutcomesFile = "rounds.jsonl"
 
-// RoundPoint is a round of a study: what to run and what came of it. Its figures follow from its rows.
-type RoundPoint struct {
+// CellOf is what a round of a study is one of: everything but the seed.
+type CellOf struct {
 	Network  string          `json:"network"`
 	Identity string          `json:"identity"` // the hash of file and manifest
 	Gain     string          `json:"gain"`     // of an attached classifier; "": the ABN's own
-	Seed     int64           `json:"seed"`
 	Strategy recipe.Strategy `json:"strategy"`
 	Order    Order           `json:"order"`
 	Hand     Hand            `json:"hand"`
 	Avoid    bool            `json:"avoid,omitempty"` // people also mark where not to look
 	Edits    int             `json:"edits"`           // asked for; 0: all
+}
 
-	Used     int                `json:"used"`
+// key is the same for the rounds of a cell, also where a network was renamed.
+func (c CellOf) key() string {
+	c.Network = ""
+	return fmt.Sprint(c)
+}
+
+// RoundPoint is a round of a study: what to run and what came of it. Its figures follow from its rows.
+type RoundPoint struct {
+	CellOf
+	Seed int64 `json:"seed"`
+
+	Used     int                `json:"used"`               // edits
 	Settings *recipe.Settings   `json:"settings,omitempty"` // those trained with
 	LeftOut  []measure.LeftOut  `json:"left_out,omitempty"` // arms that could not be made
 	Runs     map[string]float64 `json:"seconds_of_arms,omitempty"`
@@ -62,16 +75,7 @@ type RoundPoint struct {
 	Rows     string             `json:"rows,omitempty"` // its file of rows, JSON Lines in gzip, below the study's folder
 }
 
-// cell is what a round is one of: everything but the seed.
-func (p RoundPoint) cell() string {
-	cell := fmt.Sprint(p.Identity, " ", p.Gain, " ", p.Strategy, " ", p.Order, " ", p.Hand, " ", p.Edits)
-	if p.Avoid {
-		cell += " avoid"
-	}
-	return cell
-}
-
-func (p RoundPoint) key() string { return fmt.Sprint(p.cell(), " ", p.Seed) }
+func (p RoundPoint) key() string { return fmt.Sprint(p.CellOf.key(), " ", p.Seed) }
 
 // file is the name of a round's rows.
 func (p RoundPoint) file() string {
@@ -84,14 +88,28 @@ func (c Rounds) Run(ctx context.Context, meter *progress.Meter) (done []RoundPoi
 	if err := c.Settings.Validate(recipe.Round); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(c.Out, "rows"), 0o755); err != nil {
-		return nil, err
-	}
 	bench, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, bench.close()) }()
+	if err := c.checkWithin(bench); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(c.Out, "rows"), 0o755); err != nil {
+		return nil, err
+	}
+	held, err := lock.Open(filepath.Join(c.Out, "lock"), 0o644)
+	if errors.Is(err, lock.ErrHeld) {
+		return nil, fmt.Errorf("another process is at work in %s: wait for it, or give another --out", c.Out)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
+	if err := c.claim(bench); err != nil {
+		return nil, err
+	}
 	if done, err = ReadRounds(c.Out); err != nil {
 		return nil, err
 	}
@@ -131,7 +149,7 @@ func (c Rounds) todo(b *workbench, done []RoundPoint) (groups [][]RoundPoint) {
 			for _, order := range c.Orders {
 				for _, hand := range c.Hands {
 					for _, edits := range c.Edits {
-						p := RoundPoint{Network: n.name, Identity: n.identity, Gain: gain, Seed: seed, Strategy: strategy, Order: order, Hand: hand, Avoid: c.Avoid != "", Edits: edits}
+						p := RoundPoint{CellOf: CellOf{n.name, n.identity, gain, strategy, order, hand, c.Avoid != "", edits}, Seed: seed}
 						if !known[p.key()] {
 							known[p.key()], group = true, append(group, p)
 						}
@@ -205,7 +223,7 @@ func (c Rounds) refitOnPool(ctx context.Context, s *subject, seed int64) ([]meas
 	}
 	s.onPool = []measure.ArmRow{}
 	for _, r := range outcome.Rows {
-		if r.Arm == arms.ParentRefit && r.Set == measure.OfTest {
+		if r.Arm == arms.ParentRefit && r.Set != measure.OfEdited {
 			r.Arm = arms.ParentRefitPool
 			s.onPool = append(s.onPool, r)
 		}
@@ -214,9 +232,18 @@ func (c Rounds) refitOnPool(ctx context.Context, s *subject, seed int64) ([]meas
 }
 
 // ReadRounds reads the rounds of a study's folder; none of one without any. They come in the order of network, mechanism, strategy,
-// order, hand, edits and seed.
+// order, hand, edits and seed. Rounds whose rows are gone are left out: they are run again.
 func ReadRounds(dir string) ([]RoundPoint, error) {
 	list, err := readOutcomes[RoundPoint](filepath.Join(dir, OutcomesFile))
+	known := map[string]bool{}
+	list = slices.DeleteFunc(list, func(p RoundPoint) bool {
+		_, gone := os.Stat(filepath.Join(dir, filepath.FromSlash(p.Rows)))
+		if known[p.key()] || p.Error == "" && gone != nil {
+			return true
+		}
+		known[p.key()] = true
+		return false
+	})
 	slices.SortStableFunc(list, compareRounds)
 	return list, err
 }
@@ -230,11 +257,11 @@ func ReadRows(dir string, p RoundPoint) ([]measure.ArmRow, error) {
 	defer f.Close()
 	lines, err := gzip.NewReader(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Rows, err)
+		return nil, fmt.Errorf("%s: %w; without that file the same command runs the round again", p.Rows, err)
 	}
 	rows, err := measure.ReadArmRows(lines)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.Rows, err)
+		return nil, fmt.Errorf("%s: %w; without that file the same command runs the round again", p.Rows, err)
 	}
 	return rows, nil
 }

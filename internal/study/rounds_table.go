@@ -15,12 +15,17 @@ import (
 
 // Cell is all rounds of a study that differ by the seed alone, and what their arms did.
 type Cell struct {
-	RoundPoint           // of its first seed
-	Seeds      []int64   `json:"seeds"` // of the rounds that were not lost
-	Lost       []Lost    `json:"lost,omitempty"`
-	Within     string    `json:"within,omitempty"` // the group of held-out images that the worst fifth is taken of; "": all
-	Maps       arms.Arm  `json:"maps"`             // the maps' side that others are compared with
-	Arms       []CellArm `json:"arms"`             // simple ones first
+	CellOf
+	Seeds  []int64           `json:"seeds"` // of the rounds that were not lost
+	Lost   []Lost            `json:"lost,omitempty"`
+	Rounds []RoundPoint      `json:"rounds"`
+	Left   []measure.LeftOut `json:"left_out,omitempty"` // arms that a round does without
+	Within string            `json:"within,omitempty"`   // the group of held-out images that the worst fifth is taken of; "": all
+	// Maps is the arm that stands for maps, and Baseline the strongest without them: those that get most validation images right over all
+	// seeds, of equals the simpler one. Without validation images they are the candidate and the control.
+	Maps     arms.Arm  `json:"maps"`
+	Baseline arms.Arm  `json:"baseline"`
+	Arms     []CellArm `json:"arms"` // simple ones first
 }
 
 // Lost is a round that failed.
@@ -64,7 +69,7 @@ func compareBool(a, b bool) int {
 func Cells(dir string, rounds []RoundPoint, within string) (cells []Cell, err error) {
 	for start := 0; start < len(rounds); {
 		end := start + 1
-		for end < len(rounds) && rounds[end].cell() == rounds[start].cell() {
+		for end < len(rounds) && rounds[end].CellOf.key() == rounds[start].CellOf.key() {
 			end++
 		}
 		c, err := cellOf(dir, rounds[start:end], within)
@@ -81,8 +86,8 @@ func Cells(dir string, rounds []RoundPoint, within string) (cells []Cell, err er
 type heldOut map[arms.Arm][][]measure.Row
 
 func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
-	c := Cell{RoundPoint: rounds[0], Within: within, Seeds: []int64{}}
-	of := heldOut{}
+	c := Cell{CellOf: rounds[0].CellOf, Rounds: rounds, Within: within, Seeds: []int64{}, Maps: arms.Candidate, Baseline: arms.Control}
+	of, right, asked := heldOut{}, map[arms.Arm]int{}, 0 // on validation
 	for _, p := range rounds {
 		if p.Error != "" {
 			c.Lost = append(c.Lost, Lost{p.Seed, p.Error})
@@ -93,17 +98,28 @@ func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
 			return c, err
 		}
 		c.Seeds = append(c.Seeds, p.Seed)
-		if err := hasGroup(rows, within); err != nil {
-			return c, err
+		if c.Left == nil {
+			c.Left = p.LeftOut
 		}
+		groups := map[string]bool{}
 		for _, r := range rows {
+			if r.Set == measure.OfValidation {
+				asked++
+				if r.Correct() {
+					right[r.Arm]++
+				}
+			}
 			if r.Set != measure.OfTest {
 				continue
 			}
+			groups[r.Group] = true
 			for len(of[r.Arm]) < len(c.Seeds) {
 				of[r.Arm] = append(of[r.Arm], nil)
 			}
 			of[r.Arm][len(c.Seeds)-1] = append(of[r.Arm][len(c.Seeds)-1], r.Row)
+		}
+		if err := hasGroup(groups, within); err != nil {
+			return c, err
 		}
 	}
 	for arm, seeds := range of {
@@ -112,9 +128,17 @@ func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
 		}
 		of[arm] = seeds
 	}
-	c.Maps = arms.Candidate
-	if of[arms.CandidateRefit] != nil {
-		c.Maps = arms.CandidateRefit
+	if asked > 0 {
+		best := func(is func(arms.Kind) bool) (arm arms.Arm) {
+			for _, k := range arms.Kinds() {
+				if of[k.Arm] != nil && is(k) && of.whole(k.Arm) && (arm == "" || right[k.Arm] > right[arm]) {
+					arm = k.Arm
+				}
+			}
+			return arm
+		}
+		c.Maps = cmp.Or(best(func(k arms.Kind) bool { return !k.Baseline() && k.Arm != arms.MapAtTest }), c.Maps)
+		c.Baseline = cmp.Or(best(arms.Kind.Baseline), c.Baseline)
 	}
 	for _, k := range arms.Kinds() {
 		if of[k.Arm] == nil {
@@ -130,6 +154,11 @@ func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
 		c.Arms = append(c.Arms, a)
 	}
 	return c, nil
+}
+
+// whole reports whether an arm is there with each seed, so that its right answers can be counted beside others'.
+func (of heldOut) whole(arm arms.Arm) bool {
+	return !slices.ContainsFunc(of[arm], func(rows []measure.Row) bool { return rows == nil })
 }
 
 // figures are an arm's means over its seeds.
@@ -200,13 +229,8 @@ func (of heldOut) difference(arm, other arms.Arm, within string) (accuracy, wors
 const groupsNamed = 8 // of those there are, in an error
 
 // hasGroup refuses a group that no held-out image is in.
-func hasGroup(rows []measure.ArmRow, group string) error {
-	groups := map[string]bool{}
-	for _, r := range rows {
-		if r.Set == measure.OfTest {
-			groups[r.Group] = true
-		}
-	}
+func hasGroup(groups map[string]bool, group string) error {
+	groups = maps.Clone(groups)
 	if group == "" || groups[group] {
 		return nil
 	}
@@ -252,7 +276,7 @@ func PrintRounds(w io.Writer, cells []Cell) {
 		if c.Avoid {
 			painted += ", and where not to look"
 		}
-		edits := fmt.Sprint(c.Used)
+		edits := fmt.Sprint(c.Rounds[0].Used)
 		if c.Edits == 0 {
 			edits = "all"
 		}
@@ -269,6 +293,12 @@ func PrintRounds(w io.Writer, cells []Cell) {
 				inside = text.Number(*a.Inside, 2)
 			}
 			name := arms.Of(a.Arm).Label
+			switch a.Arm {
+			case c.Maps:
+				name += " (the maps)"
+			case c.Baseline:
+				name += " (the baseline)"
+			}
 			if a.Seeds != len(c.Seeds) {
 				name += fmt.Sprintf(" (%s)", text.Plural(a.Seeds, "seed"))
 			}
@@ -277,7 +307,7 @@ func PrintRounds(w io.Writer, cells []Cell) {
 		for _, l := range c.Lost {
 			fmt.Fprintf(w, "\nSeed %d failed: %s\n", l.Seed, l.Why)
 		}
-		for _, l := range c.LeftOut {
+		for _, l := range c.Left {
 			fmt.Fprintf(w, "\nWithout %s: %s\n", arms.Of(l.Arm).Words, l.Why)
 		}
 	}

@@ -29,7 +29,8 @@ func write(t *testing.T, dir string, p RoundPoint, images string, right map[arms
 				if i >= of(class) {
 					r.Predicted = (class + 1) % 5
 				}
-				r.Set = measure.OfTest
+				rows = append(rows, r)
+				r.Set = measure.OfValidation
 				rows = append(rows, r)
 			}
 		}
@@ -66,14 +67,14 @@ func TestCellsFollowFromRows(t *testing.T) {
 			dir := t.TempDir()
 			var rounds []RoundPoint
 			for seed := int64(1); seed <= 3; seed++ {
-				p := RoundPoint{Network: "n", Identity: "n", Seed: seed, Strategy: "both", Order: ConfidentlyWrong, Hand: Exact, Edits: 3}
+				p := RoundPoint{CellOf: CellOf{Network: "n", Identity: "n", Strategy: "both", Order: ConfidentlyWrong, Hand: Exact, Edits: 3}, Seed: seed}
 				rounds = append(rounds, write(t, dir, p, images(seed), map[arms.Arm]func(int) int{
 					arms.Control:        func(int) int { return 12 },
 					arms.Candidate:      func(class int) int { return 12 + int(seed) }, // 13, 14, 15 of 20
 					arms.CandidateRefit: func(class int) int { return 20 - 4*min(class, 1) },
 				}))
 			}
-			lost := RoundPoint{Network: "n", Identity: "n", Seed: 4, Strategy: "both", Order: ConfidentlyWrong, Hand: Exact, Edits: 3, Error: "it came apart"}
+			lost := RoundPoint{CellOf: CellOf{Network: "n", Identity: "n", Strategy: "both", Order: ConfidentlyWrong, Hand: Exact, Edits: 3}, Seed: 4, Error: "it came apart"}
 			cells, err := Cells(dir, append(rounds, lost), "away")
 			if err != nil {
 				t.Fatal(err)
@@ -104,7 +105,7 @@ func TestCellsFollowFromRows(t *testing.T) {
 			}
 			var table strings.Builder
 			PrintRounds(&table, cells)
-			if !strings.Contains(table.String(), "| Candidate | 70.0 | +10.0 (") || !strings.Contains(table.String(), "Seed 4 failed: it came apart") {
+			if cells[0].Baseline != arms.Control || !strings.Contains(table.String(), "| Candidate | 70.0 | +10.0 (") || !strings.Contains(table.String(), "refitted (the maps) |") || !strings.Contains(table.String(), "Seed 4 failed: it came apart") {
 				t.Error(table.String())
 			}
 			if _, err := Cells(dir, rounds, "abroad"); err == nil || !strings.Contains(err.Error(), `"abroad"; there are away, home`) {
