@@ -72,7 +72,7 @@ type RoundSpec struct {
 	WithoutControl bool
 	// ParentAlone trains nothing: the outcome has the rows of the parent and of its refit, if Settings.Arms asks for that, and no network.
 	ParentAlone bool
-	Threads        int // for the runtime; 0: all cores
+	Threads     int // for the runtime; 0: all cores
 
 	network         *parent       // tests bring their own
 	checkpointEvery time.Duration // 0: checkpointEvery

@@ -11,10 +11,10 @@ import (
 // benchRecipeCommand tries a round's defaults on many networks.
 type benchRecipeCommand struct {
 	subjectFlags `embed:"" set:"seed_count=1"`
-	Edits    []int  `help:"Numbers of edits, the most confidently wrong pool images first; 0: all that are wrong." default:"20,60,0"`
-	Out      string `help:"File to append results to, a JSON document a line. What it holds already is not run again." type:"path"`
-	Parallel int    `help:"Networks at a time, one thread each; 0: one a core." default:"0"`
-	JSON     bool   `name:"json" help:"Print one JSON document."`
+	Edits        []int  `help:"Numbers of edits, the most confidently wrong pool images first; 0: all that are wrong." default:"20,60,0"`
+	Out          string `help:"File to append results to, a JSON document a line. What it holds already is not run again." type:"path"`
+	Parallel     int    `help:"Networks at a time, one thread each; 0: one a core." default:"0"`
+	JSON         bool   `name:"json" help:"Print one JSON document."`
 	settingFlags
 }
 

@@ -15,15 +15,15 @@ import (
 // studyRoundsCommand measures what maps are worth against every arm.
 type studyRoundsCommand struct {
 	subjectFlags `embed:"" set:"seed_count=3"`
-	Edits      []int    `help:"Numbers of edits; 0: all images that the order has." default:"20,60,0"`
-	Strategies []string `help:"What is updated, of ${enum}." enum:"${strategy_all}" default:"${strategy_default}"`
-	Orders     []string `help:"Which pool images are edited first, of ${enum}: that the network gets wrong with most confidence; the least confident; right ones with the least attention inside the object; drawn at random." enum:"confident,uncertain,wrong-reason,random" default:"confident"`
-	Hands      []string `help:"How a simulated annotator paints, of ${enum}: the object's mask; the mask grown and moved by a cell; a third of the maps another image's." enum:"exact,careless,mistaken" default:"exact"`
-	Avoid      string   `help:"Folder of masks of where people mark do not look here, named as in --masks, such as a made set's annotations/decoys." type:"path"`
-	Out        string   `help:"Folder of the study: its rounds and their rows, from which every figure follows. What it holds already is not run again." required:"" type:"path"`
-	Within     string   `help:"Group of held-out images that the worst fifth of classes is taken of, such as away." placeholder:"GROUP"`
-	Parallel   int      `help:"Networks at a time, one thread each; 0: one a core." default:"0"`
-	JSON       bool     `name:"json" help:"Print one JSON document."`
+	Edits        []int    `help:"Numbers of edits; 0: all images that the order has." default:"20,60,0"`
+	Strategies   []string `help:"What is updated, of ${enum}." enum:"${strategy_all}" default:"${strategy_default}"`
+	Orders       []string `help:"Which pool images are edited first, of ${enum}: that the network gets wrong with most confidence; the least confident; right ones with the least attention inside the object; drawn at random." enum:"confident,uncertain,wrong-reason,random" default:"confident"`
+	Hands        []string `help:"How a simulated annotator paints, of ${enum}: the object's mask; the mask grown and moved by a cell; a third of the maps another image's." enum:"exact,careless,mistaken" default:"exact"`
+	Avoid        string   `help:"Folder of masks of where people mark do not look here, named as in --masks, such as a made set's annotations/decoys." type:"path"`
+	Out          string   `help:"Folder of the study: its rounds and their rows, from which every figure follows. What it holds already is not run again." required:"" type:"path"`
+	Within       string   `help:"Group of held-out images that the worst fifth of classes is taken of, such as away." placeholder:"GROUP"`
+	Parallel     int      `help:"Networks at a time, one thread each; 0: one a core." default:"0"`
+	JSON         bool     `name:"json" help:"Print one JSON document."`
 	settingFlags
 }
 
