@@ -61,8 +61,8 @@ func (e *DivergedError) Error() string {
 	what := fmt.Sprintf("loss %v", e.Loss)
 	switch {
 	case e.Chance != 0:
-		return fmt.Sprintf("%s forgot what the network's %s branch knew: after %d steps its loss is %.2f, and guessing has %.2f; %s: try %s",
-			e.Arm, e.Branch, e.Step, e.Loss, e.Chance, e.good(), e.Advice())
+		return fmt.Sprintf("%s forgot what the network's %s branch knew: after %d steps its loss is %s; %s: try %s",
+			e.Arm, e.Branch, e.Step, e.BesideGuessing(), e.good(), e.Advice())
 	case e.Apart != 0:
 		return fmt.Sprintf("%s came apart: after %d steps the %s branch gets %.0f%% fewer of the same images right with the running statistics than with those of its batches; %s: try %s",
 			e.Arm, e.Step, e.Branch, 100*e.Apart, e.good(), e.Advice())
@@ -74,6 +74,15 @@ func (e *DivergedError) Error() string {
 		what += fmt.Sprintf(", gradient norm %v", e.GradNorm)
 	}
 	return fmt.Sprintf("%s diverged at step %d (%s); %s: try %s", e.Arm, e.Step, what, e.good(), e.Advice())
+}
+
+// BesideGuessing is the loss of a branch that forgot, beside that of guessing.
+func (e *DivergedError) BesideGuessing() string {
+	as := "about"
+	if e.Loss > e.Chance {
+		as = "above"
+	}
+	return fmt.Sprintf("%.2f, %s that of guessing, %.2f", e.Loss, as, e.Chance)
 }
 
 func (e *DivergedError) good() string {

@@ -139,7 +139,7 @@ func failure(err error) string {
 	var what string
 	switch {
 	case d.Chance != 0:
-		what = fmt.Sprintf("The %s forgot what the network's %s branch knew: at step %d its loss was %.2f, and guessing has %.2f.", d.Arm, d.Branch, d.Step, d.Loss, d.Chance)
+		what = fmt.Sprintf("The %s forgot what the network's %s branch knew: at step %d its loss was %s.", d.Arm, d.Branch, d.Step, d.BesideGuessing())
 	case d.Apart != 0:
 		what = fmt.Sprintf("The %s came apart at step %d: its %s branch gets %.0f%% fewer of the same images right with the running statistics than with those of its batches.", d.Arm, d.Step, d.Branch, 100*d.Apart)
 	case d.Parameter != "":
