@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/abn-studio/studio/internal/arms"
 )
@@ -131,20 +130,12 @@ func (s Settings) checkArms(kind Kind) error {
 			return &Error{Field: "arms", Message: fmt.Sprintf("has %s without %s, and refitting one side alone flatters it: want both or neither", arm, pair)}
 		}
 		if s.Refit {
-			rest := slices.DeleteFunc(arms.Asked(), func(a arms.Arm) bool { return a.Pair() != "" })
-			return &Error{Field: "arms", Message: fmt.Sprintf("has %s, and refit fits the last layer of candidate and control anew already: want refit off, or no arms but %s", arm, joined(rest))}
+			rest, _ := arms.SetOf(slices.DeleteFunc(arms.Asked(), func(a arms.Arm) bool { return a.Pair() != "" })...) // all can be asked for
+			return &Error{Field: "arms", Message: fmt.Sprintf("has %s, and refit fits the last layer of candidate and control anew already: want refit off, or no arms but %s", arm, rest)}
 		}
 	}
 	if kind == Training && s.Seeds != 1 {
 		return &Error{Field: "seeds", Message: fmt.Sprintf("is %d, and there is one training: want 1", s.Seeds)}
 	}
 	return nil
-}
-
-func joined(list []arms.Arm) string {
-	words := make([]string, len(list))
-	for i, arm := range list {
-		words[i] = string(arm)
-	}
-	return strings.Join(words, ",")
 }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
@@ -29,21 +28,18 @@ const (
 // Orders are all of them.
 var Orders = []Order{ConfidentlyWrong, Uncertain, WrongReason, Random}
 
-// answer is a network's answer to a pool image that has a mask.
+// answer is a network's answer to an image.
 type answer struct {
 	sample.Sample
 	wrong      bool
 	confidence float32 // of the answer given
-	inside     float64 // attention inside the object
+	inside     float64 // attention inside the object; 0 where that is not known
 }
 
-// answersTo asks the network for the pool's images that have a mask.
-func answersTo(ctx context.Context, network *inference.Network, images *samples.Set) (list []answer, err error) {
+// answersTo asks the network for some of the images, in their order.
+func answersTo(ctx context.Context, network *inference.Network, images *samples.Set, candidates []sample.Sample) (list []answer, err error) {
 	pixels, sizes := make([]float32, network.Sizes().Image()), network.Sizes()
-	for _, s := range images.Of(dataset.Pool) {
-		if s.Mask.IsZero() {
-			continue
-		}
+	for _, s := range candidates {
 		if err := images.Pixels(ctx, s, pixels); err != nil {
 			return nil, err
 		}
@@ -53,11 +49,11 @@ func answersTo(ctx context.Context, network *inference.Network, images *samples.
 		}
 		network.Probabilities(out.LogitsPer)
 		top := slices.Max(out.LogitsPer)
-		m := attention.Map{Height: sizes.GridHeight, Width: sizes.GridWidth, Values: out.Maps}
-		list = append(list, answer{s, slices.Index(out.LogitsPer, top) != s.Label, top, m.InsideFraction(s.Mask)})
-	}
-	if len(list) == 0 {
-		return nil, errors.New("no image of the split pool has a mask: maps are made of masks")
+		a := answer{Sample: s, wrong: slices.Index(out.LogitsPer, top) != s.Label, confidence: top}
+		if !s.Mask.IsZero() {
+			a.inside = attention.Map{Height: sizes.GridHeight, Width: sizes.GridWidth, Values: out.Maps}.InsideFraction(s.Mask)
+		}
+		list = append(list, a)
 	}
 	return list, nil
 }

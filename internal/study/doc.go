@@ -6,5 +6,5 @@
 //	choose.go        which pool images are edited, in which order; hand.go, avoid.go: how a simulated annotator paints them
 //	rounds.go        what maps are worth against every arm; rounds_table.go: over seeds, from the rows
 //	recipe.go        a round's defaults on many networks (recipe_round.go: one of them)
-//	sweep.go         what edits are worth on the demo (sweep_point.go: which; sweep_summary.go: over seeds; mistake.go: edited images)
+//	sweep.go         what edits are worth on the demo (sweep_point.go: which; sweep_summary.go: over seeds)
 package study

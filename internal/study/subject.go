@@ -186,7 +186,11 @@ func (b *workbench) with(ctx context.Context, identity, gain string, seed int64,
 	if s.images, err = s.look(ctx, samples.ViewOf(s.running, s.manifest.Classes, "")); err != nil {
 		return err
 	}
-	if s.answers, err = answersTo(ctx, s.running, s.images); err != nil {
+	masked := slices.DeleteFunc(slices.Clone(s.images.Of(dataset.Pool)), func(p sample.Sample) bool { return p.Mask.IsZero() })
+	if len(masked) == 0 {
+		return errors.New("no image of the split pool has a mask: maps are made of masks")
+	}
+	if s.answers, err = answersTo(ctx, s.running, s.images, masked); err != nil {
 		return err
 	}
 	if b.Avoid != "" {

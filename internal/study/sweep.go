@@ -128,9 +128,11 @@ func (c Sweep) open(ctx context.Context) (*sweep, error) {
 	if s.store, err = features.Open(filepath.Join(s.work, "features"), features.Options{}); err != nil {
 		return nil, err
 	}
-	wrong, err := misclassified(ctx, s.network, s.images, s.images.Of(dataset.Train, dataset.Pool))
-	for _, w := range wrong {
-		s.wrong[w.Name] = true
+	answers, err := answersTo(ctx, s.network, s.images, s.images.Of(dataset.Train, dataset.Pool))
+	for _, a := range answers {
+		if a.wrong {
+			s.wrong[a.Name] = true
+		}
 	}
 	return s, err
 }
