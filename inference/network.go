@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 
+	"github.com/abn-studio/studio/internal/logits"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
@@ -178,25 +178,9 @@ func (n *Network) Forward(ctx context.Context, count int, pixels []float32) (Out
 
 // Probabilities turns perception logits [N, K] into probabilities in place: a softmax per row, in [0,1] with the sum 1. (If a
 // file's graph ends in a Softmax, its logits are the values before it: see onnx.Parts.)
-func (n *Network) Probabilities(logits []float32) {
-	for at := 0; at+n.sizes.Classes <= len(logits); at += n.sizes.Classes {
-		softmax(logits[at : at+n.sizes.Classes])
-	}
-}
-
-func softmax(row []float32) {
-	highest := float32(math.Inf(-1))
-	for _, v := range row {
-		highest = max(highest, v)
-	}
-	var sum float64
-	for i, v := range row {
-		e := math.Exp(float64(v - highest))
-		row[i] = float32(e)
-		sum += e
-	}
-	for i := range row {
-		row[i] = float32(float64(row[i]) / sum)
+func (n *Network) Probabilities(values []float32) {
+	for at := 0; at+n.sizes.Classes <= len(values); at += n.sizes.Classes {
+		logits.Softmax(values[at : at+n.sizes.Classes])
 	}
 }
 

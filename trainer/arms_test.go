@@ -110,6 +110,7 @@ func TestRoundWithEveryArm(t *testing.T) {
 			t.Run(name+" "+string(engine), func(t *testing.T) {
 				t.Parallel()
 				spec := armsSpec(t, name, engine)
+				spec.Settings.Perturbed = 2
 				out, err := RunRound(t.Context(), spec, Observer{})
 				if err != nil {
 					t.Fatal(err)
@@ -135,6 +136,7 @@ func TestRoundWithEveryArm(t *testing.T) {
 					t.Errorf("the table does not follow from the rows:\n%s", diff)
 				}
 				checkFollows(t, out, spec)
+				checkPerturbed(t, out, spec)
 				if !strings.Contains(strings.Join(out.Warnings, " "), "1 of 3 edited images keep their own") {
 					t.Errorf("warnings %q", out.Warnings)
 				}
@@ -208,6 +210,70 @@ func checkFollows(t *testing.T, out RoundOutcome, spec RoundSpec) {
 	}
 	if want := min(len(fixed), Shown) + min(len(broken), Shown) + len(out.Moved); len(out.Shown) < want || len(out.Moved) == 0 {
 		t.Errorf("%d images are shown, want %d; %d moved most", len(out.Shown), want, len(out.Moved))
+	}
+}
+
+// checkPerturbed computes deletion and insertion with the file that a round hands out, and compares the rows with them.
+func checkPerturbed(t *testing.T, out RoundOutcome, spec RoundSpec) {
+	t.Helper()
+	_, running := runningModel(t, out.Model)
+	sizes := running.Sizes()
+	network := func(ctx context.Context, n int, pixels []float32) ([]float32, error) {
+		answer, err := running.Forward(ctx, n, pixels)
+		running.Probabilities(answer.LogitsPer)
+		return answer.LogitsPer, err
+	}
+	want := map[string][2]float64{}
+	for i := range spec.Settings.Perturbed {
+		s := spec.Heldout[i*len(spec.Heldout)/spec.Settings.Perturbed]
+		picture := make([]float32, sizes.Image())
+		if err := spec.Pixels(t.Context(), s, picture); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := running.Forward(t.Context(), 1, picture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := attention.Map{Height: sizes.GridHeight, Width: sizes.GridWidth, Values: answer.Maps}
+		deletion, insertion, err := measure.Areas(t.Context(), network, picture, own, sizes.ImageHeight, sizes.ImageWidth, 0, []int{measure.Argmax(answer.LogitsPer)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[s.Name] = [2]float64{deletion[0], insertion[0]}
+	}
+	measured := map[arms.Arm]int{}
+	for _, r := range out.Rows {
+		deletion, has := r.Figures[measure.DeletionAUC]
+		insertion, also := r.Figures[measure.InsertionAUC]
+		expected, perturbed := want[r.Image]
+		if has != also || has != (perturbed && r.Set == measure.OfTest) {
+			t.Errorf("%s, %s, %s: deletion %v, insertion %v, among those measured %v", r.Arm, r.Set, r.Image, has, also, perturbed)
+		}
+		if !has {
+			continue
+		}
+		measured[r.Arm]++
+		// The store keeps features in 16 bits: pixels of nearly equal map values may take each other's place.
+		if r.Arm == out.Maps && (math.Abs(deletion-expected[0]) > 5e-3 || math.Abs(insertion-expected[1]) > 5e-3) {
+			t.Errorf("%s: deletion %v and insertion %v, the file gives %v", r.Image, deletion, insertion, expected)
+		}
+	}
+	for _, f := range out.Arms.Arms {
+		if f.Set == measure.OfTest && measured[f.Arm] != len(want) {
+			t.Errorf("%s is measured on %d pictures, want %d", f.Arm, measured[f.Arm], len(want))
+		}
+	}
+	shown := 0
+	for _, m := range out.Measures {
+		if m.Name == measure.DeletionAUC || m.Name == measure.InsertionAUC {
+			shown++
+			if m.Images != len(want) {
+				t.Errorf("%s is taken of %d images, want %d", m.Name, m.Images, len(want))
+			}
+		}
+	}
+	if shown != 2 {
+		t.Errorf("%d of deletion and insertion are among the round's measures", shown)
 	}
 }
 

@@ -24,10 +24,10 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// forecastSpec makes all images of a round's spec edited ones, with some cells of each map marked.
-func forecastSpec(t *testing.T, spec RoundSpec) (ForecastSpec, *inference.Network) {
+// runningModel runs a file that has no manifest on the pixels that it is given.
+func runningModel(t *testing.T, file []byte) (*network.Network, *inference.Network) {
 	t.Helper()
-	opened, err := network.Read(t.Context(), spec.Model, manifest.Manifest{})
+	opened, err := network.Read(t.Context(), file, manifest.Manifest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func forecastSpec(t *testing.T, spec RoundSpec) (ForecastSpec, *inference.Networ
 	for class := range parts.Classes {
 		m.Classes = append(m.Classes, fmt.Sprint(class))
 	}
-	if opened, err = network.Read(t.Context(), spec.Model, m); err != nil {
+	if opened, err = network.Read(t.Context(), file, m); err != nil {
 		t.Fatal(err)
 	}
 	running, err := inference.NewNetwork(opened, inference.NetworkOptions{})
@@ -44,6 +44,13 @@ func forecastSpec(t *testing.T, spec RoundSpec) (ForecastSpec, *inference.Networ
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { running.Close() })
+	return opened, running
+}
+
+// forecastSpec makes all images of a round's spec edited ones, with some cells of each map marked.
+func forecastSpec(t *testing.T, spec RoundSpec) (ForecastSpec, *inference.Network) {
+	t.Helper()
+	opened, running := runningModel(t, spec.Model)
 	sizes := running.Sizes()
 	store, err := features.Open(filepath.Join(t.TempDir(), "features"), features.Options{Precision: features.Float32})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -54,6 +55,9 @@ const (
 	evaluatePrior = 5 * time.Millisecond
 )
 
+// usualHeight is how many rows of pixels a network is expected to see before it is opened.
+const usualHeight = 224
+
 // stepPrior is the expected time of a step: forward, backward and update take about three times as long as forward alone.
 func stepPrior(s recipe.Settings, image time.Duration) time.Duration {
 	return 3 * time.Duration(s.BatchSize) * image
@@ -94,6 +98,7 @@ func RoundPlan(s recipe.Settings, w Workload, control bool) []progress.Plan {
 	if s.Arms != 0 {
 		judged += w.Validation
 	}
+	judged += min(s.Perturbed, w.Heldout) * measure.Passes(usualHeight)
 	parent := judged
 	if s.Anchor > 0 {
 		parent += w.Train - w.Edited

@@ -180,8 +180,9 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 			return nil, err
 		}
 	}
+	tell := func(passes int) { r.meter.Advance(stage, before+passes) }
 	if two == nil {
-		return nil, nil
+		return nil, r.perturb(ctx, judged, nil, looker.maps, out, nil, tell)
 	}
 	refitted = &refitResult{armResult: armResult{seed: out.seed, run: out.run, maps: out.maps}, layer: two.fitted}
 	answers := func(samples []sample.Sample, results []measure.Result) []measure.Result {
@@ -197,5 +198,5 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 	if out.validation != nil {
 		refitted.validation = measure.Summarize(r.choosing, answers(r.choosing, out.validation.Results))
 	}
-	return refitted, nil
+	return refitted, r.perturb(ctx, judged, two, looker.maps, out, &refitted.armResult, tell)
 }

@@ -44,11 +44,20 @@ func (r *round) parent(ctx context.Context, made networks) (err error) {
 	if err != nil {
 		return err
 	}
+	judged := image
+	if some := min(r.spec.Settings.Perturbed, len(r.spec.Heldout)); some > 0 {
+		pass, err := r.gaugePerturbed(ctx, image)
+		if err != nil {
+			return err
+		}
+		passes, images := some*measure.Passes(r.net.input[1]), len(r.spec.Heldout)
+		judged = (time.Duration(passes)*pass + time.Duration(images)*image) / time.Duration(passes+images)
+	}
 	for _, p := range r.plan {
 		if p.Stage == progress.Features {
 			continue
 		}
-		p.Each = image
+		p.Each = judged
 		if _, _, trained := p.Stage.Arm(); trained || p.Stage == progress.GammaSearch {
 			p.Each = stepPrior(r.spec.Settings, image)
 		}
@@ -71,7 +80,7 @@ func (r *round) parent(ctx context.Context, made networks) (err error) {
 		return err
 	}
 	made[arms.Parent] = []armResult{own}
-	before += len(r.edited) + len(r.heldout) + len(r.choosing)
+	before += len(r.edited) + len(r.heldout) + len(r.choosing) + r.perturbed()*measure.Passes(r.net.input[1])
 	if refitted != nil {
 		made[arms.ParentRefit] = []armResult{refitted.armResult}
 	}

@@ -38,22 +38,13 @@ func (p perturbing) image(ctx context.Context, at int) error {
 	if err != nil {
 		return err
 	}
-	step := p.step
-	if step == 0 {
-		step = s.ImageWidth
-	}
-	class, network := measure.Argmax(out.LogitsPer), p.prober(out.Maps)
-	order := measure.Order(measure.Upsample(attention.Map{Height: s.GridHeight, Width: s.GridWidth, Values: out.Maps}, s.ImageHeight, s.ImageWidth))
-	deleted, err := measure.Replacing(ctx, network, picture, make([]float32, s.Image()), order, step, class)
+	own := attention.Map{Height: s.GridHeight, Width: s.GridWidth, Values: out.Maps}
+	deletion, insertion, err := measure.Areas(ctx, p.prober(out.Maps), picture, own, s.ImageHeight, s.ImageWidth, p.step, []int{measure.Argmax(out.LogitsPer)})
 	if err != nil {
 		return err
 	}
-	inserted, err := measure.Replacing(ctx, network, measure.Blur(picture, s.ImageHeight, s.ImageWidth), picture, order, step, class)
-	if err != nil {
-		return err
-	}
-	p.rows[at].Set(measure.DeletionAUC, measure.AUC(deleted), true)
-	p.rows[at].Set(measure.InsertionAUC, measure.AUC(inserted), true)
+	p.rows[at].Set(measure.DeletionAUC, deletion[0], true)
+	p.rows[at].Set(measure.InsertionAUC, insertion[0], true)
 	return nil
 }
 

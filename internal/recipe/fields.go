@@ -247,6 +247,13 @@ var Fields = []Field{
 		Help: "How often each training is done, each time with the next seed, ${seeds}; intervals then cover seeds too.", Holder: "N",
 		Doc: "how often each training is done, each time with the next seed: below",
 	},
+	{
+		Name: "perturbed", Type: Whole, High: 1e5, Zero: "none", Default: 0, Group: Compared, OfMaps: true, Label: "Deletion and insertion",
+		Sentence: "On so many held-out images. Each takes every network two passes for each row of its pixels: 100 images may take longer than the training.", Brief: "deletion and insertion on ${value}",
+		API:  "How many held-out images deletion and insertion are taken of; each takes every network two passes for each row of its pixels.",
+		Help: "Take deletion and insertion of so many held-out images, ${perturbed}; each takes every network two passes for each row of its pixels.", Holder: "N",
+		Doc: "how many held-out images deletion and insertion are taken of, evenly spread ([Measures](measures.md)); each takes every network two passes for each row of its pixels",
+	},
 }
 
 // armChoices are the arms that a round may be asked for.

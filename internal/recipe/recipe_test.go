@@ -251,7 +251,7 @@ func TestSettingsAreSaid(t *testing.T) {
 	t.Parallel()
 	s := recipe.Defaults()
 	s.Arms, _ = arms.Parse("parent_refit")
-	for name, want := range map[string]string{"refit": "no", "blocks": "", "arms": "the parent with its last layer refitted", "seeds": "1", "other": ""} {
+	for name, want := range map[string]string{"refit": "no", "blocks": "", "arms": "the parent with its last layer refitted", "seeds": "1", "perturbed": "0", "other": ""} {
 		if got := s.Said(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}

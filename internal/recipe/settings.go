@@ -57,11 +57,13 @@ type Settings struct {
 	Seeds Seeds    `json:"seeds,omitzero"`
 	// Blocks is how many of the extractor's last blocks learn under StrategyAll (onnx.ABN.CutEarlier).
 	Blocks Blocks `json:"blocks,omitzero"`
+	// Perturbed is how many held-out images deletion and insertion are taken of. It changes no training.
+	Perturbed int `json:"perturbed,omitzero"`
 }
 
 // OfSeed are the settings of one of the round's trainings, the nth of the same arm from 0: those of a round with that training alone.
 func (s Settings) OfSeed(n int) Settings {
-	s.Seed, s.Seeds, s.Arms = s.Seed+int64(n), 1, 0
+	s.Seed, s.Seeds, s.Arms, s.Perturbed = s.Seed+int64(n), 1, 0, 0
 	return s
 }
 

@@ -168,8 +168,8 @@ func ExampleReplacing() {
 		return out, nil
 	}
 	order := measure.Order(grid(2, 0.1, 0.9, 0.8, 0.2))
-	scores, _ := measure.Replacing(context.Background(), network, []float32{1, 1, 1, 1}, []float32{0, 0, 0, 0}, order, 2, 0)
-	fmt.Println(order, scores, measure.AUC(scores))
+	scores, _ := measure.Replacing(context.Background(), network, []float32{1, 1, 1, 1}, []float32{0, 0, 0, 0}, order, 2, []int{0})
+	fmt.Println(order, scores[0], measure.AUC(scores[0]))
 	// Output: [1 2 3 0] [1 0.5 0] 0.5
 }
 

@@ -26,7 +26,8 @@ func (o *OfMap) Set(name string, value float64, defined bool) {
 	o.Figures[name] = value
 }
 
-func (o OfMap) clone() OfMap { return OfMap{maps.Clone(o.Figures), slices.Clone(o.Undefined)} }
+// Clone is a copy that nothing noted in o changes.
+func (o OfMap) Clone() OfMap { return OfMap{maps.Clone(o.Figures), slices.Clone(o.Undefined)} }
 
 // LookAt measures a map against a person's map of the image, and against the object. mask is the object's on the pixels of the
 // network's input, each in [0,1]; a zero map where it is not known.

@@ -15,8 +15,33 @@ const (
 	BlurSigma = 5
 )
 
-// Prober runs a network on pixels [n, channels, H, W] and returns probabilities [n, K].
+// Prober runs a network on pixels [n, channels, H, W] and returns probabilities [n, K]. Networks that differ in their last layer alone can
+// share a Prober, which then returns those of all of them side by side.
 type Prober func(ctx context.Context, n int, pixels []float32) ([]float32, error)
+
+// Areas takes a picture [channels, H, W] apart and puts it together, in the order of a map of it. It has the areas under the curves of
+// deletion and of insertion for each of the given columns of the Prober's probabilities. step is how many pixels are replaced at a time; 0: as many as a row has.
+func Areas(ctx context.Context, network Prober, picture []float32, m attention.Map, height, width, step int, columns []int) (deletion, insertion []float64, err error) {
+	if step == 0 {
+		step = width
+	}
+	order := Order(Upsample(m, height, width))
+	area := func(start, finish []float32) (areas []float64, err error) {
+		curves, err := Replacing(ctx, network, start, finish, order, step, columns)
+		for _, curve := range curves {
+			areas = append(areas, AUC(curve))
+		}
+		return areas, err
+	}
+	if deletion, err = area(picture, make([]float32, len(picture))); err != nil {
+		return nil, nil, err
+	}
+	insertion, err = area(Blur(picture, height, width), picture)
+	return deletion, insertion, err
+}
+
+// Passes is how often Areas runs a network on a picture of so many rows, where a row's number of pixels is replaced at a time.
+func Passes(height int) int { return 2 * (height + 1) }
 
 // Order has the places of a map's values, the largest value first; equal values stay in reading order. (RISE's own code leaves equal
 // values to NumPy's sorting.)
@@ -34,10 +59,10 @@ func Order(m attention.Map) []int {
 	return order
 }
 
-// Replacing gives the probabilities of a class while a picture start [channels, H, W] becomes another one, finish: before any pixel is
+// Replacing gives the probabilities of some classes, the columns of what network returns, while a picture start [channels, H, W] becomes another one, finish: before any pixel is
 // replaced, and after each further step of pixels, in the given order. Deletion goes from the picture to a blank one, insertion from
-// a blurred one to the picture (Petsiuk et al., RISE, 2018). class is the class that the network gives the unchanged picture.
-func Replacing(ctx context.Context, network Prober, start, finish []float32, order []int, step, class int) ([]float64, error) {
+// a blurred one to the picture (Petsiuk et al., RISE, 2018). There the class is the one that the network gives the unchanged picture.
+func Replacing(ctx context.Context, network Prober, start, finish []float32, order []int, step int, columns []int) ([][]float64, error) {
 	size, area := len(start), len(order)
 	if step < 1 {
 		return nil, fmt.Errorf("a step of %d pixels: at least one is replaced at a time", step)
@@ -45,7 +70,7 @@ func Replacing(ctx context.Context, network Prober, start, finish []float32, ord
 	steps := (area + step - 1) / step
 	current := slices.Clone(start)
 	batch := make([]float32, 0, min(steps+1, BatchSize)*size)
-	scores := make([]float64, 0, steps+1)
+	scores := make([][]float64, len(columns))
 	for i := range steps + 1 {
 		batch = append(batch, current...)
 		if len(batch) == cap(batch) || i == steps {
@@ -54,9 +79,11 @@ func Replacing(ctx context.Context, network Prober, start, finish []float32, ord
 			if err != nil {
 				return nil, err
 			}
-			classes := len(probabilities) / n
+			width := len(probabilities) / n
 			for row := range n {
-				scores = append(scores, float64(probabilities[row*classes+class]))
+				for at, column := range columns {
+					scores[at] = append(scores[at], float64(probabilities[row*width+column]))
+				}
 			}
 			batch = batch[:0]
 		}

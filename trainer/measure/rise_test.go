@@ -72,10 +72,11 @@ func TestCurvesAgreeWithRISE(t *testing.T) {
 			"deletion":  {picture, make([]float32, s.Image()), c.Deletion},
 			"insertion": {measure.Blur(picture, s.ImageHeight, s.ImageWidth), picture, c.Insertion},
 		} {
-			scores, err := measure.Replacing(t.Context(), prober, way.start, way.finish, order, s.ImageWidth, class)
+			curves, err := measure.Replacing(t.Context(), prober, way.start, way.finish, order, s.ImageWidth, []int{class})
 			if err != nil {
 				t.Fatal(err)
 			}
+			scores := curves[0]
 			if len(scores) != len(way.want.Scores) {
 				t.Fatalf("%s: %d scores, RISE has %d", name, len(scores), len(way.want.Scores))
 			}

@@ -26,7 +26,7 @@ func (r Row) Correct() bool { return r.Predicted == r.Label }
 
 // RowOf is the row of a result, with the measures of the map that a result has.
 func RowOf(s sample.Sample, r Result) Row {
-	row := Row{Image: s.Name, Group: s.Group, Label: s.Label, Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5, AttentionCorrect: r.AttCorrect, OfMap: r.Map.clone()}
+	row := Row{Image: s.Name, Group: s.Group, Label: s.Label, Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5, AttentionCorrect: r.AttCorrect, OfMap: r.Map.Clone()}
 	if r.Inside >= 0 {
 		row.Set(Inside, r.Inside, true)
 		row.Set(MaskArea, area(s.Mask), true)

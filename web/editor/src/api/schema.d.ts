@@ -3490,6 +3490,11 @@ export interface components {
              */
             patience?: number;
             /**
+             * Format: int64
+             * @description How many held-out images deletion and insertion are taken of; each takes every network two passes for each row of its pixels.
+             */
+            perturbed?: number;
+            /**
              * @description Whether all layers learn at one rate, or an attention branch whose BatchNorms are folded away at less.
              * @enum {string}
              */
@@ -3586,6 +3591,8 @@ export interface components {
             optimizer: string;
             /** Format: int64 */
             patience: number;
+            /** Format: int64 */
+            perturbed?: number;
             rates: string;
             refit: boolean;
             schedule: string;
