@@ -19,9 +19,10 @@ import (
 
 // studyCommand groups studies of what maps are worth.
 type studyCommand struct {
-	Rounds studyRoundsCommand `cmd:"" help:"Say what maps are worth against every arm without them, over seeds, numbers of edits, strategies, orders and hands. Hours."`
-	Edits  studyEditsCommand  `cmd:"" help:"Say what a network answers with edited maps in the place of its own, before any training."`
-	Make   studyMakeCommand   `cmd:"" help:"Make a data set in which something beside the object goes with the class in training."`
+	Rounds  studyRoundsCommand  `cmd:"" help:"Say what maps are worth against every arm without them, over seeds, numbers of edits, strategies, orders and hands. Hours."`
+	Edits   studyEditsCommand   `cmd:"" help:"Say what a network answers with edited maps in the place of its own, before any training."`
+	Make    studyMakeCommand    `cmd:"" help:"Make a data set in which something beside the object goes with the class in training."`
+	Publish studyPublishCommand `cmd:"" help:"Write a study of rounds in the small form in which a repository keeps it."`
 }
 
 // studyEditsCommand puts edited maps in the place of a network's own.

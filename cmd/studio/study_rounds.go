@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/study"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // studyRoundsCommand measures what maps are worth against every arm.
@@ -56,6 +57,22 @@ func (c *studyRoundsCommand) Run(ctx context.Context, streams *stdio) error {
 		return printJSON(streams.Out, map[string]any{"cells": cells})
 	}
 	study.PrintRounds(streams.Out, cells)
+	return nil
+}
+
+// studyPublishCommand writes a study in the form in which it is kept.
+type studyPublishCommand struct {
+	Study string `arg:"" help:"The folder of a study, --out of study rounds." type:"existingdir"`
+	Out   string `help:"Folder to write it to: which class each arm answered to each image, and each arm's figures." required:"" type:"path"`
+}
+
+// Run writes the study.
+func (c *studyPublishCommand) Run(streams *stdio) error {
+	rounds, err := study.Publish(c.Study, c.Out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(streams.Out, "%s in %s\n", text.Plural(rounds, "round"), c.Out)
 	return nil
 }
 

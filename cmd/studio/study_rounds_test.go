@@ -31,7 +31,7 @@ func TestStudyRounds(t *testing.T) {
 		t.Fatal(log)
 	}
 	for _, k := range arms.Kinds() {
-		if n := strings.Count(table, "\n| "+k.Label+" |") + strings.Count(table, "\n| "+k.Label+" ("); n != 2 && k.Arm != arms.MapAtTest {
+		if n := strings.Count(table, "\n| "+k.Label+" |") + strings.Count(table, "\n| "+k.Label+" ("); n != 4 && k.Arm != arms.MapAtTest {
 			t.Errorf("%s has %d rows in\n%s", k.Label, n, table)
 		}
 	}
@@ -94,6 +94,26 @@ func TestStudyRounds(t *testing.T) {
 		}
 		if code, same, log := runStudio(t, arguments...); code != exitOK || same != table || log != "" {
 			t.Errorf("%s: exit %d, log %q, the table\n%s", what, code, log, same)
+		}
+	}
+	published := filepath.Join(dir, "published")
+	if code, said, log := runStudio(t, "study", "publish", out, "--out", published); code != exitOK || !strings.Contains(said, "4 rounds in "+published) {
+		t.Errorf("publishing: exit %d, %s%s", code, said, log)
+	}
+	if code, _, log := runStudio(t, "study", "publish", out, "--out", out); code != exitFailure || !strings.Contains(log, "is the study itself") {
+		t.Errorf("publishing to itself: exit %d, %s", code, log)
+	}
+	for i, a := range arguments {
+		if a == out {
+			arguments[i] = published
+		}
+	}
+	if code, same, log := runStudio(t, arguments...); code != exitOK || same != table || log != "" {
+		t.Errorf("the published study: exit %d, log %q, the table\n%s\nwant\n%s", code, log, same, table)
+	}
+	for i, a := range arguments {
+		if a == published {
+			arguments[i] = out
 		}
 	}
 	held, err := lock.Open(filepath.Join(out, "lock"), 0o600)

@@ -43,7 +43,7 @@ type RecipePoint struct {
 	Accuracy        threeFigures `json:"accuracy"`
 	AttentionBranch threeFigures `json:"attention_branch"` // its own accuracy
 	Inside          threeFigures `json:"inside"`           // attention inside the object; 0 without masks
-	Difference      interval     `json:"difference"`       // of the accuracy, candidate − control
+	Difference      Interval     `json:"difference"`       // of the accuracy, candidate − control
 }
 
 // threeFigures is one figure of parent, control and candidate.
@@ -53,8 +53,8 @@ type threeFigures struct {
 	Candidate float64 `json:"candidate"`
 }
 
-// interval is a difference and its 95% interval.
-type interval struct {
+// Interval is a difference and its 95% interval.
+type Interval struct {
 	Value float64 `json:"value"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`

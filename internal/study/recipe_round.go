@@ -54,7 +54,7 @@ func (b *recipeBench) round(ctx context.Context, s *subject, wrong []sample.Samp
 	}
 	for _, m := range outcome.Measures {
 		if m.Name == measure.Accuracy {
-			p.Difference = interval{m.Difference, m.Low, m.High}
+			p.Difference = Interval{m.Difference, m.Low, m.High}
 		}
 	}
 	return p, os.RemoveAll(spec.WorkDir)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/arms"
@@ -72,15 +73,20 @@ type RoundPoint struct {
 	Restarts int                `json:"restarts"`
 	Error    string             `json:"error,omitempty"` // why the round failed
 	Seconds  float64            `json:"seconds"`
-	Rows     string             `json:"rows,omitempty"` // its file of rows, JSON Lines in gzip, below the study's folder
+	Rows     string             `json:"rows,omitempty"` // its file below the study's folder: of rows, JSON Lines in gzip, or of answers (Publish)
+	// Figures are those of each arm on the held-out images, by the measure's name, where Rows are answers, which they do not follow from.
+	Figures map[arms.Arm]map[string]float64 `json:"figures,omitempty"`
 }
 
 func (p RoundPoint) key() string { return fmt.Sprint(p.CellOf.key(), " ", p.Seed) }
 
+// rowsEnd is how the names of files of rows end.
+const rowsEnd = ".jsonl.gz"
+
 // file is the name of a round's rows.
 func (p RoundPoint) file() string {
 	sum := sha256.Sum256([]byte(p.key()))
-	return filepath.Join("rows", hex.EncodeToString(sum[:8])+".jsonl.gz")
+	return filepath.Join("rows", hex.EncodeToString(sum[:8])+rowsEnd)
 }
 
 // Run runs the rounds that Out has no outcome of, and returns all outcomes in the order of the study.
@@ -248,18 +254,22 @@ func ReadRounds(dir string) ([]RoundPoint, error) {
 	return list, err
 }
 
-// ReadRows reads a round's rows.
+// ReadRows reads a round's rows. Of a published study they say which class each arm answered, and no more.
 func ReadRows(dir string, p RoundPoint) ([]measure.ArmRow, error) {
 	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(p.Rows)))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	lines, err := gzip.NewReader(f)
+	unpacked, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; without that file the same command runs the round again", p.Rows, err)
 	}
-	rows, err := measure.ReadArmRows(lines)
+	read := measure.ReadArmRows
+	if strings.HasSuffix(p.Rows, answersEnd) {
+		read = func(r io.Reader) ([]measure.ArmRow, error) { return readAnswers(r, p.Seed) }
+	}
+	rows, err := read(unpacked)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; without that file the same command runs the round again", p.Rows, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/trainer/measure"
 )
@@ -36,17 +37,17 @@ type Lost struct {
 
 // CellArm is an arm of a cell: means over seeds, in [0,1]. Differences are in accuracy and in the worst fifth of classes.
 type CellArm struct {
-	Arm        arms.Arm  `json:"arm"`
-	Seeds      int       `json:"seeds"`  // that have it
-	Images     int       `json:"images"` // of all seeds
-	Accuracy   float64   `json:"accuracy"`
-	WorstFifth float64   `json:"worst_fifth"`
-	Inside     *float64  `json:"attention_inside,omitempty"`
-	Attention  float64   `json:"attention_branch"`       // its own accuracy
-	Over       *interval `json:"over_control,omitempty"` // of this arm less the control
-	OverWorst  *interval `json:"over_control_worst_fifth,omitempty"`
-	Maps       *interval `json:"maps_over,omitempty"` // of the maps' side less this arm; absent for that side
-	MapsWorst  *interval `json:"maps_over_worst_fifth,omitempty"`
+	Arm        arms.Arm `json:"arm"`
+	Seeds      int      `json:"seeds"`  // that have it
+	Images     int      `json:"images"` // of all seeds
+	Accuracy   float64  `json:"accuracy"`
+	WorstFifth float64  `json:"worst_fifth"`
+	// Figures are its other measures on the held-out images, by name.
+	Figures   map[string]float64 `json:"figures"`
+	Over      *Interval          `json:"over_control,omitempty"` // of this arm less the control
+	OverWorst *Interval          `json:"over_control_worst_fifth,omitempty"`
+	Maps      *Interval          `json:"maps_over,omitempty"` // of the maps' side less this arm; absent for that side
+	MapsWorst *Interval          `json:"maps_over_worst_fifth,omitempty"`
 }
 
 func compareRounds(a, b RoundPoint) int {
@@ -88,6 +89,7 @@ type heldOut map[arms.Arm][][]measure.Row
 func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
 	c := Cell{CellOf: rounds[0].CellOf, Rounds: rounds, Within: within, Seeds: []int64{}, Maps: arms.Candidate, Baseline: arms.Control}
 	of, right, asked := heldOut{}, map[arms.Arm]int{}, 0 // on validation
+	figures := map[arms.Arm][]map[string]float64{}
 	for _, p := range rounds {
 		if p.Error != "" {
 			c.Lost = append(c.Lost, Lost{p.Seed, p.Error})
@@ -100,6 +102,9 @@ func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
 		c.Seeds = append(c.Seeds, p.Seed)
 		if c.Left == nil {
 			c.Left = p.LeftOut
+		}
+		for arm, of := range figuresOf(p, rows) {
+			figures[arm] = append(figures[arm], of)
 		}
 		groups := map[string]bool{}
 		for _, r := range rows {
@@ -144,7 +149,7 @@ func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
 		if of[k.Arm] == nil {
 			continue
 		}
-		a := of.figures(k.Arm, within)
+		a := of.figures(k.Arm, within, figures[k.Arm])
 		if k.Arm != arms.Control {
 			a.Over, a.OverWorst = of.difference(k.Arm, arms.Control, within)
 		}
@@ -161,10 +166,9 @@ func (of heldOut) whole(arm arms.Arm) bool {
 	return !slices.ContainsFunc(of[arm], func(rows []measure.Row) bool { return rows == nil })
 }
 
-// figures are an arm's means over its seeds.
-func (of heldOut) figures(arm arms.Arm, within string) CellArm {
-	a := CellArm{Arm: arm}
-	var inside []float64
+// figures are an arm's means over its seeds. each are its figures in each round that has it.
+func (of heldOut) figures(arm arms.Arm, within string, each []map[string]float64) CellArm {
+	a := CellArm{Arm: arm, Figures: map[string]float64{}}
 	for _, rows := range of[arm] {
 		if rows == nil {
 			continue
@@ -173,32 +177,26 @@ func (of heldOut) figures(arm arms.Arm, within string) CellArm {
 		a.Images += len(rows)
 		a.Accuracy += measure.StatisticOf(measure.Accuracy, rows)(places(rows, ""))
 		a.WorstFifth += measure.StatisticOf(measure.WorstFifth, rows)(places(rows, within))
-		a.Attention += measure.StatisticOf(measure.AttentionBranch, rows)(places(rows, ""))
-		var masked []int
-		for i, r := range rows {
-			if _, has := r.Figures[measure.Inside]; has {
-				masked = append(masked, i)
-			}
-		}
-		if masked != nil {
-			inside = append(inside, measure.StatisticOf(measure.Inside, rows)(masked))
-		}
 	}
 	n := float64(a.Seeds)
-	a.Accuracy, a.WorstFifth, a.Attention = a.Accuracy/n, a.WorstFifth/n, a.Attention/n
-	if len(inside) > 0 {
-		mean := 0.
-		for _, v := range inside {
-			mean += v / float64(len(inside))
+	a.Accuracy, a.WorstFifth = a.Accuracy/n, a.WorstFifth/n
+	for _, k := range measure.Kinds() {
+		sum, count := 0., 0
+		for _, figures := range each {
+			if v, has := figures[k.Name]; has {
+				sum, count = sum+v, count+1
+			}
 		}
-		a.Inside = &mean
+		if count > 0 {
+			a.Figures[k.Name] = sum / float64(count)
+		}
 	}
 	return a
 }
 
 // difference is one arm less another in accuracy and in the worst fifth, over the seeds that have both. It resamples seeds and images:
 // the same images for all seeds where they have the same, else each seed's own.
-func (of heldOut) difference(arm, other arms.Arm, within string) (accuracy, worst *interval) {
+func (of heldOut) difference(arm, other arms.Arm, within string) (accuracy, worst *Interval) {
 	var ours, theirs [][]measure.Row
 	for i := range of[arm] {
 		if i < len(of[other]) && of[arm][i] != nil && of[other][i] != nil {
@@ -208,7 +206,7 @@ func (of heldOut) difference(arm, other arms.Arm, within string) (accuracy, wors
 	if len(ours) == 0 {
 		return nil, nil
 	}
-	take := func(name, within string) *interval {
+	take := func(name, within string) *Interval {
 		candidates, controls := make([]measure.Statistic, len(ours)), make([]measure.Statistic, len(ours))
 		strata := make([][][]int, len(ours))
 		for i := range ours {
@@ -221,7 +219,7 @@ func (of heldOut) difference(arm, other arms.Arm, within string) (accuracy, wors
 		} else {
 			d = measure.NestedBootstrap(candidates, controls, strata, 1)
 		}
-		return &interval{d.Difference, d.Low, d.High}
+		return &Interval{d.Difference, d.Low, d.High}
 	}
 	return take(measure.Accuracy, ""), take(measure.WorstFifth, within)
 }
@@ -266,22 +264,30 @@ func sameImages(seeds [][]measure.Row) bool {
 	return true
 }
 
+// Title says what is the same in all rounds of the cell.
+func (c Cell) Title() string {
+	edits := fmt.Sprint(c.Rounds[0].Used)
+	if c.Edits == 0 {
+		edits = "all"
+	}
+	painted := c.Hand.words()
+	if c.Avoid {
+		painted += ", and where not to look"
+	}
+	of := c.Network
+	if c.Gain != "" {
+		of += ", " + attention.Gain(c.Gain).Formula()
+	}
+	return fmt.Sprintf("%s, strategy %s, %s edits (%s), %s", of, c.Strategy, edits, c.Order.words(), painted)
+}
+
 // PrintRounds writes a study's table in Markdown.
 func PrintRounds(w io.Writer, cells []Cell) {
 	for i, c := range cells {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		painted := c.Hand.words()
-		if c.Avoid {
-			painted += ", and where not to look"
-		}
-		edits := fmt.Sprint(c.Rounds[0].Used)
-		if c.Edits == 0 {
-			edits = "all"
-		}
-		fmt.Fprintf(w, "**%s**, strategy %s, %s edits (%s, %s), %s, %s\n\n", strings.TrimSpace(c.Network+" "+c.Gain), c.Strategy, edits, c.Order.words(), painted,
-			text.Plural(len(c.Seeds), "seed"), lostWords(c.Lost))
+		fmt.Fprintf(w, "**%s**, %s, %s\n\n", c.Title(), text.Plural(len(c.Seeds), "seed"), lostWords(c.Lost))
 		fifth := "worst fifth of classes"
 		if c.Within != "" {
 			fifth += ", " + c.Within
@@ -289,8 +295,8 @@ func PrintRounds(w io.Writer, cells []Cell) {
 		fmt.Fprintf(w, "| arm | accuracy | over the control | %s less this arm | %s | over the control | less this arm | inside | attention branch |\n|---|---|---|---|---|---|---|---|---|\n", arms.Of(c.Maps).Label, fifth)
 		for _, a := range c.Arms {
 			inside := ""
-			if a.Inside != nil {
-				inside = text.Number(*a.Inside, 2)
+			if v, has := a.Figures[measure.Inside]; has {
+				inside = text.Number(v, 2)
 			}
 			name := arms.Of(a.Arm).Label
 			switch a.Arm {
@@ -302,14 +308,46 @@ func PrintRounds(w io.Writer, cells []Cell) {
 			if a.Seeds != len(c.Seeds) {
 				name += fmt.Sprintf(" (%s)", text.Plural(a.Seeds, "seed"))
 			}
-			fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, text.Points(a.Accuracy), a.Over, a.Maps, text.Points(a.WorstFifth), a.OverWorst, a.MapsWorst, inside, text.Points(a.Attention))
+			fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, text.Points(a.Accuracy), a.Over, a.Maps, text.Points(a.WorstFifth), a.OverWorst, a.MapsWorst, inside, text.Points(a.Figures[measure.AttentionBranch]))
 		}
+		printFigures(w, c)
 		for _, l := range c.Lost {
 			fmt.Fprintf(w, "\nSeed %d failed: %s\n", l.Seed, l.Why)
 		}
 		for _, l := range c.Left {
 			fmt.Fprintf(w, "\nWithout %s: %s\n", arms.Of(l.Arm).Words, l.Why)
 		}
+	}
+}
+
+// shownFigures are the measures of a study's second table, in the order of the columns.
+var shownFigures = []string{
+	measure.Top5, measure.WorstGroup, measure.WorstClass, measure.ECE, measure.PointingGame, measure.RelevanceRank, measure.MaskIoU, measure.WrongReason, measure.DeletionAUC, measure.InsertionAUC,
+}
+
+// printFigures writes the other measures of a cell's arms, those that it has.
+func printFigures(w io.Writer, c Cell) {
+	names := slices.DeleteFunc(slices.Clone(shownFigures), func(name string) bool {
+		return !slices.ContainsFunc(c.Arms, func(a CellArm) bool { _, has := a.Figures[name]; return has })
+	})
+	if len(names) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\n| arm |")
+	for _, name := range names {
+		fmt.Fprintf(w, " %s |", measure.KindOf(name).Label)
+	}
+	fmt.Fprintf(w, "\n|---|%s\n", strings.Repeat("---|", len(names)))
+	for _, a := range c.Arms {
+		fmt.Fprintf(w, "| %s |", arms.Of(a.Arm).Label)
+		for _, name := range names {
+			cell := ""
+			if v, has := a.Figures[name]; has {
+				cell = text.Points(v)
+			}
+			fmt.Fprintf(w, " %s |", cell)
+		}
+		fmt.Fprintln(w)
 	}
 }
 
@@ -344,7 +382,7 @@ func (h Hand) words() string {
 }
 
 // String is an interval in points; "" for none.
-func (i *interval) String() string {
+func (i *Interval) String() string {
 	if i == nil {
 		return ""
 	}
