@@ -58,7 +58,7 @@ type commandLine struct {
 func newCommandLine() (cli commandLine) {
 	cli.Finetune.settingFlags, cli.Train.settingFlags = finetuneFlags(), trainFlags()
 	cli.Bench.Recipe.settingFlags, cli.Aviary.Sweep.settingFlags = benchRecipeFlags(), sweepFlags()
-	cli.Study.Rounds.settingFlags = studyRoundsFlags()
+	cli.Study.Rounds.settingFlags, cli.Study.IDRiD.settingFlags = studyRoundsFlags(), studyRoundsFlags()
 	return cli
 }
 

@@ -21,6 +21,7 @@ import (
 type studyCommand struct {
 	Rounds  studyRoundsCommand  `cmd:"" help:"Say what maps are worth against every arm without them, over seeds, numbers of edits, strategies, orders and hands. Hours."`
 	Edits   studyEditsCommand   `cmd:"" help:"Say what a network answers with edited maps in the place of its own, before any training."`
+	IDRiD   studyIDRiDCommand   `cmd:"" name:"idrid" help:"Say what lesion masks are worth as maps where the question is whether there is disease (IDRiD). Hours."`
 	Make    studyMakeCommand    `cmd:"" help:"Make a data set in which something beside the object goes with the class in training."`
 	Publish studyPublishCommand `cmd:"" help:"Write a study of rounds in the small form in which a repository keeps it."`
 }

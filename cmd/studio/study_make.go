@@ -15,6 +15,7 @@ import (
 // studyMakeCommand makes sets for studies.
 type studyMakeCommand struct {
 	Confounded studyMakeConfoundedCommand `cmd:"" help:"Put objects on photographs of places; in training each class is mostly on its own (Waterbirds' recipe)."`
+	Split      studyMakeSplitCommand      `cmd:"" help:"Divide labelled pictures into training, validation, pool and test."`
 	Decoy      studyMakeDecoyCommand      `cmd:"" help:"Put a mark into photographs whose colour goes with the class in training, as tags, watermarks and rulers do."`
 }
 

@@ -30,12 +30,16 @@ type studyRoundsCommand struct {
 
 // Run runs the rounds that --out does not hold, and prints a table of all.
 func (c *studyRoundsCommand) Run(ctx context.Context, streams *stdio) error {
+	if lies(c.Out, c.Images) || lies(c.Out, c.Masks) || lies(c.Out, c.Avoid) {
+		return fmt.Errorf("--out, %s, lies in a folder that is read: give it another place", c.Out)
+	}
+	return c.run(ctx, streams)
+}
+
+func (c *studyRoundsCommand) run(ctx context.Context, streams *stdio) error {
 	settings := studyDefaults()
 	if err := errors.Join(c.check(c.Parallel, c.Edits), c.fill(&settings)); err != nil {
 		return err
-	}
-	if lies(c.Out, c.Images) || lies(c.Out, c.Masks) || lies(c.Out, c.Avoid) {
-		return fmt.Errorf("--out, %s, lies in a folder that is read: give it another place", c.Out)
 	}
 	subjects := c.subjects()
 	subjects.Avoid = c.Avoid
@@ -76,10 +80,11 @@ func (c *studyPublishCommand) Run(streams *stdio) error {
 	return nil
 }
 
-// studyDefaults are the settings of a study's rounds: a round's, with every arm.
+// studyDefaults are the settings of a study's rounds: a round's, with every arm, and deletion and insertion on some images, which over many
+// seeds are enough.
 func studyDefaults() recipe.Settings {
 	s := recipe.Defaults()
-	s.Arms = arms.Whole()
+	s.Arms, s.Perturbed = arms.Whole(), 10
 	return s
 }
 

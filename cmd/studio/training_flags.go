@@ -140,7 +140,7 @@ func benchRecipeFlags() settingFlags {
 }
 
 func studyRoundsFlags() settingFlags {
-	return flagsOf(named(append(slices.Clone(schedule), "edit_repeat", "rates", "clip_norm", "gamma", "map_loss", "map_weight", "blocks", "arms")...),
+	return flagsOf(named(append(slices.Clone(schedule), "edit_repeat", "rates", "clip_norm", "gamma", "map_loss", "map_weight", "blocks", "arms", "perturbed")...),
 		func(f recipe.Field) string { return besides(of(studyDefaults())(f), f.Otherwise()) })
 }
 

@@ -219,7 +219,7 @@ func (c Rounds) refitOnPool(ctx context.Context, s *subject, seed int64) ([]meas
 		return s.onPool, nil
 	}
 	settings := c.Settings
-	settings.Strategy, settings.GammaSearch, settings.Patience = recipe.StrategyBoth, false, 0
+	settings.Strategy, settings.GammaSearch, settings.Patience, settings.Perturbed = recipe.StrategyBoth, false, 0, 0
 	settings.Arms, _ = arms.SetOf(arms.ParentRefit)
 	spec := s.spec(s.images.Of(dataset.Pool), trainer.Suggest(s.opened.ABN(), settings, c.Left), seed)
 	spec.ParentAlone = true
