@@ -74,6 +74,8 @@ type RoundPoint struct {
 	Error    string             `json:"error,omitempty"` // why the round failed
 	Seconds  float64            `json:"seconds"`
 	Rows     string             `json:"rows,omitempty"` // its file below the study's folder: of rows, JSON Lines in gzip, or of answers (Publish)
+	// Forecast is what would have been said before the round; nil of a study from before it was kept.
+	Forecast *Forecasted `json:"forecast,omitempty"`
 	// Figures are those of each arm on the held-out images, by the measure's name, where Rows are answers, which they do not follow from.
 	Figures map[arms.Arm]map[string]float64 `json:"figures,omitempty"`
 }
@@ -178,6 +180,9 @@ func (c Rounds) round(ctx context.Context, s *subject, p RoundPoint) (RoundPoint
 	}
 	edited := s.marked(p.Hand.paint(firstOf(list, p.Edits), p.Seed))
 	p.Used = len(edited)
+	if p.Forecast, err = s.forecast(ctx, edited); err != nil {
+		return p, fmt.Errorf("the forecast: %w", err)
+	}
 	settings := c.Settings
 	settings.Strategy = p.Strategy
 	spec := s.spec(edited, trainer.Suggest(s.opened.ABN(), settings, c.Left), p.Seed)
