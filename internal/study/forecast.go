@@ -2,6 +2,8 @@ package study
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/forecast"
@@ -41,4 +43,63 @@ func (s *subject) forecast(ctx context.Context, edited []sample.Sample) (*Foreca
 		Verdict: t.Verdict, Wrong: t.Wrong.Images, OverShuffled: t.OverShuffled,
 		Edited: t.Wrong.Of(forecast.Edited).Share, Shuffled: t.Wrong.Of(forecast.Shuffled).Share, Flat: t.Wrong.Of(forecast.Flat).Share,
 	}, nil
+}
+
+// Outcome says what the maps of a round were worth over its baseline in accuracy, by the 95% interval over images.
+type Outcome string
+
+// The outcomes.
+const (
+	Better Outcome = "better"
+	NoneIs Outcome = "unclear"
+	Worse  Outcome = "worse"
+)
+
+// Outcomes are all of them.
+var Outcomes = []Outcome{Better, NoneIs, Worse}
+
+func outcomeOf(d Interval) Outcome {
+	switch {
+	case d.Low > 0:
+		return Better
+	case d.High < 0:
+		return Worse
+	}
+	return NoneIs
+}
+
+// Record counts rounds by what was forecast and what came of it.
+type Record map[forecast.Verdict]map[Outcome]int
+
+func (r Record) add(v forecast.Verdict, o Outcome, n int) {
+	if r[v] == nil {
+		r[v] = map[Outcome]int{}
+	}
+	r[v][o] += n
+}
+
+// Records adds up those of cells.
+func Records(cells []Cell) Record {
+	all := Record{}
+	for _, c := range cells {
+		for v, of := range c.Forecasts {
+			for o, n := range of {
+				all.add(v, o, n)
+			}
+		}
+	}
+	return all
+}
+
+// Print writes a record as a table in Markdown; nothing of none.
+func (r Record) Print(w io.Writer) {
+	if len(r) == 0 {
+		return
+	}
+	fmt.Fprint(w, "| painting was forecast to be | rounds | maps clearly better than the baseline | no clear difference | clearly worse |\n|---|---|---|---|---|\n")
+	for _, v := range forecast.Verdicts {
+		if of := r[v]; of != nil {
+			fmt.Fprintf(w, "| %s to pay | %d | %d | %d | %d |\n", v, of[Better]+of[NoneIs]+of[Worse], of[Better], of[NoneIs], of[Worse])
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/forecast"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/trainer/measure"
 )
@@ -27,6 +28,8 @@ type Cell struct {
 	Maps     arms.Arm  `json:"maps"`
 	Baseline arms.Arm  `json:"baseline"`
 	Arms     []CellArm `json:"arms"` // simple ones first
+	// Forecasts counts the rounds by what was forecast before them and by what the maps were then worth over Baseline.
+	Forecasts Record `json:"forecasts,omitempty"`
 }
 
 // Lost is a round that failed.
@@ -158,7 +161,33 @@ func cellOf(dir string, rounds []RoundPoint, within string) (Cell, error) {
 		}
 		c.Arms = append(c.Arms, a)
 	}
+	c.recordForecasts(of)
 	return c, nil
+}
+
+// recordForecasts compares what was forecast before each round with what came of it.
+func (c *Cell) recordForecasts(of heldOut) {
+	seed := 0
+	for _, p := range c.Rounds {
+		if p.Error != "" {
+			continue
+		}
+		at := func(arm arms.Arm) heldOut {
+			if len(of[arm]) <= seed {
+				return heldOut{}
+			}
+			return heldOut{arm: of[arm][seed : seed+1]}
+		}
+		one := at(c.Maps)
+		maps.Copy(one, at(c.Baseline))
+		seed++
+		if d, _ := one.difference(c.Maps, c.Baseline, c.Within); d != nil && p.Forecast != nil {
+			if c.Forecasts == nil {
+				c.Forecasts = Record{}
+			}
+			c.Forecasts.add(p.Forecast.Verdict, outcomeOf(*d), 1)
+		}
+	}
 }
 
 // whole reports whether an arm is there with each seed, so that its right answers can be counted beside others'.
@@ -264,6 +293,32 @@ func sameImages(seeds [][]measure.Row) bool {
 	return true
 }
 
+// Of is an arm of the cell; nil where it has none.
+func (c Cell) Of(arm arms.Arm) *CellArm {
+	for i := range c.Arms {
+		if c.Arms[i].Arm == arm {
+			return &c.Arms[i]
+		}
+	}
+	return nil
+}
+
+// MeanEdits is how many edits its rounds had, a mean over seeds.
+func (c Cell) MeanEdits() (mean float64) {
+	for _, p := range c.Rounds {
+		mean += float64(p.Used) / float64(len(c.Rounds))
+	}
+	return mean
+}
+
+// Subject names network and mechanism.
+func (c Cell) Subject() string {
+	if c.Gain == "" {
+		return c.Network
+	}
+	return c.Network + ", " + attention.Gain(c.Gain).Formula()
+}
+
 // Title says what is the same in all rounds of the cell.
 func (c Cell) Title() string {
 	edits := fmt.Sprint(c.Rounds[0].Used)
@@ -274,11 +329,7 @@ func (c Cell) Title() string {
 	if c.Avoid {
 		painted += ", and where not to look"
 	}
-	of := c.Network
-	if c.Gain != "" {
-		of += ", " + attention.Gain(c.Gain).Formula()
-	}
-	return fmt.Sprintf("%s, strategy %s, %s edits (%s), %s", of, c.Strategy, edits, c.Order.words(), painted)
+	return fmt.Sprintf("%s, strategy %s, %s edits (%s), %s", c.Subject(), c.Strategy, edits, c.Order.words(), painted)
 }
 
 // PrintRounds writes a study's table in Markdown.
@@ -311,6 +362,7 @@ func PrintRounds(w io.Writer, cells []Cell) {
 			fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, text.Points(a.Accuracy), a.Over, a.Maps, text.Points(a.WorstFifth), a.OverWorst, a.MapsWorst, inside, text.Points(a.Figures[measure.AttentionBranch]))
 		}
 		printFigures(w, c)
+		c.printForecasts(w)
 		for _, l := range c.Lost {
 			fmt.Fprintf(w, "\nSeed %d failed: %s\n", l.Seed, l.Why)
 		}
@@ -318,6 +370,27 @@ func PrintRounds(w io.Writer, cells []Cell) {
 			fmt.Fprintf(w, "\nWithout %s: %s\n", arms.Of(l.Arm).Words, l.Why)
 		}
 	}
+}
+
+// printForecasts says what the parents' answers promised before the rounds, and how it turned out.
+func (c Cell) printForecasts(w io.Writer) {
+	var edited, shuffled, n float64
+	for _, p := range c.Rounds {
+		if p.Error == "" && p.Forecast != nil {
+			edited, shuffled, n = edited+p.Forecast.Edited, shuffled+p.Forecast.Shuffled, n+1
+		}
+	}
+	if n == 0 {
+		return
+	}
+	var said []string
+	for _, v := range forecast.Verdicts {
+		if of := c.Forecasts[v]; of != nil {
+			said = append(said, fmt.Sprintf("%s in %d (then %d clearly better than the baseline, %d clearly worse)", v, of[Better]+of[NoneIs]+of[Worse], of[Better], of[Worse]))
+		}
+	}
+	fmt.Fprintf(w, "\nBefore the rounds, of the images that the parent gets wrong %s%% became right with the edited map in place and %s%% with another image's: painting was forecast to be %s.\n",
+		text.Points(edited/n), text.Points(shuffled/n), strings.Join(said, ", "))
 }
 
 // shownFigures are the measures of a study's second table, in the order of the columns.

@@ -72,6 +72,13 @@ func withStudies(page []byte, dir string) ([]byte, error) {
 		}
 		out.Write(page[:at[1]])
 		fmt.Fprintf(&out, "![What the maps were worth over each arm](%s.svg)\n\n", name)
+		drawn, err := plotCurves(cells, filepath.Join(dir, name+"-curves.svg"))
+		if err != nil {
+			return nil, err
+		}
+		if drawn {
+			fmt.Fprintf(&out, "![Accuracy by the number of edits](%s-curves.svg)\n\n", name)
+		}
 		study.PrintRounds(&out, cells)
 		out.WriteByte('\n')
 		out.Write(end)

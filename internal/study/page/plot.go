@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/color"
 	"os"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -64,11 +65,91 @@ func plotCells(cells []study.Cell, path string) error {
 			}
 		}
 	}
+	return save(canvas, path)
+}
+
+func save(canvas *vgsvg.Canvas, path string) error {
 	var text bytes.Buffer
 	if _, err := canvas.WriteTo(&text); err != nil {
 		return err
 	}
 	return os.WriteFile(path, text.Bytes(), 0o644)
+}
+
+// grown are the arms of a learning curve, with their colours.
+var grown = []struct {
+	arm    arms.Arm
+	colour color.Color
+}{
+	{arms.ParentRefit, color.Gray{Y: 0x99}}, {arms.Control, color.RGBA{R: 0x92, G: 0x6c, B: 0x2e, A: 0xff}}, {arms.ControlRefit, color.RGBA{R: 0xd6, G: 0xa1, B: 0x4b, A: 0xff}},
+	{arms.ShuffledWithin, color.RGBA{R: 0x7c, G: 0x7c, B: 0xa8, A: 0xff}}, {arms.Candidate, color.RGBA{R: 0x1d, G: 0x4e, B: 0xd8, A: 0xff}},
+	{arms.CandidateRefit, color.RGBA{R: 0x38, G: 0x9f, B: 0xe8, A: 0xff}},
+}
+
+// plotCurves draws accuracy by the number of edits, from the parent on: a panel for each list of cells that differ in that number alone.
+// It writes nothing, and says so, where no list has two numbers.
+func plotCurves(cells []study.Cell, path string) (drawn bool, err error) {
+	var lists [][]study.Cell
+	for _, c := range cells {
+		key := c.CellOf
+		key.Edits = 0
+		if n := len(lists); n > 0 {
+			last := lists[n-1][0].CellOf
+			if last.Edits = 0; last == key {
+				lists[n-1] = append(lists[n-1], c)
+				continue
+			}
+		}
+		lists = append(lists, []study.Cell{c})
+	}
+	lists = slices.DeleteFunc(lists, func(list []study.Cell) bool { return len(list) < 2 })
+	if len(lists) == 0 {
+		return false, nil
+	}
+	var panels []*plot.Plot
+	for _, list := range lists {
+		p, err := curves(list)
+		if err != nil {
+			return false, err
+		}
+		panels = append(panels, p)
+	}
+	canvas := vgsvg.New(plotWidth, 10*vg.Centimeter)
+	for i, tile := range plot.Align([][]*plot.Plot{panels}, draw.Tiles{Rows: 1, Cols: len(panels), PadX: vg.Centimeter}, draw.New(canvas))[0] {
+		panels[i].Draw(tile)
+	}
+	return true, save(canvas, path)
+}
+
+// curves are the learning curves of cells that differ in the number of edits alone.
+func curves(list []study.Cell) (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text = list[0].Subject()
+	p.Title.TextStyle.Font.Size = vg.Points(11)
+	p.X.Label.Text, p.Y.Label.Text = "edits", "accuracy, %"
+	p.Legend.Top, p.Legend.Left = false, false
+	for _, g := range grown {
+		var line plotter.XYs
+		for _, c := range list {
+			if a := c.Of(g.arm); a != nil {
+				line = append(line, plotter.XY{X: c.MeanEdits(), Y: 100 * a.Accuracy})
+			}
+		}
+		if parent := list[0].Of(arms.Parent); parent != nil {
+			line = append(plotter.XYs{{X: 0, Y: 100 * parent.Accuracy}}, line...)
+		}
+		if len(line) < 2 {
+			continue
+		}
+		l, dots, err := plotter.NewLinePoints(line)
+		if err != nil {
+			return nil, err
+		}
+		l.Color, l.Width, dots.Color, dots.Shape, dots.Radius = g.colour, vg.Points(1.5), g.colour, draw.CircleGlyph{}, vg.Points(2.5)
+		p.Add(l, dots)
+		p.Legend.Add(arms.Of(g.arm).Label, l)
+	}
+	return p, nil
 }
 
 // points are differences with their intervals, for a plotter.

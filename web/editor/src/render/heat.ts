@@ -16,8 +16,17 @@ const darkest = 0.86; // of the spotlight's shade
 export const smoothFactor = (rows: number, columns: number): number =>
   Math.max(1, Math.floor(longestSide / Math.max(rows, columns)));
 
+const palettes = new Map<string, Uint32Array>(); // a stroke asks for the same one in every frame
+
 /** RGBA of shade 0 … 255, as ImageData's bytes read by a little-endian Uint32Array. */
 export function palette(style: HeatStyle): Uint32Array {
+  const key = style.kind === "map" ? style.colors : style.kind;
+  let colors = palettes.get(key);
+  if (!colors) palettes.set(key, colors = paletteOf(style));
+  return colors;
+}
+
+function paletteOf(style: HeatStyle): Uint32Array {
   if (style.kind === "spotlight") {
     return Uint32Array.from({ length: 256 }, (_, i) => (Math.round((255 - i) * darkest) << 24) >>> 0);
   }

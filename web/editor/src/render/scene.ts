@@ -223,6 +223,7 @@ export function movingOverlay(editor: Editor): Region | null {
 /** Marked cells: a grey veil with a question mark where the person does not know, a dark one with a cross where nothing is to be looked at. */
 function drawMarks(g: CanvasRenderingContext2D, editor: Editor): void {
   const { marks, columns, rows } = editor.document;
+  if (!marks.some((mark) => mark !== 0)) return;
   const at = onScreen(editor, editor.scene.region);
   const [width, height] = [at.width / columns, at.height / rows];
   const size = Math.min(width, height);
