@@ -276,6 +276,45 @@ describe.skipIf(!browserThere)("the hand", () => {
     await page.setViewportSize(usual);
   });
 
+  it("merges the maps of two windows cell by cell", async () => {
+    const other = await ana.context.newPage(); // the second window, whose save comes too late
+    await other.goto(page.url());
+    await other.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    await page.bringToFront();
+    await stroke(page, [0.3, 0.3], [0.4, 0.3]);
+    await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+    await other.bringToFront();
+    await stroke(other, [0.35, 0.3], [0.5, 0.3]);
+    await other.getByTestId("merge").click();
+    await other.getByTestId("merge-mean").check();
+    await other.getByTestId("merge-every").click();
+    await other.getByTestId("merge-map").focus();
+    await other.keyboard.press("Space");
+    expect(await other.getByTestId("merge-cell").textContent()).toMatch(/^row \d+, column \d+: this page [\d.]+, saved [\d.]+, taken: the mean$/);
+    await other.getByTestId("keep-merged").click();
+    await other.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+    await other.close();
+    await page.bringToFront();
+  });
+
+  it("has a key of the person's own for a tool, and none without Ctrl or Alt where these are off", async () => {
+    await page.keyboard.press("?");
+    await page.getByTestId("change-keys").click();
+    await page.locator("[data-chord=e]").click();
+    await page.keyboard.press("p");
+    expect(await page.getByTestId("keys-told").textContent()).toContain("already “The photograph alone”");
+    await page.keyboard.press("z");
+    expect(await page.getByTestId("keys-told").textContent()).toBe("Z: Eraser");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("z");
+    expect(await page.locator(".tool[aria-pressed=true]").getAttribute("aria-label")).toContain("Eraser");
+    await page.keyboard.press("?");
+    await page.getByTestId("single-keys").uncheck();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("l");
+    expect(await page.locator(".tool[aria-pressed=true]").getAttribute("aria-label")).toContain("Eraser");
+  });
+
   it("only looks at a task it comes to by a link, and takes it with the first stroke", async () => {
     const { tasks } = await ana.get<TaskPage>("/tasks?project=aviary&state=open&limit=1");
     const id = tasks[0]!.id;

@@ -16,6 +16,7 @@ import { decodeHistory } from "./history_codec.ts";
 import { Hint } from "./hint.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { marksFromWire } from "./marks.ts";
+import { Merge } from "./merge.ts";
 import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
 import { Baseline } from "./save/baseline.ts";
 import type { Journal } from "./save/journal.ts";
@@ -83,6 +84,7 @@ export class Desk extends Emitter<DeskEvents> {
   private scores: LiveScores | null = null;
   private lease: LeaseKeeper | null = null;
   private watch = new Stopwatch();
+  private baseline: Baseline | null = null; // what the map at hand began with, where that is known
   private nextTake = 0; // when a lost lease may be taken again unasked, ms since the epoch
   private shown = 0; // scores seen of this task
   private beginning = false; // the map is given its first step, which takes no task
@@ -339,11 +341,29 @@ export class Desk extends Emitter<DeskEvents> {
     return true;
   }
 
-  /** Ends a conflict. Theirs becomes a step on top of mine, so that undo still leads back to it. */
-  resolve(side: "mine" | "theirs"): void {
+  /** The two versions of a conflict, to be made into one; null: there is none. */
+  merge(): Merge | null {
+    const state = this.saveState;
+    return state.kind === "conflict" ? new Merge(this.editor.document.state.slice(), stateFromWire(state.current.map), this.baseline?.state ?? null) : null;
+  }
+
+  /** What the saved version of a conflict has in a cell. */
+  savedValue(cell: number): number {
+    const state = this.saveState;
+    return state.kind === "conflict" ? (fromWire(state.current.map)[cell] ?? 0) : 0;
+  }
+
+  /** Ends a conflict. Theirs, or what was merged, becomes a step on top of mine, so that undo still leads back to it. */
+  resolve(side: "mine" | "theirs" | Merge): void {
     const state = this.saveState;
     if (state.kind !== "conflict" || !this.autosave) return;
     if (side === "mine") return this.autosave.keepMine();
+    if (side instanceof Merge) {
+      const { document } = this.editor;
+      const merged = side.state();
+      document.replace(`Merged with ${state.current.author}`, merged.subarray(0, document.values.length), "painted", false, merged.subarray(document.values.length));
+      return this.autosave.keepMine();
+    }
     const { autosave } = this;
     this.autosave = null; // loading the saved map must not count as a change
     const { map } = state.current;
@@ -473,6 +493,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   private startSaving(detail: TaskDetail, document: MapDocument, edit: Edit | undefined, recovered: Recovery["recovered"], unanswered: readonly string[]): void {
     const baseline = new Baseline(document, edit);
+    this.baseline = recovered === "conflict" ? null : baseline; // what came back from this browser began with a revision that is not here
     const send = async (d: MapDocument, base: number, last: boolean): Promise<Edit> => {
       const { body, saved } = baseline.draft(d, base, last);
       try {

@@ -1,6 +1,7 @@
 // The editor without a screen: a document, tools, a view of it, and what the pointer does (input/keys.ts has what keys
 // do). The browser's interface draws it and feeds it; tests drive it directly.
 
+import { regionBetween, type CellRegion } from "./cell_region.ts";
 import type { Colours } from "./colours.ts";
 import { MapDocument } from "./document.ts";
 import { Emitter } from "./emitter.ts";
@@ -388,24 +389,46 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   // --- the keyboard's cell
 
   moveCell(rows: number, columns: number): void {
-    const { document } = this;
-    if (this.cell < 0) this.cell = Math.floor(document.rows / 2) * document.columns + Math.floor(document.columns / 2);
-    else {
-      const clamp = (v: number, limit: number) => Math.min(limit - 1, Math.max(0, v));
-      const row = clamp(Math.floor(this.cell / document.columns) + rows, document.rows);
-      this.cell = row * document.columns + clamp((this.cell % document.columns) + columns, document.columns);
-    }
+    this.step(rows, columns);
+    if (this.region) this.document.select(null);
     this.emit("cell", this.cell);
     this.redraw();
   }
 
-  /** Changes the keyboard's cell by `by`; `again` while the key is held down. */
+  /** Selects the cells from the one that the keyboard was on to the one that it moves to. */
+  extendRegion(rows: number, columns: number): void {
+    const from = this.region?.from ?? this.cell;
+    this.step(from < 0 ? 0 : rows, from < 0 ? 0 : columns);
+    this.extended = regionBetween(from < 0 ? this.cell : from, this.cell, this.document.rows, this.document.columns);
+    this.document.select(this.extended.selection);
+    this.emit("cell", this.cell);
+  }
+
+  /** What the keyboard has selected, while it is selected. */
+  get region(): CellRegion | null {
+    return this.extended && this.document.selection === this.extended.selection ? this.extended : null;
+  }
+
+  private extended: CellRegion | null = null;
+
+  private step(rows: number, columns: number): void {
+    const { document } = this;
+    const clamp = (v: number, limit: number) => Math.min(limit - 1, Math.max(0, v));
+    if (this.cell < 0) this.cell = Math.floor(document.rows / 2) * document.columns + Math.floor(document.columns / 2);
+    else this.cell = clamp(Math.floor(this.cell / document.columns) + rows, document.rows) * document.columns + clamp((this.cell % document.columns) + columns, document.columns);
+  }
+
+  /** Changes the keyboard's cell, or all cells of its region, by `by`; `again` while the key is held down. */
   nudge(by: number, again: boolean): void {
     if (this.refused()) return;
     if (this.cell < 0) return this.moveCell(0, 0);
-    const before = this.document.values[this.cell] ?? 0;
+    const { document, region } = this;
     // Rounded to the step, so that ten presses of + from 0 make exactly 1.
-    this.document.setCell("Cell", this.cell, clampValue(Math.round((before + by) * 1000) / 1000), again);
+    const nudged = (v: number) => clampValue(Math.round((v + by) * 1000) / 1000);
+    if (region) {
+      const inside = (i: number) => (region.selection.coverage[i] ?? 0) > 0;
+      document.replace("Cells", document.values.map((v, i) => (inside(i) ? nudged(v) : v)), "painted", again, document.marks.map((mark, i) => (inside(i) ? 0 : mark)));
+    } else document.setCell("Cell", this.cell, nudged(document.values[this.cell] ?? 0), again);
     this.emit("cell", this.cell);
   }
 

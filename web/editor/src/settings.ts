@@ -55,6 +55,8 @@ export interface SettingsValues {
   zoom: number; // of the view over the one that fits: [0.1, 64]; 1: it fits
   zoomX: number; // what of the model's view is in the middle, as a share of its width: [-1, 2]
   zoomY: number;
+  keys: string; // the keys of this person's own, as a Keymap writes them
+  singleKeys: boolean; // whether keys without Ctrl or Alt do anything
   brushPanel: boolean; // whether it is open
   viewPanel: boolean;
   strokesPanel: boolean;
@@ -62,7 +64,7 @@ export interface SettingsValues {
 
 export const defaults: Readonly<SettingsValues> = {
   size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", layer: "values", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", wand: "add", alikeness: 0.25, floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
-  view: "smooth", colorMap: "viridis", opacity: 0.45, stretch: false, layout: "over", swipe: 0.5, grid: false, tool: "brush", zoom: 1, zoomX: 0.5, zoomY: 0.5, brushPanel: true, viewPanel: true, strokesPanel: true,
+  view: "smooth", colorMap: "viridis", opacity: 0.45, stretch: false, layout: "over", swipe: 0.5, grid: false, tool: "brush", zoom: 1, zoomX: 0.5, zoomY: 0.5, keys: "{}", singleKeys: true, brushPanel: true, viewPanel: true, strokesPanel: true,
 };
 
 const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> = {

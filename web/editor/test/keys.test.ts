@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bindings, keyDown } from "../src/input/keys.ts";
+import { regionWords } from "../src/cell_region.ts";
+import { chordOf, Keymap } from "../src/input/keymap.ts";
+import { bindings, keyDown, keymap, keysOf, movable } from "../src/input/keys.ts";
 import { letterOf } from "../src/input/letter.ts";
 import { Settings } from "../src/settings.ts";
 import { cellWords } from "../src/ui/status.ts";
@@ -92,14 +94,70 @@ describe("keys", () => {
   });
 });
 
+describe("a person's own keys", () => {
+  const press = (t: TestEditor, key: string) => t.key(key);
+
+  it("stand for the table's, which then does nothing, and are kept", async () => {
+    const t = await new TestEditor().open();
+    const { settings } = t.editor;
+    const map = keymap(t.editor);
+    expect(map.refusal("b", "p")).toContain("The photograph alone");
+    expect(map.refusal("b", "Escape")).toContain("stays what it is");
+    expect(map.refusal("b", "Ctrl+w")).toContain("stays what it is");
+    expect(map.refusal("b", "7")).toContain("stays what it is");
+    expect(map.refusal("nothing", "z")).not.toBe("");
+    map.give("p", "Shift+p");
+    map.give("b", "p");
+    settings.set("keys", map.toString());
+    press(t, "e");
+    press(t, "p");
+    expect(t.editor.tool).toBe("brush");
+    press(t, "e");
+    press(t, "b");
+    expect(t.editor.tool).toBe("eraser");
+    t.hold("Shift+p");
+    expect(t.editor.showPhotograph).toBe(true);
+    t.key("Shift+p");
+    expect(t.editor.showPhotograph).toBe(false);
+    const storage = new MemoryStorage();
+    const first = new Settings(storage);
+    first.set("keys", map.toString());
+    expect(new Keymap(movable, new Settings(storage).get("keys")).chord("b")).toBe("p");
+    expect(keysOf(bindings[0]!, map)).toBe("P");
+    map.give("b", "b");
+    map.give("p", "p");
+    expect(map.changed).toBe(false);
+  });
+
+  it("are told apart by letter on every layout, and what is kept wrongly is nobody's choice", () => {
+    const chord = (key: string, code: string, shift = false, ctrl = false) => chordOf({ key, code, shift, ctrl, alt: false });
+    expect([chord("и", "KeyB"), chord("B", "KeyB", true), chord("<", "IntlBackslash", true), chord("s", "KeyS", false, true)]).toEqual(["b", "Shift+b", "<", "Ctrl+s"]);
+    for (const kept of ["", "7", "[1]", '{"b":7}', '{"b":"Tab"}', '{"none":"z"}', "null"]) expect(new Keymap(movable, kept).changed).toBe(false);
+    const chords = movable.map((b) => b.chord);
+    expect(new Set(chords).size).toBe(chords.length);
+    for (const b of movable) expect(new Keymap(movable, "{}").refusal(b.chord, b.chord === "z" ? "Shift+z" : "z"), b.does).toBe("");
+  });
+
+  it("do nothing without Ctrl or Alt where that is switched off", async () => {
+    const t = await new TestEditor().open();
+    const asked: string[] = [];
+    t.editor.on("command", (c) => asked.push(c));
+    t.editor.settings.set("singleKeys", false);
+    t.key("e").key("3").key("x").key("?");
+    expect([t.editor.tool, t.editor.settings.get("strength"), asked]).toEqual(["brush", 1, []]);
+    t.key("ArrowUp").key("PageUp").key("Ctrl+Enter");
+    expect([t.values[7 * 14 + 7], asked]).toEqual([Math.fround(0.05), ["submit"]]);
+  });
+});
+
 describe("editing by keyboard", () => {
   it("moves a cell cursor and changes one cell, a held key being one step", async () => {
     const t = await new TestEditor().open();
     t.key("ArrowRight"); // puts it in the middle
     expect(t.editor.cell).toBe(7 * 14 + 7);
-    t.key("ArrowUp").key("ArrowLeft").key("Shift+ArrowLeft");
+    t.key("ArrowUp").key("ArrowLeft").key("Ctrl+ArrowLeft");
     expect(t.editor.cell).toBe(6 * 14 + 2);
-    for (let i = 0; i < 9; i++) t.key("Shift+ArrowLeft").key("ArrowUp");
+    for (let i = 0; i < 9; i++) t.key("Ctrl+ArrowLeft").key("ArrowUp");
     expect(t.editor.cell).toBe(0);
     t.key("+");
     expect(t.values[0]).toBe(Math.fround(0.05));
@@ -111,6 +169,28 @@ describe("editing by keyboard", () => {
     expect(t.history.steps.length).toBe(2);
     t.key("Ctrl+z").key("Ctrl+z");
     expect(t.values[0]).toBe(0);
+  });
+
+  it("selects a region, changes all of it at once, and lets it go", async () => {
+    const t = await new TestEditor().open();
+    t.key("ArrowUp").key("Shift+ArrowRight").key("Ctrl+Shift+ArrowDown").key("Shift+ArrowUp"); // from row 8, column 8
+    expect([t.editor.region?.rows, t.editor.region?.columns]).toEqual([[8, 11], [8, 9]]);
+    expect(regionWords(t.editor.region!, t.values)).toBe("rows 8 to 11, columns 8 to 9, 8 cells, mean 0.00");
+    t.key("PageUp").key("+", true);
+    expect(Array.from(t.values).filter((v) => v > 0)).toEqual(new Array(8).fill(Math.fround(0.1)));
+    expect(t.history.steps.length).toBe(1);
+    t.key("Enter"); // paints it
+    expect(t.values[8 * 14 + 8]).toBe(1);
+    t.key("Ctrl+z").key("Ctrl+z");
+    t.key("Shift+ArrowLeft");
+    expect(t.editor.region?.columns).toEqual([8, 8]);
+    t.key("ArrowLeft");
+    expect([t.editor.region, t.editor.document.selection]).toEqual([null, null]);
+    t.key("PageDown");
+    expect(t.history.position).toBe(0); // it was 0 already
+    t.click(2, 2);
+    t.key("Shift+ArrowDown");
+    expect(regionWords(t.editor.region!, t.values)).toBe("row 8, column 8, 1 cell, mean 0.00"); // begins in the middle
   });
 
   it("dabs on the cell, and a finger or mouse puts the cursor away", async () => {

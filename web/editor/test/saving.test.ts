@@ -165,6 +165,28 @@ describe("autosave", () => {
     expect(sameBits(fromWire(mapOf(t.saves[1]!)), t.values)).toBe(true);
   });
 
+  it("merges both versions, and saves that on top of the other's", async () => {
+    const t = await new TestEditor().open();
+    const theirs = zeros.values.map((_, i) => (i === 0 || i === 3 * 14 + 3 ? 0.25 : 0));
+    const other = savedEdit(4, { ...zeros, values: theirs });
+    t.network.on("PUT", /draft$/, (r) => (r.body["base_revision"] === 4 ? [200, savedEdit(5, mapOf(r))] : [409, { title: "Stale", current: other }]));
+    expect(t.desk.merge()).toBe(null);
+    t.click(3, 3);
+    await t.wait(300);
+    const mine = t.values.slice();
+    const merge = t.desk.merge()!;
+    expect(merge.both).toEqual([3 * 14 + 3]); // the first cell is theirs alone
+    merge.choose("mean");
+    t.desk.resolve(merge);
+    await t.wait(300);
+    expect(kind(t)).toBe("saved");
+    expect(t.saves[1]!.body["base_revision"]).toBe(4);
+    const merged = mine.map((v, i) => (i === 0 ? 0.25 : i === 3 * 14 + 3 ? (v + 0.25) / 2 : v));
+    expect(sameBits(fromWire(mapOf(t.saves[1]!)), merged)).toBe(true);
+    t.key("Ctrl+z");
+    expect(sameBits(t.values, mine)).toBe(true);
+  });
+
   it("takes the other version as a step that can be undone", async () => {
     const t = await new TestEditor().open();
     const other = savedEdit(4, { ...zeros, values: zeros.values.map(() => 0.5) });

@@ -151,7 +151,7 @@ describe("a straight line", () => {
 
   it("comes from the keyboard, and from a switch where there is no Shift", async () => {
     const t = await new TestEditor().open();
-    t.key("ArrowUp").key("Enter").key("Shift+ArrowRight").key("Shift+Enter");
+    t.key("ArrowUp").key("Enter").key("Ctrl+ArrowRight").key("Shift+Enter");
     expect(t.values[7 * 14 + 9]).toBeGreaterThan(0.5);
     t.editor.settings.set("straight", true);
     t.editor.cell = -1;

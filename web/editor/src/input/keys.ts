@@ -4,21 +4,16 @@ import type { Editor } from "../editor.ts";
 import { colorMapNames } from "../colormap.ts";
 import { layouts, views } from "../settings.ts";
 import type { WholeOperation } from "../whole.ts";
+import type { KeyInput } from "./key_input.ts";
+import { chordWords, Keymap, type Bound } from "./keymap.ts";
 import { letterOf } from "./letter.ts";
 
-export interface KeyInput {
-  readonly key: string;
-  readonly code: string; // physical key, for what depends on place rather than letter
-  readonly ctrl: boolean; // Control, or Command on a Mac
-  readonly shift: boolean;
-  readonly alt: boolean;
-  readonly repeat: boolean;
-}
-
-interface Binding {
+export interface Binding {
   readonly keys: string; // for the help overlay
   readonly does: string;
   readonly group: "Paint" | "Map" | "View" | "Cell" | "Task";
+  /** The one key that it has, as a chord: a person can give it another. */
+  readonly chord?: string;
   matches(k: KeyInput): boolean;
   run(e: Editor, k: KeyInput): void;
   /** Whether it does anything in this editor. */
@@ -28,8 +23,9 @@ interface Binding {
 const next = <T>(list: readonly T[], now: T, step = 1): T =>
   list[(list.indexOf(now) + step + list.length) % list.length] ?? now;
 
-const plain = (letter: string) => (k: KeyInput) => !k.ctrl && !k.alt && !k.shift && letterOf(k) === letter;
-const shifted = (letter: string) => (k: KeyInput) => !k.ctrl && !k.alt && k.shift && letterOf(k) === letter;
+/** What has a letter to itself. */
+const plain = (letter: string) => ({ chord: letter, matches: (k: KeyInput) => !k.ctrl && !k.alt && !k.shift && letterOf(k) === letter });
+const shifted = (letter: string) => ({ chord: `Shift+${letter}`, matches: (k: KeyInput) => !k.ctrl && !k.alt && k.shift && letterOf(k) === letter });
 const ctrl = (letter: string, shift = false) => (k: KeyInput) =>
   k.ctrl && k.shift === shift && letterOf(k) === letter;
 const named = (...names: string[]) => (k: KeyInput) => !k.ctrl && !k.alt && names.includes(k.key);
@@ -44,11 +40,11 @@ function size(e: Editor, larger: boolean, hardness: boolean): void {
 }
 
 function tool(keys: string, letter: string, does: string, name: Parameters<Editor["choose"]>[0]): Binding {
-  return { keys, does, group: "Paint", matches: plain(letter), run: (e, k) => { if (!k.repeat) e.holdTool(name, letter); } };
+  return { keys, does, group: "Paint", ...plain(letter), run: (e, k) => { if (!k.repeat) e.holdTool(name, letter); } };
 }
 
 function whole(keys: string, letter: string, does: string, name: WholeOperation): Binding {
-  return { keys, does, group: "Map", matches: shifted(letter), run: (e, k) => e.whole(name, k.repeat) };
+  return { keys, does, group: "Map", ...shifted(letter), run: (e, k) => e.whole(name, k.repeat) };
 }
 
 /** Whether the tool selects by clicks, so that a press adds to the selection that is there. */
@@ -60,6 +56,11 @@ function digitOf(k: KeyInput): number | undefined {
   const digit = /^[0-9]$/.test(k.key) ? k.key : !k.shift && !/^[-+=_]$/.test(k.key) ? /^Digit([0-9])$/.exec(k.code)?.[1] : undefined;
   return digit === undefined ? undefined : Number(digit);
 }
+
+/** Rows and columns that an arrow goes by. */
+const arrows: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const raising: readonly string[] = ["+", "=", "PageUp"];
+const lowering: readonly string[] = ["-", "_", "PageDown"];
 
 export const bindings: readonly Binding[] = [
   tool("B", "b", "Brush", "brush"),
@@ -79,9 +80,9 @@ export const bindings: readonly Binding[] = [
   { keys: "⇧[ ⇧]", does: "Softer, harder brush", group: "Paint", matches: () => false, run: () => undefined },
   { keys: "1 … 9 0", does: "Strength 0.1 … 0.9, 1.0", group: "Paint", matches: (k) => digitOf(k) !== undefined,
     run: (e, k) => e.settings.set("strength", (digitOf(k) || 10) / 10) },
-  { keys: "X", does: "Paint the opposite (strength ⇄ 0, add ⇄ subtract)", group: "Paint", matches: plain("x"), run: (e) => e.swap() },
-  { keys: "N", does: "Mark instead of painting: don't know, do not look here, values again", group: "Paint", matches: plain("n"), run: (e, k) => { if (!k.repeat) e.nextLayer(); } },
-  { keys: "I", does: "Pick the value under the pointer (or Alt-click)", group: "Paint", matches: plain("i"), run: (e) => e.pick() },
+  { keys: "X", does: "Paint the opposite (strength ⇄ 0, add ⇄ subtract)", group: "Paint", ...plain("x"), run: (e) => e.swap() },
+  { keys: "N", does: "Mark instead of painting: don't know, do not look here, values again", group: "Paint", ...plain("n"), run: (e, k) => { if (!k.repeat) e.nextLayer(); } },
+  { keys: "I", does: "Pick the value under the pointer (or Alt-click)", group: "Paint", ...plain("i"), run: (e) => e.pick() },
   { keys: "Ctrl Z", does: "Undo", group: "Map", matches: ctrl("z"), run: (e) => e.undo() },
   { keys: "Ctrl ⇧Z, Ctrl Y", does: "Redo", group: "Map", matches: (k) => ctrl("z", true)(k) || ctrl("y")(k), run: (e) => e.redo() },
   { keys: "Enter", does: "Fill the selection, or use the tool on the cell (⇧: a straight line to it)", group: "Map", matches: named("Enter"),
@@ -92,7 +93,7 @@ export const bindings: readonly Binding[] = [
   { keys: "⇧Enter, Alt Enter", does: "While selecting by clicks: add what looks like the cell, take it away", group: "Map",
     matches: (k) => !k.ctrl && k.alt && k.key === "Enter", run: (e) => { if (clicking(e)) e.dabCell(false, true); } },
   { keys: "Delete", does: "Erase inside the selection", group: "Map", matches: named("Delete", "Backspace"), run: (e) => { if (e.document.selection) e.fill(true); } },
-  { keys: "K", does: "Keep inside the selection", group: "Map", matches: plain("k"), run: (e) => e.whole("keep") },
+  { keys: "K", does: "Keep inside the selection", group: "Map", ...plain("k"), run: (e) => e.whole("keep") },
   whole("⇧F", "f", "Fill the map, or the selection, as the brush paints", "fill"),
   whole("⇧I", "i", "Invert", "invert"),
   whole("⇧B", "b", "Blur", "blur"),
@@ -102,32 +103,35 @@ export const bindings: readonly Binding[] = [
   whole("⇧H", "h", "Gamma: raise the middle values", "gamma-up"),
   whole("⇧M", "m", "Remove the marks", "unmark"),
   { keys: "Esc", does: "Give up the stroke, leave another map, let go of the selection", group: "Map", matches: named("Escape"), run: (e) => escape(e) },
-  { keys: "C (hold)", does: "The model's map", group: "View", matches: plain("c"), run: (e) => e.holdModel(true) },
-  { keys: "P (hold)", does: "The photograph alone", group: "View", matches: plain("p"), run: (e) => e.holdPhotograph(true) },
-  { keys: "D", does: "Difference to the model's map", group: "View", matches: plain("d"), run: (e) => e.toggleDifference() },
-  { keys: "⇧W", does: "What would help: where more attention, or less, raises the score of the true class", group: "View", matches: shifted("w"), run: (e, k) => { if (!k.repeat) e.emit("command", "hint"); } },
+  { keys: "C (hold)", does: "The model's map", group: "View", ...plain("c"), run: (e) => e.holdModel(true) },
+  { keys: "P (hold)", does: "The photograph alone", group: "View", ...plain("p"), run: (e) => e.holdPhotograph(true) },
+  { keys: "D", does: "Difference to the model's map", group: "View", ...plain("d"), run: (e) => e.toggleDifference() },
+  { keys: "⇧W", does: "What would help: where more attention, or less, raises the score of the true class", group: "View", ...shifted("w"), run: (e, k) => { if (!k.repeat) e.emit("command", "hint"); } },
   { keys: "A, ⇧A", does: "Another map to look at: CAM, Grad-CAM, the model's own", group: "View",
     matches: (k) => !k.ctrl && !k.alt && letterOf(k) === "a", run: (e, k) => e.emit("command", k.shift ? "previous-map" : "next-map") },
-  { keys: "V", does: "Cells, smooth, contours, spotlight, marks alone", group: "View", matches: plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },
-  { keys: "H", does: "The map over the picture, right of a line that you move, beside the photograph", group: "View", matches: plain("h"), run: (e) => e.settings.set("layout", next(layouts, e.settings.get("layout"))) },
-  { keys: "U", does: "Stretch the colours over the map's own values", group: "View", matches: plain("u"), run: (e) => e.settings.set("stretch", !e.settings.get("stretch")) },
-  { keys: "M", does: "Next colour map", group: "View", matches: plain("m"), run: (e) => e.settings.set("colorMap", next(colorMapNames, e.settings.get("colorMap"))) },
-  { keys: "G", does: "Grid", group: "View", matches: plain("g"), run: (e) => e.settings.set("grid", !e.settings.get("grid")) },
-  { keys: "W", does: "Whole picture, the model's view outlined", group: "View", matches: plain("w"), run: (e) => e.toggleWhole() },
+  { keys: "V", does: "Cells, smooth, contours, spotlight, marks alone", group: "View", ...plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },
+  { keys: "H", does: "The map over the picture, right of a line that you move, beside the photograph", group: "View", ...plain("h"), run: (e) => e.settings.set("layout", next(layouts, e.settings.get("layout"))) },
+  { keys: "U", does: "Stretch the colours over the map's own values", group: "View", ...plain("u"), run: (e) => e.settings.set("stretch", !e.settings.get("stretch")) },
+  { keys: "M", does: "Next colour map", group: "View", ...plain("m"), run: (e) => e.settings.set("colorMap", next(colorMapNames, e.settings.get("colorMap"))) },
+  { keys: "G", does: "Grid", group: "View", ...plain("g"), run: (e) => e.settings.set("grid", !e.settings.get("grid")) },
+  { keys: "W", does: "Whole picture, the model's view outlined", group: "View", ...plain("w"), run: (e) => e.toggleWhole() },
   { keys: "Space (hold)", does: "Pan", group: "View", matches: named(" "), run: (e) => e.holdPan(true) },
   { keys: "Wheel, Ctrl + −", does: "Zoom", group: "View", matches: (k) => k.ctrl && ["+", "=", "-"].includes(k.key), run: (e, k) => e.zoom(k.key === "-" ? 0.8 : 1.25) },
   { keys: "Ctrl 0", does: "Fit", group: "View", matches: (k) => k.ctrl && k.key === "0", run: (e) => e.fit() },
-  { keys: "← ↑ → ↓", does: "Move over cells (⇧: by four)", group: "Cell", matches: named("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"),
+  { keys: "← ↑ → ↓", does: "Move over cells (Ctrl: by four)", group: "Cell", matches: (k) => !k.alt && k.key in arrows,
     run: (e, k) => {
-      const far = k.shift ? 4 : 1;
-      e.moveCell(k.key === "ArrowUp" ? -far : k.key === "ArrowDown" ? far : 0, k.key === "ArrowLeft" ? -far : k.key === "ArrowRight" ? far : 0);
+      const [rows, columns] = arrows[k.key] ?? [0, 0];
+      const far = k.ctrl ? 4 : 1;
+      if (k.shift) e.extendRegion(far * rows, far * columns);
+      else e.moveCell(far * rows, far * columns);
     } },
-  { keys: "+ −", does: "Change the cell by 0.05 (Alt: 0.01)", group: "Cell", matches: (k) => !k.ctrl && ["+", "=", "-", "_"].includes(k.key),
-    run: (e, k) => e.nudge((k.key === "-" || k.key === "_" ? -1 : 1) * (k.alt ? 0.01 : 0.05), k.repeat) },
-  { keys: "Ctrl Enter", does: "Submit", group: "Task", matches: (k) => k.ctrl && k.key === "Enter", run: (e) => e.emit("command", "submit") },
-  { keys: "Y", does: "The model's map is fine as it is: confirm and submit it", group: "Task", matches: plain("y"), run: (e, k) => { if (!k.repeat) e.emit("command", "confirm"); } },
-  { keys: "Ctrl Space", does: "Skip", group: "Task", matches: (k) => k.ctrl && k.key === " ", run: (e) => e.emit("command", "skip") },
-  { keys: "T", does: "The label is wrong: the true class, none of these, ambiguous", group: "Task", matches: plain("t"), run: (e) => e.emit("command", "label") },
+  { keys: "⇧← ⇧↑ ⇧→ ⇧↓", does: "Select a region of cells, from the one that you are on (Ctrl: by four)", group: "Cell", matches: () => false, run: () => undefined },
+  { keys: "+ −, PageUp PageDown", does: "Change the cell, or the region, by 0.05 (Alt: 0.01)", group: "Cell", matches: (k) => !k.ctrl && (raising.includes(k.key) || lowering.includes(k.key)),
+    run: (e, k) => e.nudge((lowering.includes(k.key) ? -1 : 1) * (k.alt ? 0.01 : 0.05), k.repeat) },
+  { keys: "Ctrl Enter", does: "Submit", group: "Task", chord: "Ctrl+Enter", matches: (k) => k.ctrl && k.key === "Enter", run: (e) => e.emit("command", "submit") },
+  { keys: "Y", does: "The model's map is fine as it is: confirm and submit it", group: "Task", ...plain("y"), run: (e, k) => { if (!k.repeat) e.emit("command", "confirm"); } },
+  { keys: "Ctrl Space", does: "Skip", group: "Task", chord: "Ctrl+ ", matches: (k) => k.ctrl && k.key === " ", run: (e) => e.emit("command", "skip") },
+  { keys: "T", does: "The label is wrong: the true class, none of these, ambiguous", group: "Task", ...plain("t"), run: (e) => e.emit("command", "label") },
   { keys: "Ctrl S", does: "Save now (every stroke is saved by itself)", group: "Task", matches: ctrl("s"), run: (e) => e.emit("command", "save") },
   { keys: "?", does: "This help", group: "Task", matches: named("?"), run: (e) => e.emit("command", "help") },
 ];
@@ -142,18 +146,36 @@ function escape(e: Editor): void {
   }
 }
 
+/** The lines that can have another key. */
+export const movable: readonly (Binding & Bound)[] = bindings.filter((b): b is Binding & Bound => b.chord !== undefined);
+
+/** The keys that this person has chosen. */
+export const keymap = (e: Editor): Keymap => new Keymap(movable, e.settings.get("keys"));
+
+/** The key of a line of the table, as people read it. */
+export function keysOf(binding: Binding, map: Keymap): string {
+  const chord = binding.chord && map.chord(binding.chord);
+  return chord === binding.chord || !chord ? binding.keys : chordWords(chord);
+}
+
+/** The key press that the table is asked for. */
+const asked = (e: Editor, k: KeyInput): KeyInput | null => keymap(e).translate(k, e.settings.get("singleKeys"));
+
 /** Runs what a key is bound to; false if it is bound to nothing. */
-export function keyDown(editor: Editor, k: KeyInput): boolean {
+export function keyDown(editor: Editor, pressed: KeyInput): boolean {
+  if (pressed.key === "Shift") editor.holdShift(true);
+  const k = asked(editor, pressed);
+  if (!k) return false;
   const binding = bindings.find((b) => b.matches(k) && (b.there?.(editor) ?? true));
-  if (k.key === "Shift") editor.holdShift(true);
   if (!binding) return false;
   binding.run(editor, k);
   return true;
 }
 
 /** Ends what lasts while a key is held. */
-export function keyUp(editor: Editor, k: KeyInput): boolean {
-  if (k.key === "Shift") editor.holdShift(false);
+export function keyUp(editor: Editor, lifted: KeyInput): boolean {
+  if (lifted.key === "Shift") editor.holdShift(false);
+  const k = keymap(editor).translate(lifted, true) ?? lifted; // a key that was pressed is lifted, whatever was changed meanwhile
   editor.releaseTool(letterOf(k));
   if (k.key === " ") editor.holdPan(false);
   else if (letterOf(k) === "c") editor.holdModel(false);

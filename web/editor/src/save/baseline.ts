@@ -30,6 +30,11 @@ export class Baseline {
     }
   }
 
+  /** Values and marks of the revision that is known; null: none is. */
+  get state(): Float32Array | null {
+    return this.known?.state ?? null;
+  }
+
   /** The next save sends the whole. */
   forget(): void {
     this.known = null;

@@ -1,6 +1,7 @@
 // Puts the editor's parts on the page and connects them with the desk.
 
 import type { TaskDetail } from "../api/schema.d.ts";
+import { regionWords } from "../cell_region.ts";
 import type { Desk } from "../desk.ts";
 import { keyDown, keyUp } from "../input/keys.ts";
 import { answerPanel } from "./answer.ts";
@@ -27,7 +28,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   const { editor } = desk;
   const stage = new Stage(editor, (words) => desk.emit("notice", words));
   const cell = h("p.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "cell" });
-  const help = h("p.visually-hidden", { id: "stage-help" }, "Arrow keys move over the cells, plus and minus change one, question mark lists all keys.");
+  const help = h("p.visually-hidden", { id: "stage-help" }, "Arrow keys move over the cells, with Shift they select a region, plus and minus change the cell or the region, question mark lists all keys.");
 
   const panel = h("aside.side", { "aria-label": "Answer and settings", id: "panel" });
   const handle = button("button.sheet-handle", { "aria-expanded": "false", "aria-controls": "panel", "aria-label": "Show all settings", onclick: () => {
@@ -75,7 +76,8 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   editor.on("cell", (at) => {
     const words = cellWords(desk, at);
     const [, row, , column] = words.place.split(" ");
-    say(cell, [`row ${row}`, `column ${column}`, words.value, words.gain, words.other].filter(Boolean).join(", "));
+    const { region, document: { values } } = editor;
+    say(cell, region ? regionWords(region, values) : [`row ${row}`, `column ${column}`, words.value, words.was, words.gain, words.other].filter(Boolean).join(", "));
   });
   editor.on("command", (command) => {
     if (command === "submit") void desk.submit();

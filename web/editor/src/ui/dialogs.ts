@@ -2,12 +2,13 @@
 // meant; and the help.
 
 import type { Desk } from "../desk.ts";
-import { bindings } from "../input/keys.ts";
 import { fromWire } from "../grid.ts";
 import { paintCells } from "../render/heat.ts";
 import { pencil } from "../render/pencil.ts";
 import { button, fill, h, say } from "./element.ts";
+import { keysHelp } from "./keys_dialog.ts";
 import { labelForm } from "./label_dialog.ts";
+import { mergePanel } from "./merge_dialog.ts";
 
 export const skipReasons = [
   "I can't tell what to mark",
@@ -34,6 +35,16 @@ export class Dialogs {
   private readonly emptyDialog: HTMLDialogElement;
   private readonly helpDialog: HTMLDialogElement;
   private readonly versions = h("div.versions");
+  private readonly choice = h(
+    "div", {},
+    h("p", {}, "It was saved from somewhere else since this page opened it. Nothing has been overwritten. Which one goes on?"),
+    this.versions,
+    h("div.row.end", {},
+      button("button", { "data-testid": "merge", onclick: () => this.choose(true) }, "Merge them…"),
+      button("button", { "data-testid": "keep-theirs", onclick: () => this.decide("theirs") }, "Take the saved one"),
+      button("button.primary", { "data-testid": "keep-mine", onclick: () => this.decide("mine") }, "Keep this one")),
+  );
+  private readonly merging: ReturnType<typeof mergePanel>;
 
   constructor(root: HTMLElement, private readonly desk: Desk) {
     const other = h("input", { type: "text", maxlength: root.dataset["longestReason"], placeholder: "Something else", "aria-label": "Another reason" });
@@ -54,14 +65,14 @@ export class Dialogs {
     this.openLabel = label.open;
     this.labelDialog = dialog(root, "label", "The label is wrong", label.form);
 
+    this.merging = mergePanel(desk, (merge) => {
+      this.conflictDialog.close();
+      desk.resolve(merge);
+    }, () => this.choose(false));
     this.conflictDialog = dialog(
       root, "conflict", "This map has two versions",
-      h("p", {}, "It was saved from somewhere else since this page opened it. Nothing has been overwritten. Which one goes on?"),
-      this.versions,
-      h("div.row.end", {},
-        button("button", { "data-testid": "keep-theirs", onclick: () => this.decide("theirs") }, "Take the saved one"),
-        button("button.primary", { "data-testid": "keep-mine", onclick: () => this.decide("mine") }, "Keep this one")),
-      h("p.muted", {}, "The other stays in the task's revisions; taking the saved one can be undone."),
+      this.choice, this.merging.element,
+      h("p.muted", {}, "The other stays in the task's revisions; taking the saved one, or a merge, can be undone."),
     );
 
     this.untouchedDialog = dialog(
@@ -108,16 +119,8 @@ export class Dialogs {
       this.emptyDialog.showModal();
     });
 
-    const values = h("p.muted", { "data-testid": "help-values" });
-    desk.on("opened", () => say(values, desk.detail?.mechanism.values ?? ""));
-    const groups = ["Paint", "Map", "View", "Cell", "Task"] as const;
-    this.helpDialog = dialog(
-      root, "help", "Keys",
-      values,
-      h("div.help", {}, ...groups.map((group) => h("section", {}, h("h3", {}, group), h("dl", {},
-        ...bindings.filter((b) => b.group === group && (b.there?.(desk.editor) ?? true)).flatMap((b) => [h("dt", {}, h("kbd", {}, b.keys)), h("dd", {}, b.does)]))))),
-      h("div.row.end", {}, button("button", { onclick: () => this.helpDialog.close() }, "Close")),
-    );
+    this.helpDialog = dialog(root, "help", "Keys");
+    keysHelp(desk, this.helpDialog, () => this.helpDialog.close());
     desk.on("untouched", () => this.untouchedDialog.showModal());
     desk.on("save", (state) => {
       if (state.kind === "conflict") this.conflict();
@@ -158,7 +161,15 @@ export class Dialogs {
       version("This page", "not saved", document.values, document.rows, document.columns),
       version(`Saved by ${state.current.author}`, when.toLocaleTimeString(), fromWire(state.current.map), state.current.map.h, state.current.map.w),
     );
+    this.choose(false);
     this.conflictDialog.showModal();
+  }
+
+  /** Shows the two versions, or how they are merged. */
+  private choose(merging: boolean): void {
+    if (merging) this.merging.open();
+    else this.merging.element.hidden = true;
+    this.choice.hidden = !this.merging.element.hidden;
   }
 
   private decide(side: "mine" | "theirs"): void {

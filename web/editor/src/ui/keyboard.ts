@@ -1,6 +1,6 @@
 // DOM key events, as the editor reads them, and which of them belong to the control that has the focus.
 
-import type { KeyInput } from "../input/keys.ts";
+import type { KeyInput } from "../input/key_input.ts";
 
 export const keyInput = (e: KeyboardEvent): KeyInput => ({
   key: e.key, code: e.code, ctrl: e.ctrlKey || e.metaKey, shift: e.shiftKey, alt: e.altKey, repeat: e.repeat,
