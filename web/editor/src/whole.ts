@@ -12,13 +12,13 @@ export const wholeOperations = [
   { name: "clear", label: "Clear", hint: "Set every cell to 0, without marks", often: true },
   { name: "reset", label: "Reset", hint: "Go back to the model's map and paint on from there", often: true },
   { name: "model", label: "Use the model's own", hint: "Confirm the model's map as it is: an answer of its own, not an empty one", often: true },
-  { name: "fill", label: "Fill", hint: "Paint every cell with the brush's mode and strength", key: "⇧F" },
-  { name: "invert", label: "Invert", hint: "1 − value", key: "⇧I" },
-  { name: "blur", label: "Blur", hint: "Mix each cell with its neighbours", key: "⇧B" },
-  { name: "sharpen", label: "Sharpen", hint: "Move each cell away from its neighbours' mean", key: "⇧S" },
-  { name: "normalise", label: "Normalise", hint: "Stretch the values: the lowest becomes 0, the highest 1", key: "⇧N" },
-  { name: "keep", label: "Keep inside", hint: "Set everything outside the selection to 0", key: "K" },
-  { name: "unmark", label: "Remove marks", hint: "Every cell carries its value again", key: "⇧M" },
+  { name: "fill", label: "Fill", hint: "Paint every cell with the brush's mode and strength", key: "Shift+f" },
+  { name: "invert", label: "Invert", hint: "1 − value", key: "Shift+i" },
+  { name: "blur", label: "Blur", hint: "Mix each cell with its neighbours", key: "Shift+b" },
+  { name: "sharpen", label: "Sharpen", hint: "Move each cell away from its neighbours' mean", key: "Shift+s" },
+  { name: "normalise", label: "Normalise", hint: "Stretch the values: the lowest becomes 0, the highest 1", key: "Shift+n" },
+  { name: "keep", label: "Keep inside", hint: "Set everything outside the selection to 0", key: "k" },
+  { name: "unmark", label: "Remove marks", hint: "Every cell carries its value again", key: "Shift+m" },
 ] as const satisfies readonly { readonly name: WholeOperation; readonly label: string; readonly hint: string; readonly key?: string; readonly often?: true }[];
 
 export interface WholeSettings {

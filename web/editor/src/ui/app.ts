@@ -12,6 +12,7 @@ import { filmStrip } from "./filmstrip.ts";
 import { hintBar } from "./hint.ts";
 import { icon } from "./icons.ts";
 import { keyInput, ownsKey } from "./keyboard.ts";
+import { sayKeys } from "./keyed.ts";
 import { aim, curtain, noticeLine, reviewNote, selectionBar } from "./notices.ts";
 import { brushPanel, historyPanel, viewPanel } from "./panels.ts";
 import { rail } from "./rail.ts";
@@ -86,6 +87,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     else if (command === "save") desk.saveNow();
     else if (command === "help") dialogs.help();
   });
+  sayKeys(root, editor);
   listen(desk, dialogs);
   followAddress(desk);
   return { stage };

@@ -54,7 +54,7 @@ export function segments<K extends TextSetting>(
   settings: Settings, setting: K, label: string, choices: readonly (readonly [SettingsValues[K], string, string])[],
 ): HTMLElement {
   const buttons = choices.map(([value, text, hint]) => ({ value, element:
-    button("button", { title: hint, "data-testid": `${setting}-${value}`, onclick: () => settings.set(setting, value) }, text) }));
+    button("button", { "data-keyed": hint, "data-testid": `${setting}-${value}`, onclick: () => settings.set(setting, value) }, text) }));
   const show = () => {
     for (const { value, element } of buttons) element.setAttribute("aria-pressed", String(settings.get(setting) === value));
   };

@@ -21,7 +21,7 @@ export function hintBar(desk: Desk): HTMLElement {
   const when = h("span.muted", { "data-testid": "hint-when" });
   const heard = h("span.visually-hidden", { role: "status", "aria-live": "polite" });
   const again = button("button.small-button", { "data-testid": "hint-again", onclick: () => hint.retry() }, "Try again");
-  const off = button("button.small-button", { "data-testid": "hint-off", title: "The map again (⇧W)", "aria-keyshortcuts": "Shift+W", onclick: () => {
+  const off = button("button.small-button", { "data-testid": "hint-off", "data-keyed": "The map again ({Shift+w})", onclick: () => {
     hint.leave();
     document.getElementById("stage")?.focus({ preventScroll: true });
   } }, "Off");

@@ -7,6 +7,7 @@ import { contourLevels } from "../render/contours.ts";
 import { stretchedRange } from "../render/scene.ts";
 import { smallestSize, type Pressure, type Settings, type View } from "../settings.ts";
 import { button, fill, h, say } from "./element.ts";
+import { keyWords } from "./keyed.ts";
 import { calm } from "./calm.ts";
 import { mapPicker } from "./comparison.ts";
 import { choice, segments, slider } from "./controls.ts";
@@ -31,9 +32,9 @@ export function brushPanel(desk: Desk): HTMLElement {
   const hardness = slider(settings, { label: "Hardness", setting: "hardness", hint: "How far from the middle the full strength reaches ( Shift+[ and Shift+] )", words: percent });
   const strength = slider(settings, { label: "Strength", setting: "strength", hint: "What the brush paints; a stroke never goes beyond it (1 … 9, 0)", words: (v) => v.toFixed(2) });
   const layers = segments(settings, "layer", "What is painted", [
-    ["values", "Values", "How much to look (N goes on)"],
-    ["unknown", "Don't know", "Marks cells of which you can't say: the model's own value stands there, and training leaves them alone (N)"],
-    ["avoided", "Don't look", "Marks cells where nothing is to be looked at: 0 there, and training keeps the attention away (N)"],
+    ["values", "Values", "How much to look ({n} goes on)"],
+    ["unknown", "Don't know", "Marks cells of which you can't say: the model's own value stands there, and training leaves them alone ({n})"],
+    ["avoided", "Don't look", "Marks cells where nothing is to be looked at: 0 there, and training keeps the attention away ({n})"],
   ]);
   const modes = segments(settings, "mode", "Mode", [
     ["set", "Set", "The map becomes the strength"],
@@ -105,7 +106,7 @@ export function viewPanel(desk: Desk): HTMLElement {
   const maps = choice(settings, "colorMap", "Colours", colorMapNames.map((name) => [name, name] as const));
   const opacity = slider(settings, { label: "Opacity", setting: "opacity", hint: "Of the map over the picture", words: percent });
   const toggle = (label: string, title: string, id: string, get: () => boolean, set: () => void) => {
-    const b = button("button", { title, "data-testid": id, onclick: set }, label);
+    const b = button("button", { "data-keyed": title, "data-testid": id, onclick: set }, label);
     calm(editor, () => b.setAttribute("aria-pressed", String(get())));
     b.setAttribute("aria-pressed", String(get()));
     return b;
@@ -113,16 +114,16 @@ export function viewPanel(desk: Desk): HTMLElement {
   const helps = toggle("Would help", "", "toggle-hint", () => desk.hint.wanted, () => desk.hint.toggle());
   const offer = () => {
     helps.disabled = desk.hint.missing !== "";
-    helps.title = desk.hint.missing || `Where more attention, or less, would raise the score of ${desk.hint.className}, at the map as it is (⇧W). That you looked is recorded with the map`;
+    helps.title = desk.hint.missing || `Where more attention, or less, would raise the score of ${desk.hint.className}, at the map as it is (${keyWords(editor, "Shift+w")}). That you looked is recorded with the map`;
     helps.setAttribute("aria-pressed", String(desk.hint.wanted));
   };
   desk.hint.on("changed", offer);
   desk.on("opened", offer);
   const toggles = h("div.segments", { role: "group", "aria-label": "Overlays" },
-    toggle("Difference", "Signed difference to the model's map (D); hold C for the model's map itself", "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
+    toggle("Difference", "Signed difference to the model's map ({d}); hold {c} for the model's map itself", "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
     helps,
-    toggle("Stretch", "Colours from the least to the largest value of this map, and not from 0 to 1 (U); for the eye only", "toggle-stretch", () => settings.get("stretch"), () => settings.set("stretch", !settings.get("stretch"))),
-    toggle("Grid", "The map's cells (G)", "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
+    toggle("Stretch", "Colours from the least to the largest value of this map, and not from 0 to 1 ({u}); for the eye only", "toggle-stretch", () => settings.get("stretch"), () => settings.set("stretch", !settings.get("stretch"))),
+    toggle("Grid", "The map's cells ({g})", "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
   );
   return folded(settings, "viewPanel", "View", mapPicker(desk, "panel"), views, arrangement, maps, opacity, toggles, legend(desk));
 }

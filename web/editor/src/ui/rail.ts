@@ -9,16 +9,16 @@ import { icon } from "./icons.ts";
 import { wholeMenu } from "./whole_menu.ts";
 
 const tools: readonly { name: ToolName; label: string; key: string }[] = [
-  { name: "brush", label: "Brush", key: "B" },
-  { name: "eraser", label: "Eraser", key: "E" },
-  { name: "smooth", label: "Smooth", key: "S" },
-  { name: "box", label: "Select a box", key: "R" },
-  { name: "ellipse", label: "Select an ellipse", key: "O" },
-  { name: "lasso", label: "Select with a lasso", key: "L" },
-  { name: "wand", label: "Select what looks alike", key: "Q" },
-  { name: "segment", label: "Select the thing clicked", key: "J" },
-  { name: "flood", label: "Flood fill", key: "F" },
-  { name: "pick", label: "Pick a value", key: "I" },
+  { name: "brush", label: "Brush", key: "{b}" },
+  { name: "eraser", label: "Eraser", key: "{e}" },
+  { name: "smooth", label: "Smooth", key: "{s}" },
+  { name: "box", label: "Select a box", key: "{r}" },
+  { name: "ellipse", label: "Select an ellipse", key: "{o}" },
+  { name: "lasso", label: "Select with a lasso", key: "{l}" },
+  { name: "wand", label: "Select what looks alike", key: "{q}" },
+  { name: "segment", label: "Select the thing clicked", key: "{j}" },
+  { name: "flood", label: "Flood fill", key: "{f}" },
+  { name: "pick", label: "Pick a value", key: "{i}" },
   { name: "pan", label: "Pan", key: "Space" },
 ];
 
@@ -27,7 +27,7 @@ export function rail(desk: Desk): HTMLElement {
   const buttons = new Map(tools.filter(({ name }) => editor.has(name)).map(({ name, label, key }) => [
     name,
     button("button.tool", {
-      "data-testid": `tool-${name}`, "aria-pressed": "false", "aria-label": label, title: `${label} (${key})`,
+      "data-testid": `tool-${name}`, "aria-pressed": "false", "aria-label": label, "data-keyed": `${label} (${key})`,
       onclick: () => editor.choose(name),
     }, icon(name)),
   ]));

@@ -8,6 +8,7 @@ import { calm } from "./calm.ts";
 import { mapPicker } from "./comparison.ts";
 import { markAt, markWords } from "../marks.ts";
 import { button, h, say } from "./element.ts";
+import { keyWords } from "./keyed.ts";
 import { icon } from "./icons.ts";
 
 /** What a marked cell is for the answer. */
@@ -59,9 +60,9 @@ export function statusLine(desk: Desk): HTMLElement {
   };
   calm(editor, show);
   desk.on("opened", show);
-  const whole = button("button.quiet.square", { "aria-label": "Whole picture", title: "Whole picture, with what the model sees outlined (W)", onclick: () => editor.toggleWhole() }, icon("whole"));
+  const whole = button("button.quiet.square", { "aria-label": "Whole picture", "data-keyed": "Whole picture, with what the model sees outlined ({w})", onclick: () => editor.toggleWhole() }, icon("whole"));
   calm(editor, () => whole.setAttribute("aria-pressed", String(editor.showWhole)));
-  const photograph = button("button.quiet.square", { "aria-label": "The photograph alone, while it is held", title: "The photograph alone, while it is held (P)", "data-testid": "photograph" }, icon("eye"));
+  const photograph = button("button.quiet.square", { "aria-label": "The photograph alone, while it is held", "data-keyed": "The photograph alone, while it is held ({p})", "data-testid": "photograph" }, icon("eye"));
   photograph.addEventListener("pointerdown", () => editor.holdPhotograph(true));
   for (const end of ["pointerup", "pointercancel", "pointerleave"]) photograph.addEventListener(end, () => editor.holdPhotograph(false));
   calm(editor, () => photograph.setAttribute("aria-pressed", String(editor.showPhotograph)));
@@ -81,12 +82,12 @@ function modeHint(desk: Desk): string {
   }
   if (editor.comparing) return "";
   const layer = editor.settings.get("layer");
-  if (layer !== "values") return `marking: ${markWords[layer]} (N)`;
+  if (layer !== "values") return `marking: ${markWords[layer]} (${keyWords(editor, "n")})`;
   if (editor.showPhotograph) return "the photograph alone";
   if (editor.showModel) return "the model's map";
   if (editor.hint) return "the lines are your map";
   if (editor.showDifference) return "difference to the model's map";
-  if (editor.settings.get("stretch") && editor.settings.get("view") !== "spotlight") return "colours stretched over this map's values (U)";
+  if (editor.settings.get("stretch") && editor.settings.get("view") !== "spotlight") return `colours stretched over this map's values (${keyWords(editor, "u")})`;
   if (editor.settings.get("view") === "spotlight") return desk.detail?.mechanism.dark ?? "";
   return "";
 }

@@ -34,10 +34,10 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   const undo = button("button.quiet.square", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", onclick: () => editor.undo() }, icon("undo"));
   const redo = button("button.quiet.square", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)", onclick: () => editor.redo() }, icon("redo"));
   const release = button("button", { id: "release", title: "Give the task back to the queue; what you painted stays with it", "aria-label": "Put back", onclick: actions.release }, icon("tray"), h("span.put-back", {}, "Put back"));
-  const skip = button("button", { id: "skip", title: "Put this task aside (Ctrl+Space)", onclick: actions.skip }, "Skip");
-  const label = button("button.quiet", { id: "label-wrong", title: "The label is wrong (T)", "aria-label": "The label is wrong", onclick: actions.label }, icon("tag"), h("span.put-back", {}, "Label"));
+  const skip = button("button", { id: "skip", "data-keyed": "Put this task aside ({Ctrl+ })", onclick: actions.skip }, "Skip");
+  const label = button("button.quiet", { id: "label-wrong", "data-keyed": "The label is wrong ({t})", "aria-label": "The label is wrong", onclick: actions.label }, icon("tag"), h("span.put-back", {}, "Label"));
   const submitLabel = h("span", {}, "Submit");
-  const submit = button("button.primary", { id: "submit", title: "Hand the map to review (Ctrl+Enter)", onclick: actions.submit }, submitLabel, h("kbd", {}, "Ctrl ⏎"));
+  const submit = button("button.primary", { id: "submit", "data-keyed": "Hand the map to review ({Ctrl+Enter})", onclick: actions.submit }, submitLabel, h("kbd", { "data-key": "Ctrl+Enter" }));
 
   const showSave = () => {
     const now = desk.saveState;

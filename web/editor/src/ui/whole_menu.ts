@@ -15,7 +15,7 @@ export function wholeMenu(desk: Desk): { opener: HTMLButtonElement; menu: HTMLEl
     button: button("button.menu-item", { "data-testid": `map-${o.name}`, title: o.hint, onclick: () => {
       menu.hidePopover();
       editor.whole(o.name);
-    } }, h("span", {}, o.label), h("kbd", {}, o.key)),
+    } }, h("span", {}, o.label), h("kbd", { "data-key": o.key })),
   }]);
   const place = h("input", { type: "range", min: -1, max: 1, step: 0.02, value: 0, "aria-label": "Gamma", "data-testid": "gamma", oninput: () => show() });
   const words = h("output.slider-value");
