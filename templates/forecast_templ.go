@@ -410,7 +410,7 @@ func forecastTable(f Frame, v Forecast, t forecast.MapsInPlace) templ.Component 
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "</p></section><div class=\"forecast-panels\"><section class=\"panel scroll\" aria-label=\"Images under each map\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 31, "</p></section><div class=\"forecast-panels\"><section class=\"panel scroll\" tabindex=\"0\" aria-label=\"Images under each map\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -603,7 +603,7 @@ func forecastTable(f Frame, v Forecast, t forecast.MapsInPlace) templ.Component 
 			return templ_7745c5c3_Err
 		}
 		if len(t.Pairs) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<section class=\"panel scroll\" aria-label=\"Confusions\"><h2>Confusions that gained most per edit</h2><table class=\"measures\"><thead><tr><th>Class</th><th>Taken for</th><th class=\"num\">Gain per map</th><th class=\"num\">Maps</th><th class=\"num\">Right, edited</th><th class=\"num\">Another's</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 48, "<section class=\"panel scroll\" tabindex=\"0\" aria-label=\"Confusions\"><h2>Confusions that gained most per edit</h2><table class=\"measures\"><thead><tr><th>Class</th><th>Taken for</th><th class=\"num\">Gain per map</th><th class=\"num\">Maps</th><th class=\"num\">Right, edited</th><th class=\"num\">Another's</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -618,7 +618,7 @@ func leakForm(f Frame, within int, i annotator.Image) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var34 string
-			templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs("Leave " + baseName(i.Name) + " out of measures")
+			templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinStringErrs("Leave out " + baseName(i.Name) + " of measures")
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `leakage.templ`, Line: 111, Col: 100}
 			}

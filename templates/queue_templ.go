@@ -55,7 +55,7 @@ func QueuePage(f Frame, v Queue) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"queue\"><details class=\"filters\"><summary class=\"button\">Filters</summary>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"queue\"><details class=\"filters\" tabindex=\"0\"><summary class=\"button\">Filters</summary>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

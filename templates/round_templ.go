@@ -1060,7 +1060,7 @@ func measures(v Round, result annotator.RoundResult) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		maps, against := result.Compared()
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 90, "<section class=\"panel scroll\" aria-label=\"Result\"><table class=\"measures\"><thead><tr><th>Measure</th><th class=\"num\">Difference</th><th>95% interval</th><th class=\"num\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 90, "<section class=\"panel scroll\" tabindex=\"0\" aria-label=\"Result\"><table class=\"measures\"><thead><tr><th>Measure</th><th class=\"num\">Difference</th><th>95% interval</th><th class=\"num\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -1284,7 +1284,7 @@ func comparison(result annotator.RoundResult, c annotator.Comparison) templ.Comp
 			templ_7745c5c3_Var68 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 109, "<section class=\"panel scroll\" aria-label=\"Arms\"><header class=\"row\"><h2>What the maps had to beat</h2></header><p class=\"small muted\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 109, "<section class=\"panel scroll\" tabindex=\"0\" aria-label=\"Arms\"><header class=\"row\"><h2>What the maps had to beat</h2></header><p class=\"small muted\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -207,14 +207,14 @@ func NewVersionPage(f Frame, v NewVersion) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "\">Back</a></p></form><section class=\"panel stack\"><h2>What is taken</h2><p class=\"muted\">What <code>torch.onnx.export</code> writes of a network with an attention and a perception branch: a map of one channel that multiplies the features. What is read of it is said before anything is added.</p><p class=\"muted\">A plain classifier becomes one first:</p><pre><code>studio model attach --model classifier.onnx --at auto --out abn.onnx</code></pre><p class=\"muted\">On the server, without a browser:</p><pre><code>studio model inspect model.onnx<br>studio model add model.onnx --project ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, "\">Back</a></p></form><section class=\"panel stack\"><h2>What is taken</h2><p class=\"muted\">What <code>torch.onnx.export</code> writes of a network with an attention and a perception branch: a map of one channel that multiplies the features. What is read of it is said before anything is added.</p><p class=\"muted\">A plain classifier becomes one first:</p><pre tabindex=\"0\" aria-label=\"Commands\"><code>studio model attach --model classifier.onnx --at auto --out abn.onnx</code></pre><p class=\"muted\">On the server, without a browser:</p><pre tabindex=\"0\" aria-label=\"Commands\"><code>studio model inspect model.onnx<br>studio model add model.onnx --project ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(f.Project.Slug)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `upload.templ`, Line: 74, Col: 105}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `upload.templ`, Line: 74, Col: 140}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
