@@ -102,8 +102,18 @@ type studyIDRiDCommand struct {
 	settingFlags
 }
 
-// The classes of the study, by the grades that they are made of (Porwal et al. 2018: 0 is no apparent retinopathy).
-var diseased = map[string][]string{"disease": {"1", "2", "3", "4"}, "none": {"0"}}
+// presence are the classes of the study, of the grades that there are (Porwal et al. 2018: 0 is no apparent retinopathy).
+func presence(grades []string) map[string][]string {
+	of := map[string][]string{}
+	for _, grade := range grades {
+		name := "disease"
+		if grade == "0" {
+			name = "none"
+		}
+		of[name] = append(of[name], grade)
+	}
+	return of
+}
 
 // opticDisc is a kind of mask of IDRiD that is no lesion.
 const opticDisc = "optic disc"
@@ -125,7 +135,7 @@ func (c *studyIDRiDCommand) Run(ctx context.Context, streams *stdio) error {
 	line := newProgressLine(streams.Err)
 	defer line.done()
 	for seed := range c.Seeds {
-		split := study.Split{Images: images, SplitOptions: study.SplitOptions{Seed: int64(seed + 1), Train: 0.55, Validation: 0.1, Pool: 0.05, Join: diseased}}
+		split := study.Split{Images: images, SplitOptions: study.SplitOptions{Seed: int64(seed + 1), Train: 0.55, Validation: 0.1, Pool: 0.05, Join: presence(images.Classes)}}
 		out := filepath.Join(c.Out, "sets", fmt.Sprint(seed+1))
 		made, err := divide(ctx, split, out, line)
 		if err != nil {

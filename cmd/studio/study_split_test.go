@@ -43,7 +43,8 @@ func TestStudyMakeSplit(t *testing.T) {
 	}
 	for what, flags := range map[string][]string{
 		"nothing is left for the test":    {"--train", "0.8", "--pool", "0.3"},
-		"--join: no picture is of a":      {"--out", filepath.Join(dir, "three"), "--join", "red=nobody"},
+		"no picture is of that class":     {"--out", filepath.Join(dir, "three"), "--join", "red=nobody"},
+		"y and z are both made of":        {"--out", filepath.Join(dir, "three"), "--join", "z=" + set.Classes[0] + ";y=" + set.Classes[0]},
 		"holds another set":               {"--seed", "3"},
 		"labelled pictures of 1 class":    {"--out", filepath.Join(dir, "three"), "--join", "all=" + strings.Join(set.Classes, ",")},
 		"--pool is 0, want a share":       {"--pool", "0"},

@@ -13,6 +13,7 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path"
@@ -158,6 +159,9 @@ func (s Split) Make(ctx context.Context, out string, meter *progress.Meter) (d D
 
 // read looks at every picture and says where it goes, in the order of splits, classes and numbers.
 func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error) {
+	if err := s.checkJoin(); err != nil {
+		return nil, err
+	}
 	of, twice := map[string][]divided{}, map[string]bool{}
 	masks, all := samples.View{Masks: s.Masks}, 0
 	masked := 0
@@ -197,11 +201,6 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 		d.Classes = append(d.Classes, class)
 	}
 	slices.Sort(d.Classes)
-	for class := range s.Join {
-		if of[class] == nil {
-			return nil, fmt.Errorf("--join: no picture is of a class that %s is made of: there are %s", class, strings.Join(s.Images.Classes, ", "))
-		}
-	}
 	if len(of) < 2 {
 		return nil, fmt.Errorf("%s has labelled pictures of %d classes: a network tells at least two apart", s.Images.Dir, len(of))
 	}
@@ -225,6 +224,23 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 		count[folder]++
 	}
 	return list, nil
+}
+
+// checkJoin refuses classes that are not there, and one that two are made of.
+func (s Split) checkJoin() error {
+	in := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(s.Join)) {
+		for _, class := range s.Join[name] {
+			if !slices.Contains(s.Images.Classes, class) {
+				return fmt.Errorf("--join: %s is made of %q, and no picture is of that class: there are %s", name, class, strings.Join(s.Images.Classes, ", "))
+			}
+			if in[class] != "" {
+				return fmt.Errorf("--join: %s and %s are both made of %s", in[class], name, class)
+			}
+			in[class] = name
+		}
+	}
+	return nil
 }
 
 // deal gives a class's pictures, in a random order, their splits.
