@@ -55,7 +55,7 @@ type ImportChoices struct {
 	Split  Split             `json:"split,omitempty" doc:"train, validation, test or pool: for images whose data set names no split; train where absent."`
 	Splits map[string]string `json:"splits,omitempty" doc:"Words for splits, of folders or tables, and what they mean."`
 	// Columns are names of a table's columns by what they hold.
-	Columns map[string]string `json:"columns,omitempty" doc:"A table's columns, where they are not called file, class, split, group or mask."`
+	Columns map[string]string `json:"columns,omitempty" doc:"A table's columns, where they are not called file, class, split, group, mask or cluster."`
 	Label   string            `json:"label,omitempty" doc:"What the class of an image with several labels is: largest, the one of its largest annotation; whole, all that a table's cell holds, as the name of one class. Such images are refused where absent."`
 	// Mask says which values of masks are the object, as dataset.ParseMaskRule reads it.
 	Mask     string   `json:"mask,omitempty" doc:"What in a mask means the object: values (1,3-5), colours (#800000), or shades; the masks tell where absent."`

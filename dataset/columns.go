@@ -12,10 +12,10 @@ import (
 
 // columns are the indices of the table's columns that the studio reads; -1 for a column that the table does not have.
 type columns struct {
-	file, class, split, group, mask int
-	flags                           []flag      // columns that tell the split instead; none: split does
-	oneHot                          *oneHot     // the class is told by these columns instead; nil: by class, if at all
-	two                             *twoClasses // another column could hold the class; nil: none
+	file, class, split, group, mask, cluster int
+	flags                                    []flag      // columns that tell the split instead; none: split does
+	oneHot                                   *oneHot     // the class is told by these columns instead; nil: by class, if at all
+	two                                      *twoClasses // another column could hold the class; nil: none
 }
 
 // column returns the index of the first of names that the table has, -1 if it has none of them.
@@ -74,7 +74,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 			absent = append(absent, usual.column)
 		}
 	}
-	c := columns{file: found[ColumnFile], class: found[ColumnClass], split: found[ColumnSplit], group: found[ColumnGroup], mask: found[ColumnMask], flags: flags}
+	c := columns{file: found[ColumnFile], class: found[ColumnClass], split: found[ColumnSplit], group: found[ColumnGroup], mask: found[ColumnMask], cluster: found[ColumnCluster], flags: flags}
 	if c.file < 0 {
 		if picture := t.pictureInHeader(); picture != "" {
 			return c, fmt.Errorf("%w: the first line of %s names a picture (%s), and no columns: put a header line above it, such as file,class, or take the table away", errLabels, t.file, text.Cut(picture, 60))
@@ -86,7 +86,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 		if c.class >= 0 {
 			c.two = t.secondClass(c.class)
 		} else if err = t.severalColumns(); err == nil {
-			others := append(c.ofFlags(), c.file, c.split, c.group, c.mask)
+			others := append(c.ofFlags(), c.file, c.split, c.group, c.mask, c.cluster)
 			if c.oneHot, err = d.findOneHot(t, others); err == nil && c.oneHot == nil {
 				err = d.refuseMarks(t, others)
 			}
@@ -101,7 +101,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 	}
 	var over []string
 	for i, name := range t.columns {
-		if name != "" && !slices.Contains(append(c.ofFlags(), c.file, c.class, c.split, c.group, c.mask), i) && (c.oneHot == nil || !slices.Contains(c.oneHot.columns, i)) {
+		if name != "" && !slices.Contains(append(c.ofFlags(), c.file, c.class, c.split, c.group, c.mask, c.cluster), i) && (c.oneHot == nil || !slices.Contains(c.oneHot.columns, i)) {
 			over = append(over, name)
 		}
 	}
@@ -133,12 +133,12 @@ func (t *table) list() string {
 // labels reports whether the table has the images' classes.
 func (c columns) labels() bool { return c.class >= 0 || c.oneHot != nil }
 
-// labels reads the class, split, group and mask of a row's image. Equal strings of several rows share memory.
+// labels reads the class, split, group, cluster and mask of a row's image. Equal strings of several rows share memory.
 func (d *Dataset) labels(t *table, c columns, r row, s *Sample) error {
 	for _, field := range []struct {
 		column int
 		to     *string
-	}{{c.class, &s.Class}, {c.group, &s.Group}} {
+	}{{c.class, &s.Class}, {c.group, &s.Group}, {c.cluster, &s.Cluster}} {
 		value := r.at(field.column)
 		if len(value) > text.MaxName {
 			return fmt.Errorf("reading %s: line %d, column %s: %q %s", t.file, r.line, t.columns[field.column], text.Cut(value, 40), text.TooLong)

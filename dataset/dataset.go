@@ -69,7 +69,9 @@ type Sample struct {
 	Split string // Train, Validation, Test or Pool; "" where the data set does not say
 	Class string // "" where unlabelled
 	Group string // subgroup for worst-group accuracy, "" for none
-	Mask  string // path of the file that shows the object: a mask (see Mask), a CUB-200-2010 .mat, a box .xml; "" where unknown
+	// Cluster is the same for pictures that belong together, of one patient, object or video, which intervals draw together; "" for none.
+	Cluster string
+	Mask    string // path of the file that shows the object: a mask (see Mask), a CUB-200-2010 .mat, a box .xml; "" where unknown
 	// Parts are masks of several kinds (IDRiD's lesions), ordered by kind. A kind that is absent is unknown, not empty.
 	Parts []Part
 	Marks *Marks // boxes, polygons and points that the data set gives; nil for none
@@ -149,7 +151,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 	}
 	for column := range o.Columns {
 		if !slices.ContainsFunc(usualColumns, func(u usualColumn) bool { return u.column == column }) {
-			return nil, fmt.Errorf("%w: --columns %s=…: want file, class, split, group or mask", ErrLayout, column)
+			return nil, fmt.Errorf("%w: --columns %s=…: want %s", ErrLayout, column, columnNames())
 		}
 	}
 	d := &Dataset{Format: o.Format, options: o, looked: map[string][]entry{}, legends: &legends{known: map[string]*legend{}}, seen: &masksSeen{}}

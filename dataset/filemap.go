@@ -170,7 +170,7 @@ func (d *Dataset) readFileMapOf(file, split string, places *placer, seen map[str
 			}
 			s.Class = cellOf(v[0])
 		case map[string]any:
-			s.Class, s.Group = fieldOf(d, v, ColumnClass), fieldOf(d, v, ColumnGroup)
+			s.Class, s.Group, s.Cluster = fieldOf(d, v, ColumnClass), fieldOf(d, v, ColumnGroup), fieldOf(d, v, ColumnCluster)
 			if word := fieldOf(d, v, ColumnSplit); word != "" {
 				said, ok := d.splitWord(word)
 				if !ok {

@@ -28,6 +28,7 @@ type packed struct {
 type sampleRow struct {
 	dir, name          uint32 // the file is below the folder dir
 	class, group, mask uint32 // the mask is below dir too
+	cluster            uint32
 	more               uint32 // place in packed.more, counted from one; 0: none
 	split              uint8  // place in splits
 }
@@ -56,7 +57,7 @@ func fileBelow(dir, name string) string { return filepath.Join(dir, filepath.Fro
 // at is a sample by its place.
 func (l *packed) at(i int) Sample {
 	r := l.rows[i]
-	s := Sample{Name: l.texts.at(r.name), Class: l.texts.at(r.class), Group: l.texts.at(r.group), Split: splits[r.split]}
+	s := Sample{Name: l.texts.at(r.name), Class: l.texts.at(r.class), Group: l.texts.at(r.group), Cluster: l.texts.at(r.cluster), Split: splits[r.split]}
 	dir := l.texts.at(r.dir)
 	s.Path = fileBelow(dir, s.Name)
 	if r.mask > 0 {
@@ -94,10 +95,10 @@ func (l *packed) extra(i int) *extra {
 	return &l.more[l.rows[i].more-1]
 }
 
-// label gives a sample the class, group and split of another.
+// label gives a sample the class, group, cluster and split of another.
 func (l *packed) label(i int, s Sample) {
 	r := &l.rows[i]
-	r.class, r.group, r.split = l.texts.share(s.Class), l.texts.share(s.Group), splitRank(s.Split)
+	r.class, r.group, r.cluster, r.split = l.texts.share(s.Class), l.texts.share(s.Group), l.texts.share(s.Cluster), splitRank(s.Split)
 }
 
 // mask gives a sample a mask by its path; "" takes it away.

@@ -150,6 +150,8 @@ const (
 	ColumnSplit = "split"
 	ColumnGroup = "group"
 	ColumnMask  = "mask"
+	// ColumnCluster says which pictures belong together: of one patient, one object, one video.
+	ColumnCluster = "cluster"
 )
 
 // usualColumns are the names under which each column is found, the most telling first; with "_" for spaces and hyphens.
@@ -167,6 +169,17 @@ var usualColumns = []usualColumn{
 	{ColumnSplit, []string{"split", "subset", "set", "partition", "phase", "data_split", "dataset_split", "data_set", "dataset", "split_name", "usage", "fold"}},
 	{ColumnGroup, []string{"group", "subgroup", "group_name", "background", "place", "domain"}},
 	{ColumnMask, []string{"mask", "mask_path", "mask_file", "mask_filename", "mask_name", "segmentation", "segmentation_path", "segmentation_file", "seg", "seg_path"}},
+	{ColumnCluster, []string{"cluster", "patient", "patient_id", "subject_id", "video_id"}},
+}
+
+// columnNames lists the columns for a message.
+func columnNames() string {
+	names := make([]string, len(usualColumns))
+	for i, u := range usualColumns {
+		names[i] = u.column
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 type usualColumn struct {

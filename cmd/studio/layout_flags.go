@@ -16,7 +16,7 @@ type layoutFlags struct {
 
 // readingFlags are the options of every layout.
 type readingFlags struct {
-	Columns     map[string]string `help:"Columns of a table that are not called by their usual names: file, class, split, group or mask, and the column's name; without a name, it is not read." placeholder:"class=species;split=fold" group:"Data set"`
+	Columns     map[string]string `help:"Columns of a table that are not called by their usual names: file, class, split, group, mask or cluster, and the column's name; without a name, it is not read." placeholder:"class=species;split=fold" group:"Data set"`
 	Splits      map[string]string `help:"Words for splits, of folders or tables, and what they mean." placeholder:"fold1=train;fold2=test" group:"Data set"`
 	Encoding    string            `help:"How tables and lists are written that are neither UTF-8 nor UTF-16, such as windows-1252 or shift_jis." placeholder:"NAME" group:"Data set"`
 	FollowLinks bool              `help:"Follow symbolic links that stay inside the data set's folder." group:"Data set"`

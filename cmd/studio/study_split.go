@@ -95,7 +95,7 @@ type studyIDRiDCommand struct {
 	Seeds    int      `help:"Number of seeds, from 1 on; a seed decides who is in which split, new layers, order and augmentation." default:"3"`
 	Training int      `help:"Epochs in which the branches of an attached classifier are trained, by AdamW on mirrored images." default:"20"`
 	Edits    []int    `help:"Numbers of edits; 0: all images that the order has." default:"0"`
-	Orders   []string `help:"Which pool images are edited first, as in study rounds; with random and 0 edits, all that have lesions." enum:"confident,uncertain,wrong-reason,random" default:"random"`
+	Orders   []string `help:"Which pool images are edited first, of ${enum}, as in study rounds; with random and 0 edits, all that have lesions." enum:"confident,uncertain,wrong-reason,random" default:"random"`
 	Out      string   `help:"Folder of the study: the divided pictures, its rounds and their rows. What it holds already is not made again." required:"" type:"path"`
 	Parallel int      `help:"Networks at a time, one thread each; 0: one a core." default:"0"`
 	JSON     bool     `name:"json" help:"Print one JSON document."`

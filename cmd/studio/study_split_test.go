@@ -18,6 +18,18 @@ func TestStudyMakeSplit(t *testing.T) {
 	t.Parallel()
 	images, masks := writePatches(t)
 	dir := t.TempDir()
+	var clusters strings.Builder // of three pictures each, of one class
+	clusters.WriteString("file,group,cluster\n")
+	for split, n := range map[string]int{"train": 8, "test": 4} {
+		for c := range 3 {
+			for i := range n {
+				fmt.Fprintf(&clusters, "%s/class%d/%s%d-%d.png,g%d,%s%d-%d\n", split, c, split, c, i, c, split, c, i/3)
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(images, "metadata.csv"), []byte(clusters.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	made := map[string]study.Divided{}
 	for name, more := range map[string][]string{"one": nil, "again": nil, "two": {"--seed", "2"}} {
 		arguments := append([]string{"study", "make", "split", "--images", images, "--masks", masks, "--out", filepath.Join(dir, name), "--json"}, more...)
@@ -41,7 +53,23 @@ func TestStudyMakeSplit(t *testing.T) {
 	if total != set.Len() || len(made["one"].Splits) != 4 || len(made["one"].Classes) != 3 {
 		t.Errorf("%d of %d pictures, %+v", total, set.Len(), made["one"])
 	}
+	divided, err := dataset.Open("folder", filepath.Join(dir, "one", "images"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer divided.Close()
+	in := map[string]string{}
+	for _, s := range divided.All() {
+		if was, known := in[s.Cluster]; s.Cluster == "" || s.Group == "" || known && was != s.Split {
+			t.Errorf("%s of the cluster %q and the group %q is in %s, others of it are in %q", s.Name, s.Cluster, s.Group, s.Split, was)
+		}
+		in[s.Cluster] = s.Split
+	}
+	if len(in) != 15 {
+		t.Errorf("%d clusters, want 15", len(in))
+	}
 	for what, flags := range map[string][]string{
+		"holds other files":               {"--out", dir},
 		"nothing is left for the test":    {"--train", "0.8", "--pool", "0.3"},
 		"no picture is of that class":     {"--out", filepath.Join(dir, "three"), "--join", "red=nobody"},
 		"y and z are both made of":        {"--out", filepath.Join(dir, "three"), "--join", "z=" + set.Classes[0] + ";y=" + set.Classes[0]},

@@ -77,7 +77,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 				faults[i] = err
 				return nil
 			}
-			samples[i] = sample.Sample{Name: s.Name, Hash: hash, Group: s.Group, Label: label[s.Class]}
+			samples[i] = sample.Sample{Name: s.Name, Hash: hash, Group: s.Group, Cluster: s.Cluster, Label: label[s.Class]}
 			s = v.Masked(s)
 			if set.HasMask(s) {
 				masked.Add(1)

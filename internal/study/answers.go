@@ -15,7 +15,7 @@ import (
 const answersEnd = ".csv.gz"
 
 // answersHead are the columns before the arms'.
-var answersHead = []string{"set", "image", "group", "label"}
+var answersHead = []string{"set", "image", "group", "cluster", "label"}
 
 // writeAnswers writes which class each arm answered to each image. An arm that did not answer an image has nothing there.
 func writeAnswers(w io.Writer, rows []measure.ArmRow) error {
@@ -51,7 +51,7 @@ func writeAnswers(w io.Writer, rows []measure.ArmRow) error {
 		return err
 	}
 	for _, r := range images {
-		line := []string{string(r.Set), r.Image, r.Group, strconv.Itoa(r.Label)}
+		line := []string{string(r.Set), r.Image, r.Group, r.Cluster, strconv.Itoa(r.Label)}
 		for _, arm := range columns {
 			cell := ""
 			if class, answered := answers[answer{image{r.Set, r.Image}, arm}]; answered {
@@ -82,8 +82,8 @@ func readAnswers(r io.Reader, seed int64) (rows []measure.ArmRow, err error) {
 			if cell == "" {
 				continue
 			}
-			row := measure.ArmRow{Arm: arms.Arm(arm), Seed: seed, Set: measure.ImageSet(line[0]), Row: measure.Row{Image: line[1], Group: line[2]}}
-			if row.Label, err = strconv.Atoi(line[3]); err == nil {
+			row := measure.ArmRow{Arm: arms.Arm(arm), Seed: seed, Set: measure.ImageSet(line[0]), Row: measure.Row{Image: line[1], Group: line[2], Cluster: line[3]}}
+			if row.Label, err = strconv.Atoi(line[4]); err == nil {
 				row.Predicted, err = strconv.Atoi(cell)
 			}
 			if err != nil {

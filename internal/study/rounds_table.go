@@ -237,7 +237,7 @@ func (of heldOut) difference(arm, other arms.Arm, within string) (accuracy, wors
 	}
 	take := func(name, within string) *Interval {
 		candidates, controls := make([]measure.Statistic, len(ours)), make([]measure.Statistic, len(ours))
-		strata := make([][][]int, len(ours))
+		strata := make([][]measure.Stratum, len(ours))
 		for i := range ours {
 			candidates[i], controls[i] = measure.StatisticOf(name, ours[i]), measure.StatisticOf(name, theirs[i])
 			strata[i] = measure.Strata(ours[i], places(ours[i], within))
@@ -286,7 +286,9 @@ func places(rows []measure.Row, group string) (all []int) {
 
 func sameImages(seeds [][]measure.Row) bool {
 	for _, rows := range seeds[1:] {
-		if !slices.EqualFunc(rows, seeds[0], func(a, b measure.Row) bool { return a.Image == b.Image && a.Label == b.Label && a.Group == b.Group }) {
+		if !slices.EqualFunc(rows, seeds[0], func(a, b measure.Row) bool {
+			return a.Image == b.Image && a.Label == b.Label && a.Group == b.Group && a.Cluster == b.Cluster
+		}) {
 			return false
 		}
 	}

@@ -118,10 +118,15 @@ func (s Split) Make(ctx context.Context, out string, meter *progress.Meter) (d D
 	case !errors.Is(err, fs.ErrNotExist):
 		return d, err
 	}
-	for _, folder := range []string{"images", "masks"} { // of a run that was cut off
-		if err := os.RemoveAll(filepath.Join(out, folder)); err != nil {
-			return d, err
-		}
+	if files, err := os.ReadDir(out); err == nil && len(files) > 0 {
+		return d, fmt.Errorf("%s holds other files: give a new or an empty folder with --out", out)
+	}
+	made := filepath.Clean(out) + ".part" // a run that is cut off leaves no half set
+	if err := os.RemoveAll(made); err != nil {
+		return d, err
+	}
+	if err := os.MkdirAll(made, 0o755); err != nil {
+		return d, err
 	}
 	d = Divided{SplitOptions: s.SplitOptions, Splits: map[string]DividedPart{}}
 	list, err := s.read(ctx, &d)
@@ -130,9 +135,9 @@ func (s Split) Make(ctx context.Context, out string, meter *progress.Meter) (d D
 	}
 	var rows strings.Builder
 	table := csv.NewWriter(&rows)
-	_ = table.Write([]string{"file", "class", "split", "source", "sha256"})
+	_ = table.Write([]string{"file", "class", "split", "source", "sha256", "cluster"})
 	for i, one := range list {
-		masked, err := s.write(ctx, out, one)
+		masked, err := s.write(ctx, made, one)
 		if err != nil {
 			return d, fmt.Errorf("%s: %w", one.sample.Name, err)
 		}
@@ -142,19 +147,39 @@ func (s Split) Make(ctx context.Context, out string, meter *progress.Meter) (d D
 			part.Masked++
 		}
 		d.Splits[one.split] = part
-		_ = table.Write([]string{one.file, one.class, one.split, one.sample.Name, one.hash})
+		_ = table.Write([]string{one.file, one.class, one.split, one.sample.Name, one.hash, one.sample.Cluster})
 		meter.Advance(progress.Composing, i+1)
 	}
 	table.Flush()
-	if err := durable.WriteFile(filepath.Join(out, "metadata.csv"), []byte(rows.String())); err != nil {
-		return d, err
+	for name, text := range map[string]string{"metadata.csv": rows.String(), "images/metadata.csv": groupsOf(list)} {
+		if err := durable.WriteFile(filepath.Join(made, filepath.FromSlash(name)), []byte(text)); err != nil {
+			return d, err
+		}
 	}
 	sum := sha256.Sum256([]byte(rows.String()))
 	d.Digest = hex.EncodeToString(sum[:])
 	if text, err = json.MarshalIndent(d, "", "  "); err != nil {
 		return d, err
 	}
-	return d, durable.WriteFile(about, append(text, '\n'))
+	if err := durable.WriteFile(filepath.Join(made, studyFile), append(text, '\n')); err != nil {
+		return d, err
+	}
+	if err := os.Remove(out); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return d, err
+	}
+	return d, os.Rename(made, out)
+}
+
+// groupsOf is what the pictures' folder says of groups and clusters.
+func groupsOf(list []divided) string {
+	var text strings.Builder
+	table := csv.NewWriter(&text)
+	_ = table.Write([]string{"file", dataset.ColumnGroup, dataset.ColumnCluster})
+	for _, one := range list {
+		_ = table.Write([]string{one.file, one.sample.Group, one.sample.Cluster})
+	}
+	table.Flush()
+	return text.String()
 }
 
 // read looks at every picture and says where it goes, in the order of splits, classes and numbers.
@@ -213,6 +238,15 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 		random.New(s.Seed, "divide", class).Shuffle(len(one), func(i, j int) { one[i], one[j] = one[j], one[i] })
 		s.deal(one, few)
 		list = append(list, one...)
+	}
+	whole := map[string]string{} // the split of a cluster: that of its first picture
+	for i, one := range list {
+		cluster := one.sample.Cluster
+		if first, known := whole[cluster]; known {
+			list[i].split = first
+		} else if cluster != "" {
+			whole[cluster] = one.split
+		}
 	}
 	slices.SortStableFunc(list, func(a, b divided) int {
 		return cmp.Or(slices.Index(dividedSplits, a.split)-slices.Index(dividedSplits, b.split), strings.Compare(a.class, b.class))

@@ -216,7 +216,7 @@ func best(test, validation map[arms.Arm]*armRows, accept func(arms.Kind) bool) (
 func difference(a, b *armRows, seed int64) Interval {
 	n := max(len(a.rows), len(b.rows))
 	rows := a.rows[0]
-	return SeedBootstrap(a.statistics(Accuracy, n), b.statistics(Accuracy, n), strataOf(all(len(rows)), func(i int) string { return rows[i].Group }), uint64(seed))
+	return SeedBootstrap(a.statistics(Accuracy, n), b.statistics(Accuracy, n), Strata(rows, all(len(rows))), uint64(seed))
 }
 
 func (f *ArmFigure) compare(against arms.Arm, d Interval) {

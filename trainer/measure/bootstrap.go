@@ -23,7 +23,7 @@ type Interval struct {
 // within each stratum, whose sizes stay as they are. It is seeded: the same results give the same interval.
 //
 // The interval covers the choice of held-out images. It does not cover the seed of the one training that each network had.
-func pairedBootstrap(candidate, control Statistic, strata [][]int, seed uint64) Interval {
+func pairedBootstrap(candidate, control Statistic, strata []Stratum, seed uint64) Interval {
 	return SeedBootstrap([]Statistic{candidate}, []Statistic{control}, strata, seed)
 }
 
@@ -31,11 +31,8 @@ func pairedBootstrap(candidate, control Statistic, strata [][]int, seed uint64) 
 // seed's network, control i having the seed of candidate i. A resample draws as many seeds as there are, with replacement, and images,
 // which all drawn seeds share; its difference is the mean over the drawn seeds. So the interval covers the choice of images and of
 // seeds. Of few seeds it is too narrow still: n seeds vary by (n−1)/n of what seeds do. Of one seed it covers the images alone.
-func SeedBootstrap(candidates, controls []Statistic, strata [][]int, seed uint64) Interval {
-	var indices []int
-	for _, s := range strata {
-		indices = append(indices, s...)
-	}
+func SeedBootstrap(candidates, controls []Statistic, strata []Stratum, seed uint64) Interval {
+	indices := imagesOf(strata)
 	seeds := all(len(candidates))
 	difference := func(seeds, images []int) (sum float64) {
 		for _, s := range seeds {
@@ -56,7 +53,7 @@ func SeedBootstrap(candidates, controls []Statistic, strata [][]int, seed uint64
 
 // NestedBootstrap is SeedBootstrap where each seed has images of its own, strata[i] those of seed i: a resample draws seeds and then,
 // for each of them, some of its images.
-func NestedBootstrap(candidates, controls []Statistic, strata [][][]int, seed uint64) Interval {
+func NestedBootstrap(candidates, controls []Statistic, strata [][]Stratum, seed uint64) Interval {
 	seeds := all(len(candidates))
 	difference := func(images func(seed int) []int) (sum float64) {
 		for _, s := range seeds {
@@ -65,10 +62,10 @@ func NestedBootstrap(candidates, controls []Statistic, strata [][][]int, seed ui
 		}
 		return sum / float64(len(seeds))
 	}
-	if len(seeds) == 0 || slices.ContainsFunc(strata, func(of [][]int) bool { return len(of) == 0 }) {
+	if len(seeds) == 0 || slices.ContainsFunc(strata, func(of []Stratum) bool { return len(of) == 0 }) {
 		return Interval{P: 1}
 	}
-	point := difference(func(s int) []int { return slices.Concat(strata[s]...) })
+	point := difference(func(s int) []int { return imagesOf(strata[s]) })
 	var drawn []int
 	return resampled(point, seed, func(rng *rand.Rand) float64 {
 		drawSeeds(rng, seeds)
@@ -88,14 +85,29 @@ func drawSeeds(rng *rand.Rand, seeds []int) {
 	}
 }
 
-// drawImages draws as many images of each stratum as it has, with replacement, and appends them.
-func drawImages(rng *rand.Rand, drawn []int, strata [][]int) []int {
+// drawImages draws as many clusters of each stratum as it has, with replacement, and appends their images.
+func drawImages(rng *rand.Rand, drawn []int, strata []Stratum) []int {
 	for _, s := range strata {
 		for range s {
-			drawn = append(drawn, s[rng.IntN(len(s))])
+			drawn = append(drawn, s[rng.IntN(len(s))]...)
 		}
 	}
 	return drawn
+}
+
+// Stratum is what is drawn from: clusters of images, each of which is drawn whole. An image that belongs to no other is a cluster.
+// Images of one patient or object are right or wrong together, and drawing them one by one would make intervals too narrow (Field and
+// Welsh, Bootstrapping clustered data, 2007).
+type Stratum [][]int
+
+// imagesOf are the images of strata.
+func imagesOf(strata []Stratum) (images []int) {
+	for _, s := range strata {
+		for _, cluster := range s {
+			images = append(images, cluster...)
+		}
+	}
+	return images
 }
 
 // resampled is the interval of a difference whose Resamples draws are made by draw.
@@ -130,25 +142,41 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[i] + (position-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// Strata are the images of rows by their group, which a bootstrap draws within.
-func Strata(rows []Row, images []int) [][]int {
-	return strataOf(images, func(i int) string { return rows[i].Group })
-}
-
-// strataOf groups images by their group: a test split is often balanced over its groups on purpose, so that
-// their sizes must not be resampled. Without groups there is one stratum. Classes are no strata, since strata of a few images
-// would make intervals too narrow.
-func strataOf(images []int, group func(image int) string) [][]int {
-	index := map[string]int{}
-	var out [][]int
+// Strata are the images of rows as a bootstrap draws them: by group, and in clusters. A test split is often balanced over its groups on
+// purpose, so that their sizes must not be resampled. Without groups there is one stratum. Classes are no strata, since strata of a few
+// images would make intervals too narrow. A cluster with images of several groups is drawn whole, and all such make one stratum.
+func Strata(rows []Row, images []int) []Stratum {
+	members, order := map[string][]int{}, [][]int{} // of named clusters; of all, in the order of their first images
+	at := map[string]int{}
 	for _, i := range images {
-		g, ok := index[group(i)]
+		c := rows[i].Cluster
+		if c == "" {
+			order = append(order, []int{i})
+			continue
+		}
+		if _, known := at[c]; !known {
+			at[c] = len(order)
+			order = append(order, nil)
+		}
+		members[c] = append(members[c], i)
+	}
+	for c, place := range at {
+		order[place] = members[c]
+	}
+	const several = "\x00"
+	index, out := map[string]int{}, []Stratum(nil)
+	for _, cluster := range order {
+		group := rows[cluster[0]].Group
+		if slices.ContainsFunc(cluster, func(i int) bool { return rows[i].Group != group }) {
+			group = several
+		}
+		g, ok := index[group]
 		if !ok {
 			g = len(out)
-			index[group(i)] = g
+			index[group] = g
 			out = append(out, nil)
 		}
-		out[g] = append(out[g], i)
+		out[g] = append(out[g], cluster)
 	}
 	return out
 }

@@ -45,7 +45,7 @@ func Compare(rows, other []Row, classes int, seed uint64) ([]Comparison, error) 
 			continue
 		}
 		of, against := StatisticOf(k.Name, rows), StatisticOf(k.Name, other)
-		d := pairedBootstrap(of, against, strataOf(indices, func(i int) string { return rows[i].Group }), seed)
+		d := pairedBootstrap(of, against, Strata(rows, indices), seed)
 		c := Comparison{
 			Name: k.Name, Label: k.Label, Unit: k.Unit, Images: len(indices), Value: of(indices), Other: against(indices),
 			Difference: d.Difference, Low: d.Low, High: d.High, Test: BootstrapTest, P: d.P,

@@ -208,7 +208,7 @@ func ExampleSeedBootstrap() {
 	}
 	of := []measure.Statistic{right(0, 1, 2, 3), right(0, 1), right(2, 3, 0)}
 	against := []measure.Statistic{right(), right(), right(1)}
-	images := [][]int{{0, 1, 2, 3}}
+	images := measure.Strata(make([]measure.Row, 4), []int{0, 1, 2, 3})
 	one := measure.SeedBootstrap(of[1:2], against[1:2], images, 1)
 	three := measure.SeedBootstrap(of, against, images, 1)
 	fmt.Printf("one seed: %.2f (%.2f to %.2f)\n", one.Difference, one.Low, one.High)

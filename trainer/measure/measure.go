@@ -47,7 +47,7 @@ func RoundMeasures(rows []ArmRow, maps, base arms.Arm, classes int, seed uint64)
 		}
 		n := max(len(of[maps].rows), len(of[base].rows))
 		candidates, controls := of[maps].statistics(k.Name, n), of[base].statistics(k.Name, n)
-		d := SeedBootstrap(candidates, controls, strataOf(indices, func(i int) string { return parent[i].Group }), seed)
+		d := SeedBootstrap(candidates, controls, Strata(parent, indices), seed)
 		m := Measure{
 			Name: k.Name, Label: k.Label, Unit: k.Unit, Images: len(indices), Parent: StatisticOf(k.Name, parent)(indices),
 			Control: meanOver(controls, indices), Candidate: meanOver(candidates, indices), First: candidates[0](indices),

@@ -14,6 +14,6 @@ func PairedMeans(a, b []float64) forecast.GainInterval {
 			return sum / float64(max(1, len(indices)))
 		}
 	}
-	d := pairedBootstrap(of(a), of(b), [][]int{all(len(a))}, 1)
+	d := pairedBootstrap(of(a), of(b), Strata(make([]Row, len(a)), all(len(a))), 1)
 	return forecast.GainInterval{Value: d.Difference, Low: d.Low, High: d.High}
 }

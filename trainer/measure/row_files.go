@@ -57,13 +57,13 @@ func WriteArmCSV(w io.Writer, rows []ArmRow, classes []string) error {
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	table := csv.NewWriter(w)
-	head := []string{"arm", "seed", "set", "image", "group", "label", "label_name", "predicted", "predicted_name", "correct", "confidence", "top5", "attention_correct"}
+	head := []string{"arm", "seed", "set", "image", "group", "cluster", "label", "label_name", "predicted", "predicted_name", "correct", "confidence", "top5", "attention_correct"}
 	if err := table.Write(append(head, figures...)); err != nil {
 		return err
 	}
 	for _, r := range rows {
 		line := []string{
-			string(r.Arm), strconv.FormatInt(r.Seed, 10), string(r.Set), r.Image, r.Group, strconv.Itoa(r.Label), name(r.Label), strconv.Itoa(r.Predicted), name(r.Predicted),
+			string(r.Arm), strconv.FormatInt(r.Seed, 10), string(r.Set), r.Image, r.Group, r.Cluster, strconv.Itoa(r.Label), name(r.Label), strconv.Itoa(r.Predicted), name(r.Predicted),
 			strconv.FormatBool(r.Correct()), number(r.Confidence), strconv.FormatBool(r.Top5), strconv.FormatBool(r.AttentionCorrect),
 		}
 		for _, f := range figures {

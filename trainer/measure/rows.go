@@ -13,6 +13,7 @@ type Row struct {
 	Model            string  `json:"model,omitempty"` // which of several networks it is of
 	Image            string  `json:"image"`
 	Group            string  `json:"group,omitempty"`
+	Cluster          string  `json:"cluster,omitempty"` // images that belong together, which a bootstrap draws together
 	Label            int     `json:"label"`
 	Predicted        int     `json:"predicted"`
 	Confidence       float64 `json:"confidence"` // of the answer given
@@ -26,7 +27,7 @@ func (r Row) Correct() bool { return r.Predicted == r.Label }
 
 // RowOf is the row of a result, with the measures of the map that a result has.
 func RowOf(s sample.Sample, r Result) Row {
-	row := Row{Image: s.Name, Group: s.Group, Label: s.Label, Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5, AttentionCorrect: r.AttCorrect, OfMap: r.Map.Clone()}
+	row := Row{Image: s.Name, Group: s.Group, Cluster: s.Cluster, Label: s.Label, Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5, AttentionCorrect: r.AttCorrect, OfMap: r.Map.Clone()}
 	if r.Inside >= 0 {
 		row.Set(Inside, r.Inside, true)
 		row.Set(MaskArea, area(s.Mask), true)

@@ -12,7 +12,7 @@ import (
 func TestSeedBootstrapCoversSeeds(t *testing.T) {
 	t.Parallel()
 	constant := func(v float64) Statistic { return func([]int) float64 { return v } }
-	strata := [][]int{all(50)}
+	strata := Strata(make([]Row, 50), all(50))
 	none := []Statistic{constant(0), constant(0), constant(0), constant(0)}
 	got := SeedBootstrap([]Statistic{constant(1), constant(0), constant(1), constant(0)}, none, strata, 3)
 	if got.Difference != 0.5 || got.Low != 0 || got.High != 1 {

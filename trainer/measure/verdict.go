@@ -38,7 +38,7 @@ func ClassChanges(networks, others [][]Row, seed uint64) []ClassChange {
 	}
 	var out []ClassChange
 	for class, images := range of {
-		d := SeedBootstrap(values, against, strataOf(images, func(i int) string { return networks[0][i].Group }), seed)
+		d := SeedBootstrap(values, against, Strata(networks[0], images), seed)
 		gained, lost := 0, 0
 		for _, i := range images {
 			switch change := right(networks, i) - right(others, i); {

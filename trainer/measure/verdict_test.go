@@ -97,9 +97,9 @@ func TestRowFiles(t *testing.T) {
 	}
 	out := strings.Split(table.String(), "\n")
 	want := []string{
-		"arm,seed,set,image,group,label,label_name,predicted,predicted_name,correct,confidence,top5,attention_correct,map_drift",
-		`parent,1,test,"a,b ""c"".png",sea,1,,0,owl,false,0.55,true,false,3`,
-		"parent,1,test,4.png,,0,owl,0,owl,true,0.9,true,false,",
+		"arm,seed,set,image,group,cluster,label,label_name,predicted,predicted_name,correct,confidence,top5,attention_correct,map_drift",
+		`parent,1,test,"a,b ""c"".png",sea,,1,,0,owl,false,0.55,true,false,3`,
+		"parent,1,test,4.png,,,0,owl,0,owl,true,0.9,true,false,",
 	}
 	if out[0] != want[0] || out[4] != want[1] || out[5] != want[2] || len(out) != len(rows)+2 {
 		t.Errorf("%d lines:\n%s\n%s\n%s", len(out), out[0], out[4], out[5])

@@ -10,13 +10,15 @@ import (
 
 // Sample is one image of a run, with its label and its maps.
 type Sample struct {
-	ID     int64         // the caller's; outcomes name images by it
-	Name   string        // for messages
-	Hash   string        // SHA-256 of the image file, lower-case hex: keys the feature store
-	Label  int           // class index, 0 … K−1
-	Group  string        // subgroup for worst-group accuracy; "" if unknown
-	Edited attention.Map // M′, a person's approved map on the model's grid; zero if there is none
-	Mask   attention.Map // the object's mask averaged to the model's grid; zero if unknown
+	ID    int64  // the caller's; outcomes name images by it
+	Name  string // for messages
+	Hash  string // SHA-256 of the image file, lower-case hex: keys the feature store
+	Label int    // class index, 0 … K−1
+	Group string // subgroup for worst-group accuracy; "" if unknown
+	// Cluster is the same for images that belong together (of one patient, object or video): intervals draw them together. "" for none.
+	Cluster string
+	Edited  attention.Map // M′, a person's approved map on the model's grid; zero if there is none
+	Mask    attention.Map // the object's mask averaged to the model's grid; zero if unknown
 }
 
 // Check refuses samples that cannot be trained on: labels outside 0 … classes−1, a missing hash, and maps or masks that are not

@@ -2504,7 +2504,7 @@ export interface components {
             total: number;
         };
         ImportChoices: {
-            /** @description A table's columns, where they are not called file, class, split, group or mask. */
+            /** @description A table's columns, where they are not called file, class, split, group, mask or cluster. */
             columns?: {
                 [key: string]: string;
             };
