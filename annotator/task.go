@@ -23,11 +23,11 @@ const (
 // TaskStates are all of them, in the order in which a task comes to them.
 var TaskStates = []TaskState{TaskOpen, TaskLeased, TaskSubmitted, TaskApproved, TaskChangesRequested, TaskSkipped}
 
-// LeaseDuration is how long a task stays with its painter after their last sign of life.
+// LeaseDuration is how long a task stays with its painter, or while it is in review with its reviewer, after their last sign of life.
 const LeaseDuration = 15 * time.Minute
 
-// MaxLeases is how many tasks one person may hold at a time, in all projects together, so that one person cannot empty a queue just
-// by opening its tasks.
+// MaxLeases is how many tasks one person may hold at a time to paint, and how many to review, in all projects together, so that one
+// person cannot empty a queue just by opening its tasks.
 const MaxLeases = 10
 
 // Task asks a person to repaint the attention map of one image that the active version gets wrong.
@@ -39,7 +39,9 @@ type Task struct {
 	State          TaskState  `json:"state"`
 	AuthorID       *int64     `json:"author_id,omitempty"` // who paints it, once somebody has
 	AuthorName     string     `json:"author_name,omitempty"`
-	LeaseExpiresAt *time.Time `json:"lease_expires_at,omitempty"`
+	ReviewerID     *int64     `json:"reviewer_id,omitempty"` // who has it to judge, while somebody has
+	ReviewerName   string     `json:"reviewer_name,omitempty"`
+	LeaseExpiresAt *time.Time `json:"lease_expires_at,omitempty"` // of its painter, or of its reviewer while it is in review
 	SkipReason     string     `json:"skip_reason,omitempty"`
 	Returned       bool       `json:"returned"` // a reviewer asked for changes and they are still due
 	SubmittedAt    *time.Time `json:"submitted_at,omitempty"`
@@ -74,7 +76,7 @@ type TaskDetail struct {
 	Start *StartingMap `json:"start,omitempty"`
 }
 
-// Lease says who holds a task, and until when.
+// Lease says who holds a task, and until when: its painter or, while it is in review, its reviewer.
 type Lease struct {
 	UserID    int64     `json:"user_id"`
 	UserName  string    `json:"user_name"`

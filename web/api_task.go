@@ -260,25 +260,40 @@ func tidy(t annotator.TaskDetail) annotator.TaskDetail {
 
 // reviews registers reviewing.
 func (a *api) reviews() {
+	role := annotator.RoleReviewer
 	type nextRequest struct {
 		ByProject
-		After int64 `query:"after" doc:"A task id; the answer is one after it."`
+		After  int64   `query:"after" doc:"A task id: first come those that were submitted after it."`
+		Except []int64 `query:"except,explode" maxItems:"20" doc:"Task ids that are not given out, such as the one that the caller is judging meanwhile."`
 	}
 	type maybeDetail struct {
 		Status int
 		Body   *annotator.TaskDetail
 	}
-	next := get("nextReview", "/projects/{project}/reviews/next", "The submitted task waiting longest")
-	next.Description = "Never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting."
+	next := post("nextReview", "/projects/{project}/reviews/next", "Take the next submitted task to judge")
+	next.Description = fmt.Sprintf("Nobody else gets it meanwhile. First one that the caller has already, then the one waiting longest; never one of which the caller drew any revision since the last verdict. "+
+		"204 when nothing is waiting. Whoever has %d of them, as many as one person may, gets one of those again.", annotator.MaxLeases)
 	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
-	handle(a, annotator.RoleReviewer, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeDetail, error) {
-		t, err := a.server.service.NextReview(ctx, actor, in.Project, in.After)
+	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeDetail, error) {
+		t, err := a.server.service.NextReview(ctx, actor, in.Project, in.After, in.Except...)
 		if errors.Is(err, annotator.ErrNoTask) {
 			return &maybeDetail{Status: http.StatusNoContent}, nil
 		}
 		t = tidy(t)
 		return &maybeDetail{Status: http.StatusOK, Body: &t}, err
 	})
+	claim := post("claimReview", "/tasks/{task}/review/claim", "Take this submitted task to judge")
+	claim.Description = fmt.Sprintf("409 when somebody else has it, or when the caller has %d others.", annotator.MaxLeases)
+	handle(a, role, claim, a.onTask((*annotator.Service).ClaimReview))
+	handle(a, role, post("renewReview", "/tasks/{task}/review/lease", "Keep the task to judge for another while"),
+		func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[annotator.Lease], error) {
+			lease, err := a.server.service.RenewReview(ctx, actor, in.Task)
+			return &answer[annotator.Lease]{lease}, err
+		})
+	handle(a, role, noContent(post("releaseReview", "/tasks/{task}/review/release", "Leave the task for others to judge")),
+		func(ctx context.Context, actor annotator.User, in *ByTask) (*nothing, error) {
+			return nil, a.server.service.ReleaseReview(ctx, actor, in.Task)
+		})
 	type reviewRequest struct {
 		Edit int64 `path:"edit"`
 		Body struct {
@@ -286,7 +301,9 @@ func (a *api) reviews() {
 			Comment string            `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one."`
 		}
 	}
-	handle(a, annotator.RoleReviewer, post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else"),
+	review := post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else")
+	review.Description = "409 when another reviewer has it to judge, or has judged it. It need not be taken before."
+	handle(a, role, review,
 		func(ctx context.Context, actor annotator.User, in *reviewRequest) (*answer[annotator.TaskDetail], error) {
 			t, err := a.server.service.Review(ctx, actor, in.Edit, in.Body.Verdict, in.Body.Comment)
 			return &answer[annotator.TaskDetail]{tidy(t)}, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -204,14 +205,29 @@ func (s *Store) RetractReview(ctx context.Context, editID, by int64, at time.Tim
 }
 
 // NextReview implements annotator.EditStore.
-func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error) {
-	id, err := one(ctx, s, pgx.RowTo[int64], `
-		SELECT t.id FROM tasks t
-		WHERE t.project_id = $1 AND t.state = 'submitted' AND $2 <> ALL (task_drawn_by(t.id))
-			AND ($3::bigint = 0 OR (t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $3))
-		ORDER BY t.submitted_at, t.id LIMIT 1`, projectID, reviewerID, after)
-	if errors.Is(err, annotator.ErrNotFound) {
-		return 0, annotator.ErrNoTask
+func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int64, except []int64, heldOnly bool, now time.Time) (annotator.Task, error) {
+	// Each is one scan of an index, which ends at the first task that fits.
+	const mine = `t.reviewer_id = $2 AND t.lease_expires_at > $3`
+	const free = `(t.reviewer_id IS NULL OR t.lease_expires_at <= $3)`
+	ways := []string{mine, free + ` AND (t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $5)`, free}
+	switch {
+	case heldOnly:
+		ways = ways[:1]
+	case after == 0:
+		ways = []string{mine, free}
 	}
-	return id, wrap(err, "the next review of project %d", projectID)
+	for _, way := range ways {
+		args := []any{projectID, reviewerID, now, except}
+		if strings.Contains(way, "$5") {
+			args = append(args, after)
+		}
+		t, err := one(ctx, s, scanTask, `
+			SELECT `+taskColumns+` FROM `+taskTables+`
+			WHERE t.project_id = $1 AND t.state = 'submitted' AND `+way+` AND t.id <> ALL ($4) AND $2 <> ALL (task_drawn_by(t.id))
+			ORDER BY t.submitted_at, t.id LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, args...)
+		if !errors.Is(err, annotator.ErrNotFound) {
+			return t, wrap(err, "the next review of project %d", projectID)
+		}
+	}
+	return annotator.Task{}, annotator.ErrNoTask
 }

@@ -126,7 +126,8 @@ export class Desk extends Emitter<DeskEvents> {
     this.leaveTask();
     const free = detail.state === "open" || (detail.state === "changes-requested" && detail.author_id === this.user);
     const holder = detail.lease?.user_name ?? detail.author_name;
-    this.setUp(detail, detail.lease?.mine || free ? "" : (taskStateWords[detail.state] ?? `${holder || "Somebody else"} is painting this one`));
+    const mine = detail.state === "leased" && detail.lease?.mine; // in review it is its reviewer's
+    this.setUp(detail, mine || free ? "" : (taskStateWords[detail.state] ?? `${holder || "Somebody else"} is painting this one`));
     await Promise.resolve();
   }
 

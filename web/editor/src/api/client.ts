@@ -6,7 +6,7 @@ import type { WireMap } from "../grid.ts";
 import type { Click } from "../likeness.ts";
 import { Problem, Unreachable } from "./problem.ts";
 import type {
-  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Segment, Scores, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
+  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, ReviewRequestBody, Segment, Scores, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
 } from "./schema.d.ts";
 
 export type { Class } from "./schema.d.ts";
@@ -122,6 +122,25 @@ export class Client {
   /** Takes back what was submitted, as long as nobody has judged it. */
   takeBack(id: number): Promise<TaskDetail> {
     return answer(this.api.POST("/tasks/{task}/take-back", of(id)));
+  }
+
+  /** Takes a submitted map to judge. */
+  claimReview(id: number): Promise<TaskDetail> {
+    return answer(this.api.POST("/tasks/{task}/review/claim", of(id)));
+  }
+
+  renewReview(id: number): Promise<Lease> {
+    return answer(this.api.POST("/tasks/{task}/review/lease", of(id)));
+  }
+
+  /** Leaves it for others, also while the page goes away. */
+  async releaseReview(id: number): Promise<void> {
+    await this.api.POST("/tasks/{task}/review/release", { ...of(id), keepalive: true });
+  }
+
+  /** Judges a submitted map; the verdict arrives even if the page goes away. */
+  judge(edit: number, body: ReviewRequestBody): Promise<TaskDetail> {
+    return answer(this.api.POST("/edits/{edit}/review", { params: { path: { edit } }, body, keepalive: true }));
   }
 
   /** Leases the next task of a selection, and not `except`; null when none is waiting. */

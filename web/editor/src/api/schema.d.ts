@@ -59,7 +59,7 @@ export interface paths {
         put?: never;
         /**
          * Judge a submitted edit of somebody else
-         * @description Needs the role reviewer, and of a bearer token the scope review.
+         * @description 409 when another reviewer has it to judge, or has judged it. It need not be taken before. Needs the role reviewer, and of a bearer token the scope review.
          */
         post: operations["review"];
         delete?: never;
@@ -927,13 +927,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The submitted task waiting longest
-         * @description Never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Needs the role reviewer, and of a bearer token the scope review.
-         */
-        get: operations["nextReview"];
+        get?: never;
         put?: never;
-        post?: never;
+        /**
+         * Take the next submitted task to judge
+         * @description Nobody else gets it meanwhile. First one that the caller has already, then the one waiting longest; never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Whoever has 10 of them, as many as one person may, gets one of those again. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["nextReview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1439,6 +1439,66 @@ export interface paths {
          * @description Needs the role reviewer, and of a bearer token the scope review.
          */
         post: operations["reopenTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/review/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take this submitted task to judge
+         * @description 409 when somebody else has it, or when the caller has 10 others. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["claimReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/review/lease": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep the task to judge for another while
+         * @description Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["renewReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/review/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave the task for others to judge
+         * @description Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["releaseReview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3010,6 +3070,9 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
@@ -3892,6 +3955,9 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
             skip_reason?: string;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
@@ -3920,6 +3986,9 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
             skip_reason?: string;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
@@ -3952,6 +4021,9 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
@@ -6246,8 +6318,10 @@ export interface operations {
     nextReview: {
         parameters: {
             query?: {
-                /** @description A task id; the answer is one after it. */
+                /** @description A task id: first come those that were submitted after it. */
                 after?: number;
+                /** @description Task ids that are not given out, such as the one that the caller is judging meanwhile. */
+                except?: number[];
             };
             header?: never;
             path: {
@@ -7375,6 +7449,97 @@ export interface operations {
         };
     };
     reopenTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    claimReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lease"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseReview: {
         parameters: {
             query?: never;
             header?: never;
