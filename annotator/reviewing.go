@@ -25,6 +25,16 @@ func (c TaskCard) MayJudge(u User) error {
 	return nil
 }
 
+// MayCorrect reports whether a user may correct the submitted edit of a task and so have a hand in it and judge it: nil, or the error of
+// MayJudge. It is for those who may judge it, and for reviewers who have corrected it before: not for whoever painted it. The database
+// enforces the same rule (task_painted_by in migration 46).
+func (c TaskCard) MayCorrect(u User) error {
+	if c.State == TaskSubmitted && !slices.Contains(c.PaintedBy, u.ID) {
+		c.DrawnBy = nil // all that this person did to it is correct it
+	}
+	return c.MayJudge(u)
+}
+
 // Review judges a submitted edit, where TaskCard.MayJudge allows it; *LeaseError where somebody else has it to judge. A rejection needs a
 // comment and sends the task back to its author.
 func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdict, comment string) (TaskDetail, error) {
@@ -81,7 +91,7 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if task, err = task.Judge(v, now); err != nil {
 			return err
 		}
-		author, err := tx.User(ctx, edit.AuthorID)
+		author, err := tx.User(ctx, ptrOr(task.AuthorID)) // who painted it, also where a reviewer has corrected it
 		if err != nil {
 			return err
 		}
@@ -154,7 +164,7 @@ func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDe
 		if task, err = task.Retract(now); err != nil {
 			return err
 		}
-		if reviews[at].ReviewerID == actor.ID {
+		if reviews[at].ReviewerID == actor.ID && latest.Corrects == 0 { // what they corrected themselves they do not judge
 			if task, err = task.TakeReview(actor, 0, now); err != nil {
 				return err
 			}

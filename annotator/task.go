@@ -58,6 +58,8 @@ type TaskCard struct {
 	// DrawnBy lists, for a task in review, the users (ids) who took part in the submitted edit: they drew a revision since the last
 	// verdict, or drew the same map before it.
 	DrawnBy []int64 `json:"drawn_by,omitempty"`
+	// PaintedBy are those of DrawnBy who did so as painters, and not only as reviewers who corrected it.
+	PaintedBy []int64 `json:"-"`
 }
 
 // TaskDetail is all the editor and the review page need of a task.
@@ -106,10 +108,11 @@ const (
 	EditApproved  EditState = "approved"
 	EditRejected  EditState = "rejected"
 	EditTakenBack EditState = "taken-back" // by its author, who submits another revision
+	EditCorrected EditState = "corrected"  // by its reviewer: their revision has taken its place in review
 )
 
 // EditStates are all of them.
-var EditStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected, EditTakenBack}
+var EditStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected, EditTakenBack, EditCorrected}
 
 // EditSource says how a map was made. Three cases differ: an untouched task has no edit at all, a map of zeros is painted, and the
 // model's own map, confirmed, is SourceModel.
@@ -130,12 +133,15 @@ var (
 
 // Edit is one immutable revision of a person's map M′ for one task.
 type Edit struct {
-	ID        int64         `json:"id"`
-	TaskID    int64         `json:"task_id"`
-	Revision  int           `json:"revision"` // 1, 2, … within the task
-	AuthorID  int64         `json:"author_id"`
-	Author    string        `json:"author"`
-	State     EditState     `json:"state"`
+	ID       int64     `json:"id"`
+	TaskID   int64     `json:"task_id"`
+	Revision int       `json:"revision"` // 1, 2, … within the task
+	AuthorID int64     `json:"author_id"`
+	Author   string    `json:"author"`
+	State    EditState `json:"state"`
+	// Corrects is the revision that a reviewer corrected with this one, 0 for a painter's own; Painter drew that.
+	Corrects  int           `json:"corrects,omitempty"`
+	Painter   string        `json:"painter,omitempty"`
 	Source    EditSource    `json:"source"`
 	Map       attention.Map `json:"map"`
 	VersionID int64         `json:"version_id"` // whose map it started from
@@ -166,6 +172,7 @@ type Draft struct {
 	KeptSteps    *KeptSteps // of the base's undo stack, before those of History; nil: History is the whole stack
 	Provenance   json.RawMessage
 	Origin       *Origin // what it began with; nil: what the base began with
+	corrects     int     // Edit.Corrects
 }
 
 // Verdict is a reviewer's judgement.

@@ -91,6 +91,7 @@ type Review struct {
 	Problem   string                // what was wrong with the last verdict
 	Comment   string                // the comment that was typed with that verdict
 	Judged    *annotator.TaskDetail // what the visitor has judged before this one, if that can be taken back
+	Corrects  bool                  // the visitor may correct it (TaskCard.MayCorrect)
 	Refused   error                 // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
 }
 
@@ -235,6 +236,24 @@ func (v Review) outcomeWord() (word, class string) {
 	default:
 		return "✗ Still wrong with the edit: fine-tuning may carry it further.", "bad"
 	}
+}
+
+// byWhom names who painted a task's map, and the reviewer who corrected it.
+func byWhom(t annotator.TaskDetail) string {
+	if t.Edit != nil && t.Edit.Corrects > 0 {
+		return t.AuthorName + ", corrected by " + t.Edit.Author
+	}
+	return t.AuthorName
+}
+
+// approvedWord is what a verdict of approval is, in the history: that of whoever corrected the map says so.
+func (v Review) approvedWord(r annotator.Review) string {
+	for _, e := range v.Revisions {
+		if e.ID == r.EditID && e.Corrects > 0 && e.AuthorID == r.ReviewerID {
+			return fmt.Sprintf("corrected revision %d of %s and approved", e.Corrects, e.Painter)
+		}
+	}
+	return "approved"
 }
 
 // sourceWord says how an edit was made.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -36,6 +37,10 @@ func (s *Server) nextReview(v *visit) error {
 	for _, text := range form["except"] {
 		except = append(except, number(text))
 	}
+	judged := "" // of the next page's address
+	if id := number(form.Get("judged")); id > 0 {
+		judged = fmt.Sprintf("?judged=%d", id)
+	}
 	t, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, number(form.Get("after")), except...)
 	part := form.Get("part") == reviewPart
 	var limit *annotator.LeaseLimitError
@@ -45,7 +50,7 @@ func (s *Server) nextReview(v *visit) error {
 		return nil
 	case errors.Is(err, annotator.ErrNoTask):
 		v.say("Nothing else waits for you to review.")
-		return v.redirect(v.to("review"))
+		return v.redirect(v.to("review%s", judged))
 	case errors.As(err, &limit) && !part:
 		v.warn("No map was taken: %s.", limit)
 		return v.redirect(v.to("review"))
@@ -54,7 +59,7 @@ func (s *Server) nextReview(v *visit) error {
 	case part:
 		return s.showReview(v, http.StatusOK, templates.Review{Task: &t})
 	}
-	return v.redirect(v.to("review/%d", t.ID))
+	return v.redirect(v.to("review/%d%s", t.ID, judged))
 }
 
 // reviewPart asks for the part of a review's page that belongs to one map.
@@ -93,7 +98,7 @@ func (s *Server) showReview(v *visit, status int, view templates.Review) error {
 		return err
 	}
 	view.Revisions, view.Waiting = revisions, v.project.InReview
-	view.Refused = view.Task.MayJudge(v.actor)
+	view.Refused, view.Corrects = view.Task.MayJudge(v.actor), view.Task.MayCorrect(v.actor) == nil
 	title := "Review #" + strconv.FormatInt(view.Task.ID, 10)
 	if v.FormValue("part") == reviewPart {
 		f := s.frame(v.Request, title) // and not the visit's, whose notice is for the next whole page
@@ -101,6 +106,27 @@ func (s *Server) showReview(v *visit, status int, view templates.Review) error {
 		return s.render(v.ResponseWriter, v.Request, status, templates.ReviewDesk(f, view))
 	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.ReviewPage(v.frame(title, "review", "review"), view))
+}
+
+// correctPage opens a map in review in the editor, for its reviewer to change and approve.
+func (s *Server) correctPage(v *visit) error {
+	t, err := s.taskOf(v)
+	if err != nil {
+		return err
+	}
+	view := templates.Editor{Task: tidy(t), Corrects: true}
+	if view.Clicks, err = s.service.HasSegmenter(v.Context(), v.actor); err != nil {
+		return err
+	}
+	switch refused := t.MayCorrect(v.actor); {
+	case errors.Is(refused, annotator.ErrForbidden):
+		view.Reason = "You painted a part of this: somebody else judges it"
+	case refused != nil:
+		view.Reason = readOnlyReason(t)
+	case t.Lease != nil && !t.Lease.Mine:
+		view.Reason = t.Lease.UserName + " is reviewing this one"
+	}
+	return v.render(templates.EditorPage(v.frame(fmt.Sprintf("Correct #%d %s", t.ID, t.LabelName), "review", "editor"), view))
 }
 
 // judge takes a verdict and goes on to the next edit that waits.

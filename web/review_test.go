@@ -92,3 +92,41 @@ func TestAReviewIsHeld(t *testing.T) {
 	late.has(".verdict", "The reviewer has judged edit")
 	late.has(".verdict", "the tail")
 }
+
+// A reviewer opens a map in the editor from its page, and approves it with a change; history and pages name both people.
+func TestAReviewerCorrects(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	task := s.submit()
+	painter, reviewer, admin := s.as(annotator.RoleAnnotator), s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin)
+	page := fmt.Sprintf("/projects/birds/review/%d", task.ID)
+	reviewer.get(page).has("a[data-correct][data-key=f]", "Correct it yourself")
+	reviewer.get(page+"/correct").want(http.StatusOK).has("#editor[data-corrects][data-readonly='']", "")
+	painter.get(page + "/correct").want(http.StatusForbidden)
+
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/claim", task.ID), nil).want(http.StatusOK)
+	reviewer.get(page).hasNot("a[data-correct]")
+	reviewer.get(page+"/correct").want(http.StatusOK).has("#save-state", "The admin is reviewing this one")
+	address := fmt.Sprintf("/tasks/%d/edits/%d/correct", task.ID, task.Edit.ID)
+	body := map[string]any{"base_revision": task.Edit.Revision, "changes": map[string]any{"cells": []int{0}, "values": []float64{0.9}}, "comment": "the branch was in it"}
+	reviewer.api(http.MethodPost, address, body).want(http.StatusConflict)
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/release", task.ID), nil).want(http.StatusNoContent)
+	d := into[annotator.TaskDetail](reviewer.api(http.MethodPost, address, body).want(http.StatusOK))
+	if d.State != annotator.TaskApproved || d.Edit.Author != "The reviewer" || d.Edit.Painter != "The annotator" || d.Edit.Corrects != task.Edit.Revision {
+		t.Errorf("corrected: %s, %+v", d.State, d.Edit)
+	}
+	done := reviewer.get(page).want(http.StatusOK)
+	done.has(".head", "painted by The annotator, corrected by The reviewer")
+	done.has(".history", "The reviewer corrected revision 1 of The annotator and approved")
+	done.has(".history blockquote", "the branch was in it")
+	reviewer.post("/projects/birds/review/next", map[string][]string{"after": {fmt.Sprint(task.ID)}, "judged": {fmt.Sprint(task.ID)}}).want(http.StatusSeeOther)
+	reviewer.get(fmt.Sprintf("/projects/birds/review?judged=%d", task.ID)).has(".judged", "approved")
+
+	// Its settings ask for a second reviewer.
+	form := map[string][]string{"name": {"Birds"}, "description": {""}, "second_reviewer": {"true"}}
+	admin.post("/projects/birds/settings", form).want(http.StatusSeeOther)
+	admin.get("/projects/birds/settings").has("input[name=second_reviewer][checked]", "")
+	delete(form, "second_reviewer")
+	admin.post("/projects/birds/settings", form).want(http.StatusSeeOther)
+	admin.get("/projects/birds/settings").hasNot("input[name=second_reviewer][checked]")
+}

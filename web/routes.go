@@ -77,6 +77,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/review", s.projectPage(reviewers, s.reviewsPage))
 				r.Post("/review/next", s.projectPage(reviewers, s.nextReview))
 				r.Get("/review/{task}", s.projectPage(reviewers, s.reviewPage))
+				r.Get("/review/{task}/correct", s.projectPage(reviewers, s.correctPage))
 				r.Post("/review/{task}", s.projectPage(reviewers, s.judge))
 				r.Post("/review/{task}/retract", s.projectPage(reviewers, s.retract))
 				r.Get("/rounds", s.projectPage(annotators, s.roundsPage))

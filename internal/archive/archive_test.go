@@ -107,6 +107,8 @@ func (s *studio) worked(t testing.TB) {
 	ok(s.service.Retract(ctx, s.Reviewer, retracted.Edit.ID))
 	rejected := paint(s.Bob, 0.5)
 	ok(s.service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no"))
+	corrected := paint(s.Bob, 0.7)
+	ok(s.Service.Correct(ctx, s.Reviewer, corrected.Edit.ID, annotator.Draft{BaseRevision: corrected.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.2)}, "the beak"))
 	taken := paint(s.Bob, 0.6)
 	ok(s.service.TakeBack(ctx, s.Bob, taken.ID))
 	must(t, s.service.Skip(ctx, s.Bob, taken.ID, "blurred"))

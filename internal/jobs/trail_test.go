@@ -351,6 +351,12 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			d := submitted(w.Bob)
 			return func() error { return only(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, "")) }
 		},
+		"Correct": func() change {
+			d := submittedIn(w.Bob, unique("correcting"))
+			return func() error {
+				return only(w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, annotator.Draft{BaseRevision: d.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.25)}, ""))
+			}
+		},
 		"TakeBack": func() change {
 			d := submittedIn(w.Bob, unique("taking-back"))
 			return func() error { return only(s.TakeBack(ctx, w.Bob, d.ID)) }

@@ -14,11 +14,14 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// editColumns are the columns of edits under the alias e, joined with users u by author.
-const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
+// editColumns are the columns of edits under the alias e, joined with users u by author, and where it corrects another with that one's.
+const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, coalesce(e.corrects, 0) AS corrects, coalesce(painter.name, '') AS painter, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
 	e.version_id, e.created_at, e.provenance, e.before, e.after`
 
-const editTables = `edits e JOIN users u ON u.id = e.author_id`
+const editTables = `edits e JOIN users u ON u.id = e.author_id ` + correctedEdit
+
+// correctedEdit joins the revision that e corrects, and who painted that.
+const correctedEdit = `LEFT JOIN edits corrected ON corrected.task_id = e.task_id AND corrected.revision = e.corrects LEFT JOIN users painter ON painter.id = corrected.author_id`
 
 // scanEdit reads an edit; its history where the query has it.
 func scanEdit(row pgx.CollectableRow) (annotator.Edit, error) {
@@ -64,9 +67,9 @@ func (s *Store) InsertEdit(ctx context.Context, e annotator.Edit) (annotator.Edi
 	err := s.inTx(ctx, func(tx *Store) error {
 		var err error
 		added.ID, err = one(ctx, tx, pgx.RowTo[int64], `
-			INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map, marks, provenance, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11) RETURNING id`,
-			e.TaskID, e.Revision, e.AuthorID, e.VersionID, e.Source, e.Map.Height, e.Map.Width, e.Map.Bytes(), e.Map.Marks.Plain(), document(e.Provenance), e.CreatedAt)
+			INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map, marks, provenance, created_at, corrects)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, nullif($12, 0)) RETURNING id`,
+			e.TaskID, e.Revision, e.AuthorID, e.VersionID, e.Source, e.Map.Height, e.Map.Width, e.Map.Bytes(), e.Map.Marks.Plain(), document(e.Provenance), e.CreatedAt, e.Corrects)
 		if err != nil {
 			return err
 		}
@@ -155,12 +158,22 @@ func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, 
 
 // TakeBackEdit implements annotator.EditStore.
 func (s *Store) TakeBackEdit(ctx context.Context, id int64) error {
+	return wrap(s.leaveReview(ctx, id, annotator.EventTakeBack), "taking edit %d back", id)
+}
+
+// CorrectEdit implements annotator.EditStore.
+func (s *Store) CorrectEdit(ctx context.Context, id int64) error {
+	return wrap(s.leaveReview(ctx, id, annotator.EventCorrect), "correcting edit %d", id)
+}
+
+// leaveReview takes an edit out of review without a verdict.
+func (s *Store) leaveReview(ctx context.Context, id int64, event annotator.Event) error {
 	n, err := s.exec(ctx, `UPDATE edits SET state = $2 WHERE id = $1 AND state = ANY($3)`,
-		id, annotator.EditTransitions.To(annotator.EventTakeBack), texts(annotator.EditTransitions.From(annotator.EventTakeBack)))
+		id, annotator.EditTransitions.To(event), texts(annotator.EditTransitions.From(event)))
 	if err == nil && n == 0 {
 		err = fmt.Errorf("it does not wait for review: %w", annotator.ErrConflict)
 	}
-	return wrap(err, "taking edit %d back", id)
+	return err
 }
 
 // LockVerdict implements annotator.EditStore. It locks the project before the task, as the start of a round does.

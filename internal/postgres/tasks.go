@@ -122,10 +122,10 @@ func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time
 	return wrap(err, "ending the leases of project %d", projectID)
 }
 
-// cardColumns and cardTables select one row for a card: the task, its image, its version's prediction, the latest revision's map, and
-// who took part in the edit to be judged.
+// cardColumns and cardTables select one row for a card: the task, its image, its version's prediction, the latest revision's map,
+// who took part in the edit to be judged, and who painted it.
 const cardColumns = taskColumns + `, ` + imageColumns + `, ` + predictionColumns + `, e.map_height, e.map_width, e.map, e.marks,
-	CASE WHEN t.state = 'submitted' THEN task_drawn_by(t.id) END`
+	CASE WHEN t.state = 'submitted' THEN task_drawn_by(t.id) END, CASE WHEN t.state = 'submitted' THEN task_painted_by(t.id) END`
 
 const cardTables = taskTables + `
 	JOIN images i ON i.id = t.image_id
@@ -138,7 +138,7 @@ func scanCard(row pgx.CollectableRow) (c annotator.TaskCard, err error) {
 	var cells []byte
 	var marks *attention.Marks
 	fields := append(taskFields(&c.Task), imageFields(&c.Image)...)
-	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy)...); err != nil {
+	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy, &c.PaintedBy)...); err != nil {
 		return c, err
 	}
 	if c.Prediction, err = r.prediction(); err != nil || height == nil {

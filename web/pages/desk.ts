@@ -2,6 +2,7 @@
 import type { Client } from "../editor/src/api/client.ts";
 import { passing, Problem, reason } from "../editor/src/api/problem.ts";
 import { LeaseKeeper } from "../editor/src/lease.ts";
+import { wordsKey } from "../editor/src/save/journal.ts";
 import { OtherMethods } from "./methods.ts";
 import { Panes } from "./panes.ts";
 
@@ -46,7 +47,7 @@ export class ReviewDesk {
     this.edit = Number(this.form?.querySelector<HTMLInputElement>("input[name=edit]")?.value);
     this.comment = this.form?.querySelector("textarea") ?? null;
     this.buttons = [...(this.form?.querySelectorAll<HTMLButtonElement>("button[name=verdict]") ?? [])];
-    this.kept = `review-comment/${root.dataset["user"] ?? ""}/${this.edit}`;
+    this.kept = wordsKey(root.dataset["user"] ?? "", this.edit);
     for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
     this.listen();
     if (this.held) this.keep();
@@ -180,6 +181,11 @@ export class ReviewDesk {
     this.root.querySelector("[data-later]")?.addEventListener("click", (event) => {
       event.preventDefault();
       this.actions.later(this);
+    });
+    // The editor has the map to judge then: it is not left with this page.
+    this.root.querySelector("[data-correct]")?.addEventListener("click", () => {
+      this.held = false;
+      this.close();
     });
     form?.addEventListener("submit", (event) => {
       event.preventDefault();
