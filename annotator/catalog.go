@@ -22,7 +22,7 @@ type ProjectStore interface {
 	ProjectSummaries(ctx context.Context, slug string, states ...ProjectState) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
-	// ChangeProject writes a project's name, description and feedback, RenameClass a class's name.
+	// ChangeProject writes a project's name, description, feedback and second reviewer, RenameClass a class's name.
 	ChangeProject(ctx context.Context, p Project) error
 	RenameClass(ctx context.Context, projectID int64, class Class) error
 }
@@ -146,9 +146,11 @@ type ProjectChange struct {
 	Name        *string
 	Description *string
 	Feedback    *Feedback
+	// SecondReviewer is Project.SecondReviewer.
+	SecondReviewer *bool
 }
 
-// ChangeProject gives a project another name, description or time of feedback (admin).
+// ChangeProject gives a project another name, description or time of feedback, or says who approves what a reviewer corrected (admin).
 func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c ProjectChange) (Project, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -174,7 +176,17 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 		}
 		project.Feedback = *c.Feedback
 	}
+	if c.SecondReviewer != nil {
+		project.SecondReviewer = *c.SecondReviewer
+	}
 	var changed []string
+	if was.SecondReviewer != project.SecondReviewer {
+		if project.SecondReviewer {
+			changed = append(changed, "corrected maps wait for a second reviewer")
+		} else {
+			changed = append(changed, "corrected maps are approved with their correction")
+		}
+	}
 	if was.Feedback != project.Feedback {
 		changed = append(changed, fmt.Sprintf("feedback %s, was %s", project.Feedback, was.Feedback))
 	}

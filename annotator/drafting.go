@@ -26,6 +26,8 @@ type EditStore interface {
 	// JudgeEdit adds a review and moves the submitted edit to approved or rejected.
 	JudgeEdit(ctx context.Context, r Review) (Review, error)
 	Reviews(ctx context.Context, taskID int64) ([]Review, error)
+	// CorrectEdit moves a submitted edit to corrected.
+	CorrectEdit(ctx context.Context, id int64) error
 	// TakeBackEdit moves a submitted edit to taken back.
 	TakeBackEdit(ctx context.Context, id int64) error
 	// LockVerdict returns the task of an edit, locked, and the number of the round that learns from the edit, 0 without one. No round of
@@ -33,9 +35,12 @@ type EditStore interface {
 	LockVerdict(ctx context.Context, editID int64) (Task, int, error)
 	// RetractReview marks the verdict on an edit as taken back, and moves the edit to submitted.
 	RetractReview(ctx context.Context, editID, by int64, at time.Time) error
-	// NextReview returns the submitted task waiting longest, after the given one (0: the first), whose
-	// TaskCard.DrawnBy does not name the reviewer. ErrNoTask if there is none.
-	NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error)
+	// NextReview locks a task in review whose TaskCard.DrawnBy does not name the reviewer, skipping those that other transactions hold and
+	// those of except: one that the reviewer has to judge already or, unless heldOnly, the one that nobody has and that waits longest, first
+	// among those after the given one (0: among all). ErrNoTask if there is none.
+	NextReview(ctx context.Context, projectID, reviewerID, after int64, except []int64, heldOnly bool, now time.Time) (Task, error)
+	// CountReviews is CountLeases for the tasks in review that the user has to judge.
+	CountReviews(ctx context.Context, userID int64, now time.Time) (int, error)
 }
 
 // Score returns the scores of the task's version with m, on the version's grid, in place of its own map. Nothing is stored. ErrForbidden
@@ -124,61 +129,11 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 		if err != nil {
 			return err
 		}
-		version, err := tx.Version(ctx, task.VersionID)
-		if err != nil {
-			return err
-		}
 		latest, err := tx.LatestEdit(ctx, taskID)
 		if err != nil && !isNotFound(err) {
 			return err
 		}
-		var model attention.Map
-		if d.Source == SourceModel || (d.Changes != nil && d.BaseRevision == 0) {
-			prediction, err := tx.Prediction(ctx, task.VersionID, task.ImageID)
-			if err != nil {
-				return err
-			}
-			model = prediction.Map
-		}
-		if d.Changes != nil {
-			base, err := d.base(ctx, tx, latest, model)
-			if err != nil {
-				return err
-			}
-			if d.Map, err = d.Changes.of(base); err != nil {
-				return err
-			}
-		}
-		d.Map.Marks = d.Map.Marks.Plain()
-		if err := d.Map.ValidateOn(version.GridHeight, version.GridWidth); err != nil {
-			return err
-		}
-		if repeat, err := d.follows(latest, actor); repeat || err != nil {
-			edit = latest
-			return err
-		}
-		if d.KeptSteps != nil {
-			if d.History, err = d.KeptSteps.before(d.History, latest.History); err != nil {
-				return err
-			}
-		}
-		if d.Source == SourceModel && !model.Equal(d.Map) {
-			return &ValidationError{Field: "source", Message: `is "model" only with the model's own map, unchanged`}
-		}
-		origin, err := d.begun(ctx, tx, actor, task, version, latest)
-		if err != nil {
-			return err
-		}
-		hints := HintsOf(d.Provenance).with(latest.Hints)
-		if d.Provenance, err = madeWith(d.Provenance, version, origin, hints); err != nil {
-			return err
-		}
-		edit, err = tx.InsertEdit(ctx, Edit{
-			TaskID: taskID, Revision: d.BaseRevision + 1, AuthorID: actor.ID, Author: actor.Name, State: EditTransitions.To(EventSave),
-			Source: d.Source, Map: d.Map, VersionID: task.VersionID, CreatedAt: s.now(),
-			History: d.History, Provenance: d.Provenance, Origin: &origin, Hints: hints,
-		})
-		if err != nil {
+		if edit, err = s.revise(ctx, tx, actor, task, latest, d); err != nil || edit.ID == latest.ID {
 			return err
 		}
 		return s.lease(ctx, tx, actor, task)
@@ -187,6 +142,60 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 		return Edit{}, err
 	}
 	return edit, nil
+}
+
+// revise adds the revision of a locked task that a draft makes of the latest one (zero if there is none), and returns it; latest itself if
+// the draft is the save that made it, sent again.
+func (s *Service) revise(ctx context.Context, tx Store, actor User, task Task, latest Edit, d Draft) (Edit, error) {
+	version, err := tx.Version(ctx, task.VersionID)
+	if err != nil {
+		return Edit{}, err
+	}
+	var model attention.Map
+	if d.Source == SourceModel || (d.Changes != nil && d.BaseRevision == 0) {
+		prediction, err := tx.Prediction(ctx, task.VersionID, task.ImageID)
+		if err != nil {
+			return Edit{}, err
+		}
+		model = prediction.Map
+	}
+	if d.Changes != nil {
+		base, err := d.base(ctx, tx, latest, model)
+		if err != nil {
+			return Edit{}, err
+		}
+		if d.Map, err = d.Changes.of(base); err != nil {
+			return Edit{}, err
+		}
+	}
+	d.Map.Marks = d.Map.Marks.Plain()
+	if err := d.Map.ValidateOn(version.GridHeight, version.GridWidth); err != nil {
+		return Edit{}, err
+	}
+	if repeat, err := d.follows(latest, actor); repeat || err != nil {
+		return latest, err
+	}
+	if d.KeptSteps != nil {
+		if d.History, err = d.KeptSteps.before(d.History, latest.History); err != nil {
+			return Edit{}, err
+		}
+	}
+	if d.Source == SourceModel && !model.Equal(d.Map) {
+		return Edit{}, &ValidationError{Field: "source", Message: `is "model" only with the model's own map, unchanged`}
+	}
+	origin, err := d.begun(ctx, tx, actor, task, version, latest)
+	if err != nil {
+		return Edit{}, err
+	}
+	hints := HintsOf(d.Provenance).with(latest.Hints)
+	if d.Provenance, err = madeWith(d.Provenance, version, origin, hints); err != nil {
+		return Edit{}, err
+	}
+	return tx.InsertEdit(ctx, Edit{
+		TaskID: task.ID, Revision: d.BaseRevision + 1, AuthorID: actor.ID, Author: actor.Name, State: EditTransitions.To(EventSave),
+		Corrects: d.corrects, Source: d.Source, Map: d.Map, VersionID: task.VersionID, CreatedAt: s.now(),
+		History: d.History, Provenance: d.Provenance, Origin: &origin, Hints: hints,
+	})
 }
 
 // base is the map that a draft was made from; it need not be the latest any more.
@@ -340,6 +349,9 @@ func (s *Service) TakeBack(ctx context.Context, actor User, taskID int64) (TaskD
 		edit, err := tx.LatestEdit(ctx, taskID)
 		if err != nil {
 			return err
+		}
+		if edit.Corrects > 0 {
+			return Conflict("%s has corrected your map of task %d, and it waits for a second reviewer", edit.Author, taskID)
 		}
 		if err := tx.TakeBackEdit(ctx, edit.ID); err != nil {
 			return err

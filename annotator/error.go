@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The errors every adapter can rely on. Methods wrap them with what they were doing; ask with errors.Is.
@@ -93,11 +94,19 @@ func (e *StaleError) Is(target error) bool { return target == ErrConflict }
 // LeaseError is a task that somebody else holds, or that the actor no longer holds. It matches ErrConflict.
 type LeaseError struct {
 	Task   int64
-	Holder string // the display name of who holds it, "" if nobody does
+	Holder string        // the display name of who holds it, "" if nobody does
+	Review bool          // to judge it, not to paint it
+	Left   time.Duration // of a review: how long the lease lasts, if it is not renewed
 }
 
 func (e *LeaseError) Error() string {
-	if e.Holder == "" {
+	switch {
+	case e.Review && e.Holder == "":
+		return fmt.Sprintf("you do not have task %d to review any more: take it again", e.Task)
+	case e.Review:
+		return fmt.Sprintf("%s is reviewing task %d: go on to the next one, or come back when it is free, in %d min unless they go on with it",
+			e.Holder, e.Task, int(max(e.Left, 0)/time.Minute)+1)
+	case e.Holder == "":
 		return fmt.Sprintf("task %d is not leased to you any more: take it again", e.Task)
 	}
 	return fmt.Sprintf("task %d is being edited by %s", e.Task, e.Holder)
@@ -107,9 +116,15 @@ func (e *LeaseError) Error() string {
 func (e *LeaseError) Is(target error) bool { return target == ErrConflict }
 
 // LeaseLimitError is a task that the actor may not take because they hold as many as one person may. It matches ErrConflict.
-type LeaseLimitError struct{ Held int }
+type LeaseLimitError struct {
+	Held   int
+	Review bool // to judge, not to paint
+}
 
 func (e *LeaseLimitError) Error() string {
+	if e.Review {
+		return fmt.Sprintf("you have %d maps to review, as many as one person may: judge one of them, or leave it", e.Held)
+	}
 	return fmt.Sprintf("you hold %d tasks, as many as one person may: submit, skip or put back one of them", e.Held)
 }
 

@@ -156,10 +156,11 @@ type ExportedMap struct {
 	Marks           attention.Marks `json:"marks,omitempty" parquet:"marks"` // a letter a cell; "" where every cell carries its value
 	ExportedVersion                 // whose map it started from
 
-	Author      string          `json:"author" parquet:"author"`
-	Program     bool            `json:"program" parquet:"program"` // the author is a program, or somebody who is known by name only
-	Made        string          `json:"made" parquet:"made"`       // EditSource
-	State       string          `json:"state" parquet:"state"`     // EditState
+	Author      string          `json:"author" parquet:"author"`             // who painted it
+	CorrectedBy string          `json:"corrected_by" parquet:"corrected_by"` // the reviewer who changed it, "" for nobody
+	Program     bool            `json:"program" parquet:"program"`           // the author is a program, or somebody who is known by name only
+	Made        string          `json:"made" parquet:"made"`                 // EditSource
+	State       string          `json:"state" parquet:"state"`               // EditState
 	Revision    int             `json:"revision" parquet:"revision"`
 	TaskID      int64           `json:"task_id" parquet:"task_id"`
 	EditID      int64           `json:"edit_id" parquet:"edit_id"`
@@ -202,15 +203,16 @@ type ExportedReview struct {
 	ExportedImage
 	ExportedVersion
 
-	ReviewID int64     `json:"review_id" parquet:"review_id"`
-	TaskID   int64     `json:"task_id" parquet:"task_id"`
-	EditID   int64     `json:"edit_id" parquet:"edit_id"`
-	Revision int       `json:"revision" parquet:"revision"`
-	Author   string    `json:"author" parquet:"author"` // of the map
-	Reviewer string    `json:"reviewer" parquet:"reviewer"`
-	Verdict  string    `json:"verdict" parquet:"verdict"`
-	Comment  string    `json:"comment" parquet:"comment"`
-	At       time.Time `json:"at" parquet:"at,timestamp(microsecond)"`
+	ReviewID    int64     `json:"review_id" parquet:"review_id"`
+	TaskID      int64     `json:"task_id" parquet:"task_id"`
+	EditID      int64     `json:"edit_id" parquet:"edit_id"`
+	Revision    int       `json:"revision" parquet:"revision"`
+	Author      string    `json:"author" parquet:"author"`             // of the map
+	CorrectedBy string    `json:"corrected_by" parquet:"corrected_by"` // of the map, "" for nobody
+	Reviewer    string    `json:"reviewer" parquet:"reviewer"`
+	Verdict     string    `json:"verdict" parquet:"verdict"`
+	Comment     string    `json:"comment" parquet:"comment"`
+	At          time.Time `json:"at" parquet:"at,timestamp(microsecond)"`
 }
 
 // ExportedTask is a task as it is now.

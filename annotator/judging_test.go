@@ -111,14 +111,17 @@ func (w *world) judges(task int64, may ...annotator.User) {
 			w.t.Errorf("task %d: MayJudge(%s) = %v, drawn by %v; allowed: %t", task, u.Name, err, d.DrawnBy, allowed)
 		}
 		offered := false
-		for after := int64(0); ; {
-			next, err := w.Service.NextReview(ctx, u, "birds", after)
+		for seen := []int64{}; ; {
+			next, err := w.Service.NextReview(ctx, u, "birds", 0, seen...)
 			if err != nil {
 				break
 			}
-			offered, after = offered || next.ID == task, next.ID
+			offered, seen = offered || next.ID == task, append(seen, next.ID)
 			if err := next.MayJudge(u); err != nil {
 				w.t.Errorf("task %d: %s is offered it and refused: %v", next.ID, u.Name, err)
+			}
+			if err := w.Service.ReleaseReview(ctx, u, next.ID); err != nil {
+				w.t.Fatal(err)
 			}
 		}
 		if offered != allowed {

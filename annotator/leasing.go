@@ -202,6 +202,7 @@ func (s *Service) Tasks(ctx context.Context, actor User, f TaskFilter) (TaskPage
 		return TaskPage{}, err
 	}
 	for i := range page.Tasks {
+		page.Tasks[i].Task = page.Tasks[i].Expire(s.now())
 		nameCard(&page.Tasks[i], project.Classes)
 	}
 	return page, nil
@@ -295,8 +296,8 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	if d.Reviews, err = s.store.Reviews(ctx, id); err != nil {
 		return TaskDetail{}, err
 	}
-	if t := d.Task; t.State == TaskLeased {
-		d.Lease = &Lease{UserID: *t.AuthorID, UserName: t.AuthorName, ExpiresAt: *t.LeaseExpiresAt, Mine: *t.AuthorID == actor.ID}
+	if id, name := d.holder(); id != 0 {
+		d.Lease = &Lease{UserID: id, UserName: name, ExpiresAt: *d.LeaseExpiresAt, Mine: id == actor.ID}
 	}
 	if s.pictures != nil {
 		if d.View, err = s.pictures.View(d.Version, d.Image); err != nil {

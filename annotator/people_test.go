@@ -195,11 +195,17 @@ func TestRoles(t *testing.T) {
 		"StartRound": {annotator.RoleAdmin, func(u annotator.User) error {
 			return only(s.StartRound(ctx, u, "birds", recipe.Settings{}, ""))
 		}},
-		"CancelRound":      {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CancelRound(ctx, u, 1)) }},
-		"ActivateVersion":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID, "")) }},
-		"StartScan":        {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartScan(ctx, u, w.Version.ID)) }},
-		"Review":           {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Review(ctx, u, 1, annotator.VerdictApprove, "")) }},
-		"NextReview":       {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
+		"CancelRound":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CancelRound(ctx, u, 1)) }},
+		"ActivateVersion": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID, "")) }},
+		"StartScan":       {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartScan(ctx, u, w.Version.ID)) }},
+		"Review":          {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Review(ctx, u, 1, annotator.VerdictApprove, "")) }},
+		"NextReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
+		"Correct": {annotator.RoleReviewer, func(u annotator.User) error {
+			return only(s.Correct(ctx, u, 1, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}, ""))
+		}},
+		"ClaimReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.ClaimReview(ctx, u, 1)) }},
+		"RenewReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.RenewReview(ctx, u, 1)) }},
+		"ReleaseReview":    {annotator.RoleReviewer, func(u annotator.User) error { return s.ReleaseReview(ctx, u, 1) }},
 		"TakeBack":         {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.TakeBack(ctx, u, 1)) }},
 		"Retract":          {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Retract(ctx, u, 1)) }},
 		"Reopen":           {annotator.RoleReviewer, func(u annotator.User) error { return s.Reopen(ctx, u, 1) }},

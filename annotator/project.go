@@ -35,6 +35,8 @@ type Project struct {
 	Start attention.Start `json:"start"`
 	// Feedback says when painters see what the network says to their map.
 	Feedback Feedback `json:"feedback"`
+	// SecondReviewer says that a map which a reviewer corrected waits for another reviewer, in place of being approved with that.
+	SecondReviewer bool `json:"second_reviewer"`
 	// Where the project is put away (State): since when.
 	ClosedAt  *time.Time `json:"closed_at,omitempty"`
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`

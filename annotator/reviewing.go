@@ -25,24 +25,17 @@ func (c TaskCard) MayJudge(u User) error {
 	return nil
 }
 
-// NextReview returns the submitted task waiting longest that the actor may judge and that comes
-// after the given task id (0: the first). ErrNoTask if there is none.
-func (s *Service) NextReview(ctx context.Context, actor User, slug string, after int64) (TaskDetail, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
-	if err != nil {
-		return TaskDetail{}, err
+// MayCorrect reports whether a user may correct the submitted edit of a task and so have a hand in it and judge it: nil, or the error of
+// MayJudge. It is for those who may judge it, and for reviewers who have corrected it before: not for whoever painted it. The database
+// enforces the same rule (task_painted_by in migration 46).
+func (c TaskCard) MayCorrect(u User) error {
+	if c.State == TaskSubmitted && !slices.Contains(c.PaintedBy, u.ID) {
+		c.DrawnBy = nil // all that this person did to it is correct it
 	}
-	if actor.ID == 0 {
-		return TaskDetail{}, fmt.Errorf("%w: only a person reviews", ErrForbidden)
-	}
-	id, err := s.store.NextReview(ctx, project.ID, actor.ID, after)
-	if err != nil {
-		return TaskDetail{}, err
-	}
-	return s.taskDetail(ctx, actor, id)
+	return c.MayJudge(u)
 }
 
-// Review judges a submitted edit, where TaskCard.MayJudge allows it. A rejection needs a
+// Review judges a submitted edit, where TaskCard.MayJudge allows it; *LeaseError where somebody else has it to judge. A rejection needs a
 // comment and sends the task back to its author.
 func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdict, comment string) (TaskDetail, error) {
 	if err := may(actor, RoleReviewer); err != nil {
@@ -72,6 +65,9 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if edit, err = tx.Edit(ctx, editID); err != nil { // read again, now that the task is locked
 			return err
 		}
+		if !EditTransitions.May(edit.State, v.Event()) {
+			return judgedAlready(ctx, tx, edit)
+		}
 		card, err := tx.TaskCard(ctx, taskID)
 		if err != nil {
 			return err
@@ -79,10 +75,11 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if err := card.MayJudge(actor); err != nil {
 			return err
 		}
-		if !EditTransitions.May(edit.State, v.Event()) {
-			return fmt.Errorf("edit %d is %s, not waiting for review: %w", editID, edit.State, ErrConflict)
-		}
 		now := s.now()
+		task = task.Expire(now)
+		if err := task.FreeToJudge(actor, now); err != nil {
+			return err
+		}
 		_, err = tx.JudgeEdit(ctx, Review{EditID: editID, ReviewerID: actor.ID, Verdict: v, Comment: comment, CreatedAt: now})
 		if err != nil {
 			return err
@@ -94,7 +91,7 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if task, err = task.Judge(v, now); err != nil {
 			return err
 		}
-		author, err := tx.User(ctx, edit.AuthorID)
+		author, err := tx.User(ctx, ptrOr(task.AuthorID)) // who painted it, also where a reviewer has corrected it
 		if err != nil {
 			return err
 		}
@@ -115,8 +112,22 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 	return s.taskDetail(ctx, actor, taskID)
 }
 
-// Retract takes a verdict back: its edit waits for review again, and the verdict stays in the history. Whoever gave it may, and an admin,
-// until a round has learnt from the edit or its author has gone on with what was asked for: ErrConflict then.
+// judgedAlready is the ErrConflict of an edit that does not wait for review: it says who has judged it, if somebody has.
+func judgedAlready(ctx context.Context, tx Store, edit Edit) error {
+	reviews, err := tx.Reviews(ctx, edit.TaskID)
+	if err != nil {
+		return err
+	}
+	for _, r := range slices.Backward(reviews) {
+		if r.EditID == edit.ID && r.TakenBackAt == nil {
+			return Conflict("%s has judged edit %d of task %d already: it is %s. Go on to the next one", r.Reviewer, edit.ID, edit.TaskID, edit.State)
+		}
+	}
+	return fmt.Errorf("edit %d is %s, not waiting for review: %w", edit.ID, edit.State, ErrConflict)
+}
+
+// Retract takes a verdict back: its edit waits for review again, and the verdict stays in the history. Whoever gave it has the edit to judge
+// again. They may, and an admin, until a round has learnt from the edit or its author has gone on with what was asked for: ErrConflict then.
 func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDetail, error) {
 	if err := may(actor, RoleReviewer); err != nil {
 		return TaskDetail{}, err
@@ -152,6 +163,11 @@ func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDe
 		now := s.now()
 		if task, err = task.Retract(now); err != nil {
 			return err
+		}
+		if reviews[at].ReviewerID == actor.ID && latest.Corrects == 0 { // what they corrected themselves they do not judge
+			if task, err = task.TakeReview(actor, 0, now); err != nil {
+				return err
+			}
 		}
 		if err := tx.RetractReview(ctx, editID, actor.ID, now); err != nil {
 			return err

@@ -26,8 +26,8 @@ func TestReviewIsSomebodyElses(t *testing.T) {
 	if err != nil || next.ID != d.ID {
 		t.Fatalf("the admin's next review: %d, %v", next.ID, err)
 	}
-	if _, err := w.Service.NextReview(ctx, w.Admin, "birds", next.ID); !errors.Is(err, annotator.ErrNoTask) {
-		t.Errorf("the review after the last: %v, want ErrNoTask", err)
+	if _, err := w.Service.NextReview(ctx, w.Admin, "birds", 0, next.ID); !errors.Is(err, annotator.ErrNoTask) {
+		t.Errorf("the review beside the only one: %v, want ErrNoTask", err)
 	}
 	if got, err := w.Service.Review(ctx, w.Admin, d.Edit.ID, annotator.VerdictApprove, ""); err != nil || got.State != annotator.TaskApproved {
 		t.Errorf("the admin approving: %s, %v", got.State, err)

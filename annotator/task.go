@@ -23,11 +23,11 @@ const (
 // TaskStates are all of them, in the order in which a task comes to them.
 var TaskStates = []TaskState{TaskOpen, TaskLeased, TaskSubmitted, TaskApproved, TaskChangesRequested, TaskSkipped}
 
-// LeaseDuration is how long a task stays with its painter after their last sign of life.
+// LeaseDuration is how long a task stays with its painter, or while it is in review with its reviewer, after their last sign of life.
 const LeaseDuration = 15 * time.Minute
 
-// MaxLeases is how many tasks one person may hold at a time, in all projects together, so that one person cannot empty a queue just
-// by opening its tasks.
+// MaxLeases is how many tasks one person may hold at a time to paint, and how many to review, in all projects together, so that one
+// person cannot empty a queue just by opening its tasks.
 const MaxLeases = 10
 
 // Task asks a person to repaint the attention map of one image that the active version gets wrong.
@@ -39,7 +39,9 @@ type Task struct {
 	State          TaskState  `json:"state"`
 	AuthorID       *int64     `json:"author_id,omitempty"` // who paints it, once somebody has
 	AuthorName     string     `json:"author_name,omitempty"`
-	LeaseExpiresAt *time.Time `json:"lease_expires_at,omitempty"`
+	ReviewerID     *int64     `json:"reviewer_id,omitempty"` // who has it to judge, while somebody has
+	ReviewerName   string     `json:"reviewer_name,omitempty"`
+	LeaseExpiresAt *time.Time `json:"lease_expires_at,omitempty"` // of its painter, or of its reviewer while it is in review
 	SkipReason     string     `json:"skip_reason,omitempty"`
 	Returned       bool       `json:"returned"` // a reviewer asked for changes and they are still due
 	SubmittedAt    *time.Time `json:"submitted_at,omitempty"`
@@ -56,6 +58,8 @@ type TaskCard struct {
 	// DrawnBy lists, for a task in review, the users (ids) who took part in the submitted edit: they drew a revision since the last
 	// verdict, or drew the same map before it.
 	DrawnBy []int64 `json:"drawn_by,omitempty"`
+	// PaintedBy are those of DrawnBy who did so as painters, and not only as reviewers who corrected it.
+	PaintedBy []int64 `json:"-"`
 }
 
 // TaskDetail is all the editor and the review page need of a task.
@@ -74,7 +78,7 @@ type TaskDetail struct {
 	Start *StartingMap `json:"start,omitempty"`
 }
 
-// Lease says who holds a task, and until when.
+// Lease says who holds a task, and until when: its painter or, while it is in review, its reviewer.
 type Lease struct {
 	UserID    int64     `json:"user_id"`
 	UserName  string    `json:"user_name"`
@@ -104,10 +108,11 @@ const (
 	EditApproved  EditState = "approved"
 	EditRejected  EditState = "rejected"
 	EditTakenBack EditState = "taken-back" // by its author, who submits another revision
+	EditCorrected EditState = "corrected"  // by its reviewer: their revision has taken its place in review
 )
 
 // EditStates are all of them.
-var EditStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected, EditTakenBack}
+var EditStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected, EditTakenBack, EditCorrected}
 
 // EditSource says how a map was made. Three cases differ: an untouched task has no edit at all, a map of zeros is painted, and the
 // model's own map, confirmed, is SourceModel.
@@ -128,12 +133,15 @@ var (
 
 // Edit is one immutable revision of a person's map M′ for one task.
 type Edit struct {
-	ID        int64         `json:"id"`
-	TaskID    int64         `json:"task_id"`
-	Revision  int           `json:"revision"` // 1, 2, … within the task
-	AuthorID  int64         `json:"author_id"`
-	Author    string        `json:"author"`
-	State     EditState     `json:"state"`
+	ID       int64     `json:"id"`
+	TaskID   int64     `json:"task_id"`
+	Revision int       `json:"revision"` // 1, 2, … within the task
+	AuthorID int64     `json:"author_id"`
+	Author   string    `json:"author"`
+	State    EditState `json:"state"`
+	// Corrects is the revision that a reviewer corrected with this one, 0 for a painter's own; Painter drew that.
+	Corrects  int           `json:"corrects,omitempty"`
+	Painter   string        `json:"painter,omitempty"`
 	Source    EditSource    `json:"source"`
 	Map       attention.Map `json:"map"`
 	VersionID int64         `json:"version_id"` // whose map it started from
@@ -164,6 +172,7 @@ type Draft struct {
 	KeptSteps    *KeptSteps // of the base's undo stack, before those of History; nil: History is the whole stack
 	Provenance   json.RawMessage
 	Origin       *Origin // what it began with; nil: what the base began with
+	corrects     int     // Edit.Corrects
 }
 
 // Verdict is a reviewer's judgement.

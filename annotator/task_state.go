@@ -9,23 +9,49 @@ import (
 // This file has the rules for a task's states (TaskTransitions). Callers lock the task, apply a rule and write the result. Where a
 // lease may have run out, they call Expire first.
 
-// Expire gives the task back if its lease has run out; else it stays as it is.
+// Expire gives the task back if its lease has run out, its painter's or its reviewer's; else it stays as it is.
 func (t Task) Expire(now time.Time) Task {
-	if t.State != TaskLeased || t.LeaseExpiresAt == nil || now.Before(*t.LeaseExpiresAt) {
+	if t.LeaseExpiresAt == nil || now.Before(*t.LeaseExpiresAt) {
 		return t
 	}
 	return t.givenBack()
 }
 
-// givenBack returns a leased task as given back: to its author if changes were requested, else to everybody.
+// givenBack returns a task without its lease: one in review stays there, one that is painted goes to its author if changes were
+// requested, else to everybody.
 func (t Task) givenBack() Task {
-	t.LeaseExpiresAt = nil
-	if t.Returned {
+	switch {
+	case t.State != TaskLeased:
+	case t.Returned:
 		t.State = TaskTransitions.To(EventGiveBackDue)
-	} else {
+	default:
 		t.State, t.AuthorID, t.AuthorName = TaskTransitions.To(EventGiveBack), nil, ""
 	}
+	return t.unheld()
+}
+
+// unheld returns the task with nobody's lease on it.
+func (t Task) unheld() Task {
+	t.ReviewerID, t.ReviewerName, t.LeaseExpiresAt = nil, "", nil
 	return t
+}
+
+// extended returns the task with its lease, which its caller has given to somebody, lasting for LeaseDuration from now.
+func (t Task) extended(now time.Time) Task {
+	until := now.Add(LeaseDuration)
+	t.LeaseExpiresAt = &until
+	return t
+}
+
+// holder returns who holds the task's lease: its painter or, while it is in review, its reviewer. 0 if nobody does.
+func (t Task) holder() (id int64, name string) {
+	switch {
+	case t.LeaseExpiresAt == nil:
+		return 0, ""
+	case t.State == TaskLeased:
+		return ptrOr(t.AuthorID), t.AuthorName
+	}
+	return ptrOr(t.ReviewerID), t.ReviewerName
 }
 
 // by reports whether u is the task's author.
@@ -58,8 +84,8 @@ func (t Task) HeldBy(u User) error {
 
 // Lease gives the task to u, or renews their lease, for LeaseDuration from now.
 func (t Task) Lease(u User, now time.Time) Task {
-	until := now.Add(LeaseDuration)
-	t.State, t.AuthorID, t.AuthorName, t.LeaseExpiresAt, t.UpdatedAt = TaskTransitions.To(EventTake), &u.ID, u.Name, &until, now
+	t = t.unheld().extended(now)
+	t.State, t.AuthorID, t.AuthorName, t.UpdatedAt = TaskTransitions.To(EventTake), &u.ID, u.Name, now
 	return t
 }
 
@@ -71,6 +97,60 @@ func (t Task) GiveBack(u User, now time.Time) (Task, error) {
 	t = t.givenBack()
 	t.UpdatedAt = now
 	return t, nil
+}
+
+// TakeReview gives the task, which is in review, to u to judge, or renews their lease. u holds leases others for review. ErrConflict if it
+// is not in review, *LeaseError if somebody else has it, *LeaseLimitError if u would hold too many. TaskCard.MayJudge says who may judge it.
+func (t Task) TakeReview(u User, leases int, now time.Time) (Task, error) {
+	if err := t.FreeToJudge(u, now); err != nil {
+		return t, err
+	}
+	if t.ReviewerID == nil && leases >= MaxLeases {
+		return t, &LeaseLimitError{Held: leases, Review: true}
+	}
+	t.ReviewerID, t.ReviewerName = &u.ID, u.Name
+	return t.extended(now), nil
+}
+
+// FreeToJudge returns a *LeaseError if somebody other than u has the task to judge, ErrConflict if it is not in review.
+func (t Task) FreeToJudge(u User, now time.Time) error {
+	if t.State != TaskSubmitted {
+		return fmt.Errorf("task %d is %s, not waiting for review: %w", t.ID, t.State, ErrConflict)
+	}
+	if t.ReviewerID != nil && *t.ReviewerID != u.ID {
+		return &LeaseError{Task: t.ID, Holder: t.ReviewerName, Review: true, Left: t.LeaseExpiresAt.Sub(now)}
+	}
+	return nil
+}
+
+// ReviewHeldBy returns an error unless u has the task to judge: ErrConflict if it is not in review, else a *LeaseError.
+func (t Task) ReviewHeldBy(u User, now time.Time) error {
+	if err := t.FreeToJudge(u, now); err != nil {
+		return err
+	}
+	if t.ReviewerID == nil {
+		return &LeaseError{Task: t.ID, Review: true}
+	}
+	return nil
+}
+
+// GiveReviewBack ends u's lease of a task in review before its time; the errors are those of ReviewHeldBy.
+func (t Task) GiveReviewBack(u User, now time.Time) (Task, error) {
+	if err := t.ReviewHeldBy(u, now); err != nil {
+		return t, err
+	}
+	return t.givenBack(), nil
+}
+
+// Without returns the task when a person is gone: it is Free of its author, and nobody's to judge if they had it.
+func (t Task) Without(person int64, now time.Time) Task {
+	if ptrOr(t.ReviewerID) == person {
+		t = t.unheld()
+	}
+	if ptrOr(t.AuthorID) == person {
+		t = t.Free(now)
+	}
+	return t
 }
 
 // Free returns a task whose author is gone: what they held, or should have changed, is everybody's.
@@ -165,8 +245,8 @@ func (t Task) Withdraw(why Withdrawal, now time.Time) Task {
 	if !may || t.State == TaskSkipped && !t.withdrawn() {
 		return t
 	}
-	t.State, t.SkipReason, t.UpdatedAt = to, string(why), now
-	t.LeaseExpiresAt, t.Returned = nil, false
+	t = t.unheld()
+	t.State, t.SkipReason, t.Returned, t.UpdatedAt = to, string(why), false, now
 	return t
 }
 
@@ -214,6 +294,7 @@ func (t Task) Judge(v Verdict, now time.Time) (Task, error) {
 	if !may {
 		return t, fmt.Errorf("task %d is %s, not waiting for review: %w", t.ID, t.State, ErrConflict)
 	}
+	t = t.unheld()
 	t.State, t.Returned, t.UpdatedAt = to, v == VerdictReject, now
 	return t, nil
 }

@@ -25,6 +25,7 @@ const (
 	EventApprove       Event = "approve"
 	EventReject        Event = "reject"
 	EventTakeBack      Event = "take back" // by whoever submitted it, until somebody has judged it
+	EventCorrect       Event = "correct"   // by its reviewer, whose revision takes its place
 	EventRetract       Event = "retract"   // its verdict, by whoever gave it, until a round has used it or its author has gone on
 )
 
@@ -153,6 +154,7 @@ var EditTransitions = Transitions[EditState]{
 	{EditSubmitted, EventApprove, EditApproved},
 	{EditSubmitted, EventReject, EditRejected},
 	{EditSubmitted, EventTakeBack, EditTakenBack},
+	{EditSubmitted, EventCorrect, EditCorrected},
 	{EditApproved, EventRetract, EditSubmitted},
 	{EditRejected, EventRetract, EditSubmitted},
 }

@@ -20,6 +20,7 @@ type ProjectForm struct {
 type Settings struct {
 	Name, Description string
 	Feedback          annotator.Feedback
+	SecondReviewer    bool
 	Class             int // that is renamed; -1: none is chosen
 	ClassName         string
 	Deleting          bool   // a project was to be deleted
@@ -28,7 +29,7 @@ type Settings struct {
 
 // NewSettings fills in what a project has.
 func NewSettings(p annotator.Project) Settings {
-	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, Class: -1}
+	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Class: -1}
 }
 
 // feedbackWords says when painters see what the network says to their map.

@@ -12,7 +12,78 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// Review is the view model of the review page. Task is nil when nothing waits.
+// Reviews is the view model of the page of all that waits for review.
+type Reviews struct {
+	Page   annotator.TaskPage
+	Yours  int                   // of those shown: how many the visitor may take now
+	Judged *annotator.TaskDetail // what the visitor has judged last, if that can be taken back
+}
+
+// NewReviews returns the view of a page of tasks in review, for a person.
+func NewReviews(page annotator.TaskPage, u annotator.User) Reviews {
+	v := Reviews{Page: page}
+	for _, t := range page.Tasks {
+		if t.MayJudge(u) == nil && (t.ReviewerID == nil || *t.ReviewerID == u.ID) {
+			v.Yours++
+		}
+	}
+	return v
+}
+
+func (v Reviews) title() string {
+	if v.Page.Total == 1 {
+		return "1 map waits for review"
+	}
+	return Plural(v.Page.Total, "map") + " wait for review"
+}
+
+// hands says who has how many of the maps to judge: "Rose has 2." It is empty if nobody has one.
+func (v Reviews) hands() string {
+	var names []string
+	count := map[string]int{}
+	for _, t := range v.Page.Tasks {
+		if t.ReviewerID != nil {
+			if count[t.ReviewerName]++; count[t.ReviewerName] == 1 {
+				names = append(names, t.ReviewerName)
+			}
+		}
+	}
+	var words []string
+	for _, name := range names {
+		words = append(words, fmt.Sprintf("%s has %d", name, count[name]))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Join(words, ", ") + "."
+}
+
+// reviewing says who is reviewing a task.
+func reviewing(f Frame, t annotator.Task) string {
+	if f.User != nil && t.ReviewerID != nil && *t.ReviewerID == f.User.ID {
+		return "yours"
+	}
+	return t.ReviewerName
+}
+
+// personsTitle says who has a hand in a task.
+func personsTitle(t annotator.Task) string {
+	if t.ReviewerID != nil {
+		return "painted by " + t.AuthorName + "; " + t.ReviewerName + " is reviewing it"
+	}
+	return t.AuthorName
+}
+
+// hold is who has a map to judge.
+type hold string
+
+const (
+	heldByNobody hold = ""
+	heldByMe     hold = "mine"
+	heldByOther  hold = "other"
+)
+
+// Review is the view model of the review page.
 type Review struct {
 	Task      *annotator.TaskDetail
 	Revisions []annotator.Edit
@@ -20,7 +91,44 @@ type Review struct {
 	Problem   string                // what was wrong with the last verdict
 	Comment   string                // the comment that was typed with that verdict
 	Judged    *annotator.TaskDetail // what the visitor has judged before this one, if that can be taken back
+	Corrects  bool                  // the visitor may correct it (TaskCard.MayCorrect)
 	Refused   error                 // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
+}
+
+func (v Review) held() hold {
+	switch lease := v.Task.Lease; {
+	case lease == nil || v.Task.State != annotator.TaskSubmitted:
+		return heldByNobody
+	case lease.Mine:
+		return heldByMe
+	}
+	return heldByOther
+}
+
+// hand says in words who has the map to judge, where that is not simply the visitor.
+func (v Review) hand() string {
+	switch v.held() {
+	case heldByNobody:
+		return "You only look: it is yours once you write or judge."
+	case heldByOther:
+		return v.Task.Lease.UserName + " is reviewing this one. Go on to the next, or come back when it is free."
+	}
+	return ""
+}
+
+// address is the page's own, with what was judged before it.
+func (v Review) address(f Frame) string {
+	if v.Judged != nil {
+		return f.To("review/%d?judged=%d", v.Task.ID, v.Judged.ID)
+	}
+	return f.To("review/%d", v.Task.ID)
+}
+
+func userID(f Frame) string {
+	if f.User == nil {
+		return ""
+	}
+	return id(f.User.ID)
 }
 
 // EncodeExact writes a map for the page's canvas with its float32 values: "h,w,f," and base64.
@@ -128,6 +236,24 @@ func (v Review) outcomeWord() (word, class string) {
 	default:
 		return "✗ Still wrong with the edit: fine-tuning may carry it further.", "bad"
 	}
+}
+
+// byWhom names who painted a task's map, and the reviewer who corrected it.
+func byWhom(t annotator.TaskDetail) string {
+	if t.Edit != nil && t.Edit.Corrects > 0 {
+		return t.AuthorName + ", corrected by " + t.Edit.Author
+	}
+	return t.AuthorName
+}
+
+// approvedWord is what a verdict of approval is, in the history: that of whoever corrected the map says so.
+func (v Review) approvedWord(r annotator.Review) string {
+	for _, e := range v.Revisions {
+		if e.ID == r.EditID && e.Corrects > 0 && e.AuthorID == r.ReviewerID {
+			return fmt.Sprintf("corrected revision %d of %s and approved", e.Corrects, e.Painter)
+		}
+	}
+	return "approved"
 }
 
 // sourceWord says how an edit was made.

@@ -57,15 +57,16 @@ func (a *api) projects() {
 	type changeProjectRequest struct {
 		ByProject
 		Body struct {
-			Name        *string             `json:"name,omitempty" bound:"project name"`
-			Description *string             `json:"description,omitempty" bound:"description"`
-			Feedback    *annotator.Feedback `json:"feedback,omitempty" doc:"When painters see what the network says to their map: live, once it is submitted, or never in the editor (off)."`
+			Name           *string             `json:"name,omitempty" bound:"project name"`
+			Description    *string             `json:"description,omitempty" bound:"description"`
+			Feedback       *annotator.Feedback `json:"feedback,omitempty" doc:"When painters see what the network says to their map: live, once it is submitted, or never in the editor (off)."`
+			SecondReviewer *bool               `json:"second_reviewer,omitempty" doc:"A map that its reviewer corrected waits for another reviewer, in place of being approved with that."`
 		}
 	}
-	change := huma.Operation{OperationID: "changeProject", Method: http.MethodPatch, Path: "/projects/{project}", Summary: "Give a project another name, description or time of feedback; its slug stays"}
+	change := huma.Operation{OperationID: "changeProject", Method: http.MethodPatch, Path: "/projects/{project}", Summary: "Give a project another name, description or time of feedback, or say who approves corrected maps; its slug stays"}
 	handle(a, annotator.RoleAdmin, change,
 		func(ctx context.Context, actor annotator.User, in *changeProjectRequest) (*answer[annotator.Project], error) {
-			p, err := a.server.service.ChangeProject(ctx, actor, in.Project, annotator.ProjectChange{Name: in.Body.Name, Description: in.Body.Description, Feedback: in.Body.Feedback})
+			p, err := a.server.service.ChangeProject(ctx, actor, in.Project, annotator.ProjectChange{Name: in.Body.Name, Description: in.Body.Description, Feedback: in.Body.Feedback, SecondReviewer: in.Body.SecondReviewer})
 			p.Classes = orEmpty(p.Classes)
 			return &answer[annotator.Project]{p}, err
 		})

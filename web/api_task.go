@@ -90,6 +90,34 @@ func (b MapBody) of(ctx context.Context, s *annotator.Service, actor annotator.U
 	return attention.Map{Height: t.Version.GridHeight, Width: t.Version.GridWidth, Values: b.Values}, nil
 }
 
+// DraftBody is a revision of a task's map in a request.
+type DraftBody struct {
+	MapBody
+	BaseRevision int                  `json:"base_revision" minimum:"0" doc:"The revision it was made from; 0: none yet."`
+	Source       annotator.EditSource `json:"source,omitempty" bound:"draft's source" default:"painted" doc:"model: the model's own map, confirmed as it is."`
+	Changes      *annotator.Changes   `json:"changes,omitempty" doc:"Instead of map: what changed since base_revision, or of the model's own map where that is 0."`
+	History      json.RawMessage      `json:"history,omitempty" doc:"The editor's undo stack, an object with a list of steps, at most 1 MiB; comes back with the task."`
+	KeptSteps    *annotator.KeptSteps `json:"kept_steps,omitempty" doc:"Steps of base_revision's stack that stand before those of history; left out: history is the whole stack."`
+	Provenance   json.RawMessage      `json:"provenance,omitempty" doc:"What it was made under: strokes by tool, seconds, feedback shown."`
+	Origin       *annotator.Origin    `json:"origin,omitempty" doc:"What it began with; left out: what base_revision began with, and at first the model's map. It stands in the provenance."`
+}
+
+func (b DraftBody) draft(ctx context.Context, s *annotator.Service, actor annotator.User, task int64) (annotator.Draft, error) {
+	d := annotator.Draft{BaseRevision: b.BaseRevision, Source: b.Source, Changes: b.Changes, History: b.History, KeptSteps: b.KeptSteps, Provenance: b.Provenance, Origin: b.Origin}
+	if d.Source == "" {
+		d.Source = annotator.SourcePainted
+	}
+	switch {
+	case b.Changes == nil:
+		var err error
+		d.Map, err = b.of(ctx, s, actor, task)
+		return d, err
+	case b.Map != nil || b.Values != nil:
+		return d, &annotator.ValidationError{Field: "changes", Message: "stands instead of a map: send one of the two"}
+	}
+	return d, nil
+}
+
 // tasks registers the queue and the work on one task.
 func (a *api) tasks() {
 	role := annotator.RoleAnnotator
@@ -173,38 +201,17 @@ func (a *api) tasks() {
 
 	type draftRequest struct {
 		ByTask
-		Body struct {
-			MapBody
-			BaseRevision int                  `json:"base_revision" minimum:"0" doc:"The revision it was made from; 0: none yet."`
-			Source       annotator.EditSource `json:"source,omitempty" bound:"draft's source" default:"painted" doc:"model: the model's own map, confirmed as it is."`
-			Changes      *annotator.Changes   `json:"changes,omitempty" doc:"Instead of map: what changed since base_revision, or of the model's own map where that is 0."`
-			History      json.RawMessage      `json:"history,omitempty" doc:"The editor's undo stack, an object with a list of steps, at most 1 MiB; comes back with the task."`
-			KeptSteps    *annotator.KeptSteps `json:"kept_steps,omitempty" doc:"Steps of base_revision's stack that stand before those of history; left out: history is the whole stack."`
-			Provenance   json.RawMessage      `json:"provenance,omitempty" doc:"What it was made under: strokes by tool, seconds, feedback shown."`
-			Origin       *annotator.Origin    `json:"origin,omitempty" doc:"What it began with; left out: what base_revision began with, and at first the model's map. It stands in the provenance."`
-		}
+		Body DraftBody
 	}
 	draft := huma.Operation{OperationID: "saveDraft", Method: http.MethodPut, Path: "/tasks/{task}/draft", Summary: "Save a new revision",
 		Description:  "409 with the current revision in the problem's `current` when the base is not the latest; nothing is overwritten.",
 		MaxBodyBytes: 8 << 20, BodyReadTimeout: 30 * time.Second}
 	handle(a, role, draft, func(ctx context.Context, actor annotator.User, in *draftRequest) (*answer[annotator.Edit], error) {
-		var m attention.Map
-		if in.Body.Changes != nil && (in.Body.Map != nil || in.Body.Values != nil) {
-			return nil, &annotator.ValidationError{Field: "changes", Message: "stands instead of a map: send one of the two"}
+		d, err := in.Body.draft(ctx, a.server.service, actor, in.Task)
+		if err != nil {
+			return nil, err
 		}
-		if in.Body.Changes == nil {
-			var err error
-			if m, err = in.Body.of(ctx, a.server.service, actor, in.Task); err != nil {
-				return nil, err
-			}
-		}
-		source := in.Body.Source
-		if source == "" {
-			source = annotator.SourcePainted
-		}
-		edit, err := a.server.service.SaveDraft(ctx, actor, in.Task, annotator.Draft{
-			BaseRevision: in.Body.BaseRevision, Source: source, Map: m, Changes: in.Body.Changes,
-			History: in.Body.History, KeptSteps: in.Body.KeptSteps, Provenance: in.Body.Provenance, Origin: in.Body.Origin})
+		edit, err := a.server.service.SaveDraft(ctx, actor, in.Task, d)
 		return &answer[annotator.Edit]{edit}, err
 	})
 
@@ -260,25 +267,40 @@ func tidy(t annotator.TaskDetail) annotator.TaskDetail {
 
 // reviews registers reviewing.
 func (a *api) reviews() {
+	role := annotator.RoleReviewer
 	type nextRequest struct {
 		ByProject
-		After int64 `query:"after" doc:"A task id; the answer is one after it."`
+		After  int64   `query:"after" doc:"A task id: first come those that were submitted after it."`
+		Except []int64 `query:"except,explode" maxItems:"20" doc:"Task ids that are not given out, such as the one that the caller is judging meanwhile."`
 	}
 	type maybeDetail struct {
 		Status int
 		Body   *annotator.TaskDetail
 	}
-	next := get("nextReview", "/projects/{project}/reviews/next", "The submitted task waiting longest")
-	next.Description = "Never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting."
+	next := post("nextReview", "/projects/{project}/reviews/next", "Take the next submitted task to judge")
+	next.Description = fmt.Sprintf("Nobody else gets it meanwhile. First one that the caller has already, then the one waiting longest; never one of which the caller drew any revision since the last verdict. "+
+		"204 when nothing is waiting. Whoever has %d of them, as many as one person may, gets one of those again.", annotator.MaxLeases)
 	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
-	handle(a, annotator.RoleReviewer, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeDetail, error) {
-		t, err := a.server.service.NextReview(ctx, actor, in.Project, in.After)
+	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeDetail, error) {
+		t, err := a.server.service.NextReview(ctx, actor, in.Project, in.After, in.Except...)
 		if errors.Is(err, annotator.ErrNoTask) {
 			return &maybeDetail{Status: http.StatusNoContent}, nil
 		}
 		t = tidy(t)
 		return &maybeDetail{Status: http.StatusOK, Body: &t}, err
 	})
+	claim := post("claimReview", "/tasks/{task}/review/claim", "Take this submitted task to judge")
+	claim.Description = fmt.Sprintf("409 when somebody else has it, or when the caller has %d others.", annotator.MaxLeases)
+	handle(a, role, claim, a.onTask((*annotator.Service).ClaimReview))
+	handle(a, role, post("renewReview", "/tasks/{task}/review/lease", "Keep the task to judge for another while"),
+		func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[annotator.Lease], error) {
+			lease, err := a.server.service.RenewReview(ctx, actor, in.Task)
+			return &answer[annotator.Lease]{lease}, err
+		})
+	handle(a, role, noContent(post("releaseReview", "/tasks/{task}/review/release", "Leave the task for others to judge")),
+		func(ctx context.Context, actor annotator.User, in *ByTask) (*nothing, error) {
+			return nil, a.server.service.ReleaseReview(ctx, actor, in.Task)
+		})
 	type reviewRequest struct {
 		Edit int64 `path:"edit"`
 		Body struct {
@@ -286,11 +308,33 @@ func (a *api) reviews() {
 			Comment string            `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one."`
 		}
 	}
-	handle(a, annotator.RoleReviewer, post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else"),
+	review := post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else")
+	review.Description = "409 when another reviewer has it to judge, or has judged it. It need not be taken before."
+	handle(a, role, review,
 		func(ctx context.Context, actor annotator.User, in *reviewRequest) (*answer[annotator.TaskDetail], error) {
 			t, err := a.server.service.Review(ctx, actor, in.Edit, in.Body.Verdict, in.Body.Comment)
 			return &answer[annotator.TaskDetail]{tidy(t)}, err
 		})
+	type correctRequest struct {
+		ByTask
+		Edit int64 `path:"edit"`
+		Body struct {
+			DraftBody
+			Comment string `json:"comment,omitempty" bound:"comment" doc:"Goes to the author."`
+		}
+	}
+	correct := huma.Operation{OperationID: "correctEdit", Method: http.MethodPost, Path: "/tasks/{task}/edits/{edit}/correct", Summary: "Change a submitted map and approve it in one step",
+		Description: "The change becomes a revision of the caller's own, which names the painter's; base_revision is the edit's. It is approved with that or, where the project asks for a second reviewer, waits for another person's verdict. " +
+			"For who may judge the edit, and who has corrected it before. 409 when another reviewer has it to judge, or has judged it.",
+		MaxBodyBytes: 8 << 20, BodyReadTimeout: 30 * time.Second}
+	handle(a, role, correct, func(ctx context.Context, actor annotator.User, in *correctRequest) (*answer[annotator.TaskDetail], error) {
+		d, err := in.Body.draft(ctx, a.server.service, actor, in.Task)
+		if err != nil {
+			return nil, err
+		}
+		t, err := a.server.service.Correct(ctx, actor, in.Edit, d, in.Body.Comment)
+		return &answer[annotator.TaskDetail]{tidy(t)}, err
+	})
 	type byEdit struct {
 		Edit int64 `path:"edit"`
 	}

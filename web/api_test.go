@@ -65,7 +65,7 @@ func TestLoopThroughTheAPI(t *testing.T) {
 	submitted := into[annotator.TaskDetail](b.api(http.MethodPost, path+"/submit", map[string]any{"revision": 1}).want(http.StatusOK))
 
 	reviewer := s.as(annotator.RoleReviewer)
-	waiting := into[annotator.TaskDetail](reviewer.api(http.MethodGet, "/projects/birds/reviews/next", nil).want(http.StatusOK))
+	waiting := into[annotator.TaskDetail](reviewer.api(http.MethodPost, "/projects/birds/reviews/next", nil).want(http.StatusOK))
 	if waiting.ID != submitted.ID {
 		t.Errorf("task %d waits for review, want %d", waiting.ID, submitted.ID)
 	}
@@ -73,7 +73,7 @@ func TestLoopThroughTheAPI(t *testing.T) {
 	if verdict.State != annotator.TaskApproved {
 		t.Errorf("after approval the task is %s", verdict.State)
 	}
-	reviewer.api(http.MethodGet, "/projects/birds/reviews/next", nil).want(http.StatusNoContent)
+	reviewer.api(http.MethodPost, "/projects/birds/reviews/next", nil).want(http.StatusNoContent)
 	if list := into[revisionList](b.api(http.MethodGet, path+"/revisions", nil).want(http.StatusOK)); len(list.Revisions) != 1 {
 		t.Errorf("%d revisions", len(list.Revisions))
 	}
@@ -140,7 +140,7 @@ func TestNobodyReviewsTheirOwn(t *testing.T) {
 	b.api(http.MethodPut, path+"/draft", map[string]any{"base_revision": 0, "map": painted(task)}).want(http.StatusOK)
 	d := into[annotator.TaskDetail](b.api(http.MethodPost, path+"/submit", map[string]any{"revision": 1}).want(http.StatusOK))
 	b.api(http.MethodPost, fmt.Sprintf("/edits/%d/review", d.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusForbidden)
-	b.get("/projects/birds/review").want(http.StatusOK).has(".empty h2", "Nothing waits")
+	b.get("/projects/birds/review").want(http.StatusOK).has(".notice", "None of them is for you now")
 	b.get(fmt.Sprintf("/projects/birds/review/%d", task.ID)).want(http.StatusOK).hasNot("form[data-verdict]")
 }
 

@@ -66,7 +66,8 @@ func (s *Server) changeProject(v *visit) error {
 	if form.Has("feedback") { // a page from before it was a choice has none
 		view.Feedback = annotator.Feedback(form.Get("feedback"))
 	}
-	_, err = s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Name: &view.Name, Description: &view.Description, Feedback: &view.Feedback})
+	view.SecondReviewer = form.Get("second_reviewer") == "true"
+	_, err = s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Name: &view.Name, Description: &view.Description, Feedback: &view.Feedback, SecondReviewer: &view.SecondReviewer})
 	if err != nil {
 		return s.refuseSettings(v, view, err)
 	}

@@ -136,7 +136,7 @@ func (s *Server) editorPage(v *visit) error {
 	if view.Clicks, err = s.service.HasSegmenter(v.Context(), v.actor); err != nil {
 		return err
 	}
-	mine := t.Lease != nil && t.Lease.Mine
+	mine := t.State == annotator.TaskLeased && t.Lease != nil && t.Lease.Mine
 	returned := t.State == annotator.TaskChangesRequested && t.AuthorID != nil && *t.AuthorID == v.actor.ID
 	if !mine && !returned && t.State != annotator.TaskOpen {
 		view.Reason = readOnlyReason(t)
@@ -149,7 +149,7 @@ func (s *Server) editorPage(v *visit) error {
 // readOnlyReason returns the text of the bar that says why a task cannot be painted.
 func readOnlyReason(t annotator.TaskDetail) string {
 	switch {
-	case t.Lease != nil:
+	case t.State == annotator.TaskLeased && t.Lease != nil:
 		return t.Lease.UserName + " is painting this one"
 	case t.State == annotator.TaskSubmitted:
 		return "In review: nothing can be changed"

@@ -2,31 +2,73 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
 )
 
-// nextReview opens the edit that waits longest, or the one after ?after=, or says that none waits.
-func (s *Server) nextReview(v *visit) error {
-	after, _ := strconv.ParseInt(v.URL.Query().Get("after"), 10, 64) // anything but a number: from the first
-	t, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, after)
-	if errors.Is(err, annotator.ErrNoTask) && after > 0 { // from the beginning again
-		t, err = s.service.NextReview(v.Context(), v.actor, v.project.Slug, 0)
-	}
-	switch {
-	case errors.Is(err, annotator.ErrNoTask):
-		return v.render(templates.ReviewPage(v.frame("Review", "review"), templates.Review{Judged: s.judged(v)}))
-	case err != nil:
+// reviewsPage shows what waits for review. Nobody has a map to judge by opening a page: the button of the next one gives it.
+func (s *Server) reviewsPage(v *visit) error {
+	page, err := s.service.Tasks(v.Context(), v.actor, annotator.TaskFilter{Project: v.project.Slug, States: []annotator.TaskState{annotator.TaskSubmitted}})
+	if err != nil {
 		return err
 	}
-	if judged := v.URL.Query().Get("judged"); judged != "" {
-		return v.redirect(v.to("review/%d?judged=%s", t.ID, url.QueryEscape(judged)))
+	view := templates.NewReviews(page, v.actor)
+	view.Judged = s.judged(v)
+	return v.render(templates.ReviewsPage(v.frame("Review", "review"), view))
+}
+
+// nextReview gives the visitor the next map to judge, and opens it or, with part=review, answers with its part of the page alone: the script
+// of the page before asks for it ahead. The form may leave a map (release), and names those that are not wanted (except).
+func (s *Server) nextReview(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
 	}
-	return v.redirect(v.to("review/%d", t.ID))
+	if id := number(form.Get("release")); id > 0 {
+		if err := s.service.ReleaseReview(v.Context(), v.actor, id); err != nil && outcome(err).status >= 500 {
+			return err // else it was somebody else's, or is judged: it is left in any case
+		}
+	}
+	var except []int64
+	for _, text := range form["except"] {
+		except = append(except, number(text))
+	}
+	judged := "" // of the next page's address
+	if id := number(form.Get("judged")); id > 0 {
+		judged = fmt.Sprintf("?judged=%d", id)
+	}
+	t, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, number(form.Get("after")), except...)
+	part := form.Get("part") == reviewPart
+	var limit *annotator.LeaseLimitError
+	switch {
+	case errors.Is(err, annotator.ErrNoTask) && part:
+		v.WriteHeader(http.StatusNoContent)
+		return nil
+	case errors.Is(err, annotator.ErrNoTask):
+		v.say("Nothing else waits for you to review.")
+		return v.redirect(v.to("review%s", judged))
+	case errors.As(err, &limit) && !part:
+		v.warn("No map was taken: %s.", limit)
+		return v.redirect(v.to("review"))
+	case err != nil:
+		return err
+	case part:
+		return s.showReview(v, http.StatusOK, templates.Review{Task: &t})
+	}
+	return v.redirect(v.to("review/%d%s", t.ID, judged))
+}
+
+// reviewPart asks for the part of a review's page that belongs to one map.
+const reviewPart = "review"
+
+// number reads a number of a form or an address; 0 where it is none.
+func number(text string) int64 {
+	n, _ := strconv.ParseInt(text, 10, 64)
+	return n
 }
 
 // judged returns the task of ?judged=, on which the visitor's last verdict was; nil without one.
@@ -56,9 +98,35 @@ func (s *Server) showReview(v *visit, status int, view templates.Review) error {
 		return err
 	}
 	view.Revisions, view.Waiting = revisions, v.project.InReview
-	view.Refused = view.Task.MayJudge(v.actor)
+	view.Refused, view.Corrects = view.Task.MayJudge(v.actor), view.Task.MayCorrect(v.actor) == nil
 	title := "Review #" + strconv.FormatInt(view.Task.ID, 10)
+	if v.FormValue("part") == reviewPart {
+		f := s.frame(v.Request, title) // and not the visit's, whose notice is for the next whole page
+		f.Project, f.Section = v.project, "review"
+		return s.render(v.ResponseWriter, v.Request, status, templates.ReviewDesk(f, view))
+	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.ReviewPage(v.frame(title, "review", "review"), view))
+}
+
+// correctPage opens a map in review in the editor, for its reviewer to change and approve.
+func (s *Server) correctPage(v *visit) error {
+	t, err := s.taskOf(v)
+	if err != nil {
+		return err
+	}
+	view := templates.Editor{Task: tidy(t), Corrects: true}
+	if view.Clicks, err = s.service.HasSegmenter(v.Context(), v.actor); err != nil {
+		return err
+	}
+	switch refused := t.MayCorrect(v.actor); {
+	case errors.Is(refused, annotator.ErrForbidden):
+		view.Reason = "You painted a part of this: somebody else judges it"
+	case refused != nil:
+		view.Reason = readOnlyReason(t)
+	case t.Lease != nil && !t.Lease.Mine:
+		view.Reason = t.Lease.UserName + " is reviewing this one"
+	}
+	return v.render(templates.EditorPage(v.frame(fmt.Sprintf("Correct #%d %s", t.ID, t.LabelName), "review", "editor"), view))
 }
 
 // judge takes a verdict and goes on to the next edit that waits.
@@ -78,13 +146,25 @@ func (s *Server) judge(v *visit) error {
 	}
 	verdict := annotator.Verdict(form.Get("verdict"))
 	if _, err := s.service.Review(v.Context(), v.actor, edit, verdict, form.Get("comment")); err != nil {
+		status := outcome(err).status
 		problem, err := problemText(err)
 		if err != nil {
 			return err
 		}
-		return s.showReview(v, http.StatusUnprocessableEntity, templates.Review{Task: &t, Comment: form.Get("comment"), Problem: problem})
+		if t, err = s.taskOf(v); err != nil { // as it is now: somebody else may have it, or have judged it
+			return err
+		}
+		return s.showReview(v, status, templates.Review{Task: &t, Comment: form.Get("comment"), Problem: problem})
 	}
-	return v.redirect(v.to("review?after=%d&judged=%d", t.ID, t.ID))
+	next, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, t.ID)
+	var limit *annotator.LeaseLimitError
+	switch {
+	case errors.Is(err, annotator.ErrNoTask), errors.As(err, &limit):
+		return v.redirect(v.to("review?judged=%d", t.ID))
+	case err != nil:
+		return err
+	}
+	return v.redirect(v.to("review/%d?judged=%d", next.ID, t.ID))
 }
 
 // retract takes a verdict back, and shows the edit, which waits for one again.

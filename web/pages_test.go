@@ -163,7 +163,7 @@ func TestReviewPage(t *testing.T) {
 	address := fmt.Sprintf("/projects/birds/review/%d", task.ID)
 
 	reviewer := s.as(annotator.RoleReviewer)
-	if to := reviewer.get("/projects/birds/review").want(http.StatusSeeOther).Header.Get("Location"); to != address {
+	if to := reviewer.post("/projects/birds/review/next", nil).want(http.StatusSeeOther).Header.Get("Location"); to != address {
 		t.Fatalf("the next review is %s, want %s", to, address)
 	}
 	page := reviewer.get(address).want(http.StatusOK)
@@ -192,7 +192,7 @@ func TestReviewPage(t *testing.T) {
 	done.has(".history blockquote", "include the beak")
 	done.hasNot("form[data-verdict]")
 	// A second verdict on what was judged already is refused, not repeated.
-	reviewer.post(address, edit).want(http.StatusUnprocessableEntity)
+	reviewer.post(address, edit).want(http.StatusConflict)
 }
 
 func TestErrorPages(t *testing.T) {

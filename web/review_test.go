@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
@@ -26,17 +27,106 @@ func TestTheQueueOffersOnlyWhatMayBeJudged(t *testing.T) {
 
 	page := fmt.Sprintf("/projects/birds/review/%d", task.ID)
 	card := fmt.Sprintf("a[href='%s']", page)
-	reviewer.get("/projects/birds/review").want(http.StatusOK).has(".empty h2", "Nothing waits")
+	reviewer.get("/projects/birds/review").want(http.StatusOK).has(".notice", "None of them is for you now")
+	if to := reviewer.post("/projects/birds/review/next", nil).want(http.StatusSeeOther).Header.Get("Location"); to != "/projects/birds/review" {
+		t.Errorf("who drew in it is led to %s", to)
+	}
 	reviewer.get(page).want(http.StatusOK).has(".verdict", "You drew part of this since the last verdict")
 	reviewer.get(page).hasNot("form[data-verdict]")
 	reviewer.get("/projects/birds/queue?state=submitted").hasNot(card)
-	reviewer.api(http.MethodGet, "/projects/birds/reviews/next", nil).want(http.StatusNoContent)
+	reviewer.api(http.MethodPost, "/projects/birds/reviews/next", nil).want(http.StatusNoContent)
 	reviewer.api(http.MethodPost, fmt.Sprintf("/edits/%d/review", d.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusForbidden)
 
-	if to := admin.get("/projects/birds/review").want(http.StatusSeeOther).Header.Get("Location"); to != page {
+	if to := admin.post("/projects/birds/review/next", nil).want(http.StatusSeeOther).Header.Get("Location"); to != page {
 		t.Errorf("another reviewer is led to %s, want %s", to, page)
 	}
 	admin.get(page).want(http.StatusOK).has("form[data-verdict]", "")
 	admin.get("/projects/birds/queue?state=submitted").has(card, "")
 	admin.api(http.MethodPost, fmt.Sprintf("/edits/%d/review", d.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+}
+
+// One reviewer at a time has a map to judge: the page of another says who has it, and what they have written is not lost.
+func TestAReviewIsHeld(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	task := s.submit()
+	reviewer, admin := s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin)
+	page := fmt.Sprintf("/projects/birds/review/%d", task.ID)
+	card := fmt.Sprintf("a[href='%s']", page)
+
+	// Looking takes nothing.
+	admin.get("/projects/birds/review").want(http.StatusOK).has(card, "")
+	admin.get(page).has("[data-hand]", "You only look")
+	reviewer.get(page).has("[data-hand]", "You only look")
+	if to := reviewer.post("/projects/birds/review/next", nil).want(http.StatusSeeOther).Header.Get("Location"); to != page {
+		t.Fatalf("the next review is %s, want %s", to, page)
+	}
+	reviewer.get(page).has("[data-desk][data-held=mine]", "")
+	reviewer.get("/projects/birds/review").has(card+" .chip", "yours")
+
+	admin.get("/projects/birds/review").has(".head", "The reviewer has 1.")
+	admin.get("/projects/birds/review").has(".notice", "somebody else is reviewing them")
+	admin.get(page).has("[data-hand]", "The reviewer is reviewing this one")
+	admin.get(page).has("button[name=verdict][disabled]", "")
+	refused := admin.post(page, map[string][]string{"edit": {fmt.Sprint(task.Edit.ID)}, "verdict": {"reject"}, "comment": {"the tail"}}).want(http.StatusConflict)
+	refused.has(".notice-bad", "The reviewer is reviewing task")
+	refused.has("textarea[name=comment]", "the tail")
+	problem := admin.api(http.MethodPost, fmt.Sprintf("/edits/%d/review", task.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusConflict)
+	if !strings.Contains(string(problem.body), "Held by somebody else") {
+		t.Errorf("the API says %s", problem.body)
+	}
+
+	// The part of the page alone, as its script asks for it; nothing beside it waits.
+	part := reviewer.post("/projects/birds/review/next", map[string][]string{"part": {"review"}}).want(http.StatusOK)
+	part.has("[data-desk][data-held=mine] form[data-verdict]", "")
+	part.hasNot("nav")
+	reviewer.post("/projects/birds/review/next", map[string][]string{"part": {"review"}, "except": {fmt.Sprint(task.ID)}}).want(http.StatusNoContent)
+
+	// Left, it is free; judged, the page of who looks on says by whom.
+	reviewer.post("/projects/birds/review/next", map[string][]string{"release": {fmt.Sprint(task.ID)}, "except": {fmt.Sprint(task.ID)}}).want(http.StatusSeeOther)
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/claim", task.ID), nil).want(http.StatusOK)
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/lease", task.ID), nil).want(http.StatusOK)
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/release", task.ID), nil).want(http.StatusNoContent)
+	reviewer.api(http.MethodPost, fmt.Sprintf("/edits/%d/review", task.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+	late := admin.post(page, map[string][]string{"edit": {fmt.Sprint(task.Edit.ID)}, "verdict": {"reject"}, "comment": {"the tail"}}).want(http.StatusConflict)
+	late.has(".verdict", "The reviewer has judged edit")
+	late.has(".verdict", "the tail")
+}
+
+// A reviewer opens a map in the editor from its page, and approves it with a change; history and pages name both people.
+func TestAReviewerCorrects(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	task := s.submit()
+	painter, reviewer, admin := s.as(annotator.RoleAnnotator), s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin)
+	page := fmt.Sprintf("/projects/birds/review/%d", task.ID)
+	reviewer.get(page).has("a[data-correct][data-key=f]", "Correct it yourself")
+	reviewer.get(page+"/correct").want(http.StatusOK).has("#editor[data-corrects][data-readonly='']", "")
+	painter.get(page + "/correct").want(http.StatusForbidden)
+
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/claim", task.ID), nil).want(http.StatusOK)
+	reviewer.get(page).hasNot("a[data-correct]")
+	reviewer.get(page+"/correct").want(http.StatusOK).has("#save-state", "The admin is reviewing this one")
+	address := fmt.Sprintf("/tasks/%d/edits/%d/correct", task.ID, task.Edit.ID)
+	body := map[string]any{"base_revision": task.Edit.Revision, "changes": map[string]any{"cells": []int{0}, "values": []float64{0.9}}, "comment": "the branch was in it"}
+	reviewer.api(http.MethodPost, address, body).want(http.StatusConflict)
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/release", task.ID), nil).want(http.StatusNoContent)
+	d := into[annotator.TaskDetail](reviewer.api(http.MethodPost, address, body).want(http.StatusOK))
+	if d.State != annotator.TaskApproved || d.Edit.Author != "The reviewer" || d.Edit.Painter != "The annotator" || d.Edit.Corrects != task.Edit.Revision {
+		t.Errorf("corrected: %s, %+v", d.State, d.Edit)
+	}
+	done := reviewer.get(page).want(http.StatusOK)
+	done.has(".head", "painted by The annotator, corrected by The reviewer")
+	done.has(".history", "The reviewer corrected revision 1 of The annotator and approved")
+	done.has(".history blockquote", "the branch was in it")
+	reviewer.post("/projects/birds/review/next", map[string][]string{"after": {fmt.Sprint(task.ID)}, "judged": {fmt.Sprint(task.ID)}}).want(http.StatusSeeOther)
+	reviewer.get(fmt.Sprintf("/projects/birds/review?judged=%d", task.ID)).has(".judged", "approved")
+
+	// Its settings ask for a second reviewer.
+	form := map[string][]string{"name": {"Birds"}, "description": {""}, "second_reviewer": {"true"}}
+	admin.post("/projects/birds/settings", form).want(http.StatusSeeOther)
+	admin.get("/projects/birds/settings").has("input[name=second_reviewer][checked]", "")
+	delete(form, "second_reviewer")
+	admin.post("/projects/birds/settings", form).want(http.StatusSeeOther)
+	admin.get("/projects/birds/settings").hasNot("input[name=second_reviewer][checked]")
 }

@@ -107,6 +107,8 @@ func (s *studio) worked(t testing.TB) {
 	ok(s.service.Retract(ctx, s.Reviewer, retracted.Edit.ID))
 	rejected := paint(s.Bob, 0.5)
 	ok(s.service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no"))
+	corrected := paint(s.Bob, 0.7)
+	ok(s.Service.Correct(ctx, s.Reviewer, corrected.Edit.ID, annotator.Draft{BaseRevision: corrected.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.2)}, "the beak"))
 	taken := paint(s.Bob, 0.6)
 	ok(s.service.TakeBack(ctx, s.Bob, taken.ID))
 	must(t, s.service.Skip(ctx, s.Bob, taken.ID, "blurred"))
@@ -206,6 +208,9 @@ func TestAProjectComesBackEqual(t *testing.T) {
 			t.Errorf("no line of the trail is about %s…\n%s", want, was["rows/audit.jsonl"])
 		}
 	}
+	if !strings.Contains(was["rows/tasks.jsonl"], `"state" : "submitted"`) {
+		t.Errorf("what somebody has to judge is in review in the archive, and not\n%s", was["rows/tasks.jsonl"])
+	}
 	// Work goes on there.
 	d := ok(there.service.NextTask(t.Context(), there.Ada, annotator.TaskFilter{Project: "flock"}))
 	ok(there.service.SaveDraft(t.Context(), there.Ada, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: attention.Map{Height: 2, Width: 3, Values: make([]float32, 6)}}))
@@ -225,7 +230,7 @@ var leftOut = map[string]string{
 	"projects.id": "it gets another", "projects.closed_at": "what comes in is open", "projects.deleted_at": "as there", "projects.purged_at": "as there", "round_events.id": "the rows' order says it", "label_changes.id": "as there", "audit.id": "as there",
 	"users.role": "each studio's own", "users.disabled": "each studio's own", "users.created_at": "each studio's own", "users.last_seen_at": "each studio's own", "users.removed_at": "each studio's own",
 	"users.password_hash": "secret", "users.generator": "program says it", "users.came_as": "email has it",
-	"tasks.lease_expires_at": "no lease is archived", "rounds.idempotency_key": "of a request that is long over",
+	"tasks.lease_expires_at": "no lease is archived", "tasks.reviewer_id": "as there", "rounds.idempotency_key": "of a request that is long over",
 }
 
 // Every column of the tables is in an archive, or stands above with the reason. A column that is added later fails this test.

@@ -29,7 +29,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Score", "Segment", "Segmenter", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -37,7 +37,8 @@ var reads = []string{
 var untold = map[string]string{
 	"SaveDraft":  "every revision is kept, with its author and time",
 	"RenewLease": "who works on goes on",
-	"SignIn":     "writes when somebody was last seen",
+	"NextReview": "who only has a map to judge; the verdict is told", "ClaimReview": "as NextReview", "RenewReview": "as NextReview", "ReleaseReview": "as NextReview",
+	"SignIn": "writes when somebody was last seen",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
 	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "BeginSourceImport": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
@@ -349,6 +350,12 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"Review": func() change {
 			d := submitted(w.Bob)
 			return func() error { return only(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, "")) }
+		},
+		"Correct": func() change {
+			d := submittedIn(w.Bob, unique("correcting"))
+			return func() error {
+				return only(w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, annotator.Draft{BaseRevision: d.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.25)}, ""))
+			}
 		},
 		"TakeBack": func() change {
 			d := submittedIn(w.Bob, unique("taking-back"))

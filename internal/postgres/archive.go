@@ -82,13 +82,15 @@ func subject() archiveColumn {
 
 const ofProject = "t.project_id = $1"
 
+var leased = literal(annotator.TaskTransitions.To(annotator.EventTake))
+
 // ended is a task's column as it is once its lease is over (annotator.Task.Expire).
 func ended(column, returned, open string) archiveColumn {
-	return archiveColumn{name: column, out: "CASE WHEN t.lease_expires_at IS NULL THEN t." + column + " WHEN t.returned THEN " + returned + " ELSE " + open + " END", in: "r." + column}
+	return archiveColumn{name: column, out: "CASE WHEN t.state <> " + leased + " THEN t." + column + " WHEN t.returned THEN " + returned + " ELSE " + open + " END", in: "r." + column}
 }
 
 var archiveTables = []archiveTable{
-	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: plain("slug name description created_at start_method start_radius feedback")},
+	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: plain("slug name description created_at start_method start_radius feedback second_reviewer")},
 	{name: "classes", of: "classes", where: ofProject, order: "t.index", project: true, columns: plain("index key name")},
 	{name: "people", of: "users", numbers: true, columns: []archiveColumn{
 		{name: "email", out: "coalesce(nullif(t.came_as, ''), t.email)", anonymous: "'annotator-' || o.n || '@' || current_setting('studio.archive') || '.invalid'"},
@@ -111,9 +113,9 @@ var archiveTables = []archiveTable{
 		"att_class top_classes top_values probabilities map_height map_width map"), refers("version_id", "versions"), refers("image_id", "images"))},
 	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at"),
 		refers("image_id", "images"), refers("version_id", "versions"), ended("state", literal(annotator.TaskTransitions.To(annotator.EventGiveBackDue)), literal(annotator.TaskTransitions.To(annotator.EventGiveBack))),
-		archiveColumn{name: "author_id", out: "CASE WHEN t.lease_expires_at IS NULL OR t.returned THEN (SELECT n FROM archive_people m WHERE m.id = t.author_id) END", in: refers("author_id", "people").in})},
+		archiveColumn{name: "author_id", out: "CASE WHEN t.state <> " + leased + " OR t.returned THEN (SELECT n FROM archive_people m WHERE m.id = t.author_id) END", in: refers("author_id", "people").in})},
 	{name: "edits", of: "edits", where: "t.task_id IN (SELECT id FROM archive_tasks)", numbers: true, columns: append(plain("revision state source map_height map_width map created_at "+
-		"submitted_at judged_at"), archiveColumn{name: "marks", out: "t.marks", in: "coalesce(r.marks, '')"}, refers("task_id", "tasks"), refers("author_id", "people"), refers("version_id", "versions"), verbatim("provenance"), verbatim("before"), verbatim("after"))},
+		"submitted_at judged_at corrects"), archiveColumn{name: "marks", out: "t.marks", in: "coalesce(r.marks, '')"}, refers("task_id", "tasks"), refers("author_id", "people"), refers("version_id", "versions"), verbatim("provenance"), verbatim("before"), verbatim("after"))},
 	{name: "edit_histories", of: "edit_histories", where: "t.task_id IN (SELECT id FROM archive_tasks)", order: "t.task_id", columns: append(plain("revision"), refers("task_id", "tasks"), verbatim("history"))},
 	{name: "reviews", of: "reviews", where: "t.edit_id IN (SELECT id FROM archive_edits)", numbers: true, columns: append(plain("verdict comment created_at taken_back_at"),
 		refers("edit_id", "edits"), refers("reviewer_id", "people"), refers("taken_back_by", "people"))},
@@ -375,8 +377,8 @@ func damaged(part string, err error) error {
 
 func (s *Store) unpackProject(ctx context.Context, slug, name, batch string) (annotator.Project, error) {
 	id, err := one(ctx, s, pgx.RowTo[int64], `
-		INSERT INTO projects (slug, name, description, created_at, start_method, start_radius, feedback)
-		SELECT $1, $2, description, created_at, start_method, start_radius, coalesce(feedback, 'live') FROM json_populate_recordset(NULL::projects, $3::text::json) RETURNING id`, slug, name, batch)
+		INSERT INTO projects (slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer)
+		SELECT $1, $2, description, created_at, start_method, start_radius, coalesce(feedback, 'live'), coalesce(second_reviewer, false) FROM json_populate_recordset(NULL::projects, $3::text::json) RETURNING id`, slug, name, batch)
 	if violated(err) == "projects_slug_key" {
 		return annotator.Project{}, annotator.ErrConflict
 	}

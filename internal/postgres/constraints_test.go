@@ -68,8 +68,9 @@ func TestConstraints(t *testing.T) {
 	refused(t, w, "reviews_append_only", `UPDATE reviews SET verdict = 'reject', comment = 'x'`)
 	refused(t, w, "reviews_append_only", `DELETE FROM reviews`)
 
-	refused(t, w, "tasks_lease_of_leased", `UPDATE tasks SET lease_expires_at = now() WHERE state = 'open'`)
-	refused(t, w, "tasks_lease_of_leased", `UPDATE tasks SET state = 'leased', author_id = $1 WHERE state = 'open'`, w.Ada.ID)
+	refused(t, w, "tasks_lease_of_holder", `UPDATE tasks SET lease_expires_at = now() WHERE state = 'open'`)
+	refused(t, w, "tasks_lease_of_holder", `UPDATE tasks SET state = 'leased', author_id = $1 WHERE state = 'open'`, w.Ada.ID)
+	refused(t, w, "tasks_reviewer_of_submitted", `UPDATE tasks SET reviewer_id = $1, lease_expires_at = now() WHERE state = 'open'`, w.Reviewer.ID)
 	refused(t, w, "tasks_open_is_nobodys", `UPDATE tasks SET author_id = $1 WHERE state = 'open'`, w.Ada.ID)
 	refused(t, w, "tasks_author_known", `UPDATE tasks SET state = 'leased', lease_expires_at = now() WHERE state = 'open'`)
 	refused(t, w, "tasks_skipped_why", `UPDATE tasks SET state = 'skipped' WHERE state = 'open'`)

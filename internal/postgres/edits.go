@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,11 +14,14 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// editColumns are the columns of edits under the alias e, joined with users u by author.
-const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
+// editColumns are the columns of edits under the alias e, joined with users u by author, and where it corrects another with that one's.
+const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, coalesce(e.corrects, 0) AS corrects, coalesce(painter.name, '') AS painter, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
 	e.version_id, e.created_at, e.provenance, e.before, e.after`
 
-const editTables = `edits e JOIN users u ON u.id = e.author_id`
+const editTables = `edits e JOIN users u ON u.id = e.author_id ` + correctedEdit
+
+// correctedEdit joins the revision that e corrects, and who painted that.
+const correctedEdit = `LEFT JOIN edits corrected ON corrected.task_id = e.task_id AND corrected.revision = e.corrects LEFT JOIN users painter ON painter.id = corrected.author_id`
 
 // scanEdit reads an edit; its history where the query has it.
 func scanEdit(row pgx.CollectableRow) (annotator.Edit, error) {
@@ -63,9 +67,9 @@ func (s *Store) InsertEdit(ctx context.Context, e annotator.Edit) (annotator.Edi
 	err := s.inTx(ctx, func(tx *Store) error {
 		var err error
 		added.ID, err = one(ctx, tx, pgx.RowTo[int64], `
-			INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map, marks, provenance, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11) RETURNING id`,
-			e.TaskID, e.Revision, e.AuthorID, e.VersionID, e.Source, e.Map.Height, e.Map.Width, e.Map.Bytes(), e.Map.Marks.Plain(), document(e.Provenance), e.CreatedAt)
+			INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map, marks, provenance, created_at, corrects)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11, nullif($12, 0)) RETURNING id`,
+			e.TaskID, e.Revision, e.AuthorID, e.VersionID, e.Source, e.Map.Height, e.Map.Width, e.Map.Bytes(), e.Map.Marks.Plain(), document(e.Provenance), e.CreatedAt, e.Corrects)
 		if err != nil {
 			return err
 		}
@@ -154,12 +158,22 @@ func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, 
 
 // TakeBackEdit implements annotator.EditStore.
 func (s *Store) TakeBackEdit(ctx context.Context, id int64) error {
+	return wrap(s.leaveReview(ctx, id, annotator.EventTakeBack), "taking edit %d back", id)
+}
+
+// CorrectEdit implements annotator.EditStore.
+func (s *Store) CorrectEdit(ctx context.Context, id int64) error {
+	return wrap(s.leaveReview(ctx, id, annotator.EventCorrect), "correcting edit %d", id)
+}
+
+// leaveReview takes an edit out of review without a verdict.
+func (s *Store) leaveReview(ctx context.Context, id int64, event annotator.Event) error {
 	n, err := s.exec(ctx, `UPDATE edits SET state = $2 WHERE id = $1 AND state = ANY($3)`,
-		id, annotator.EditTransitions.To(annotator.EventTakeBack), texts(annotator.EditTransitions.From(annotator.EventTakeBack)))
+		id, annotator.EditTransitions.To(event), texts(annotator.EditTransitions.From(event)))
 	if err == nil && n == 0 {
 		err = fmt.Errorf("it does not wait for review: %w", annotator.ErrConflict)
 	}
-	return wrap(err, "taking edit %d back", id)
+	return err
 }
 
 // LockVerdict implements annotator.EditStore. It locks the project before the task, as the start of a round does.
@@ -204,14 +218,29 @@ func (s *Store) RetractReview(ctx context.Context, editID, by int64, at time.Tim
 }
 
 // NextReview implements annotator.EditStore.
-func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error) {
-	id, err := one(ctx, s, pgx.RowTo[int64], `
-		SELECT t.id FROM tasks t
-		WHERE t.project_id = $1 AND t.state = 'submitted' AND $2 <> ALL (task_drawn_by(t.id))
-			AND ($3::bigint = 0 OR (t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $3))
-		ORDER BY t.submitted_at, t.id LIMIT 1`, projectID, reviewerID, after)
-	if errors.Is(err, annotator.ErrNotFound) {
-		return 0, annotator.ErrNoTask
+func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int64, except []int64, heldOnly bool, now time.Time) (annotator.Task, error) {
+	// Each is one scan of an index, which ends at the first task that fits.
+	const mine = `t.reviewer_id = $2 AND t.lease_expires_at > $3`
+	const free = `(t.reviewer_id IS NULL OR t.lease_expires_at <= $3)`
+	ways := []string{mine, free + ` AND (t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $5)`, free}
+	switch {
+	case heldOnly:
+		ways = ways[:1]
+	case after == 0:
+		ways = []string{mine, free}
 	}
-	return id, wrap(err, "the next review of project %d", projectID)
+	for _, way := range ways {
+		args := []any{projectID, reviewerID, now, except}
+		if strings.Contains(way, "$5") {
+			args = append(args, after)
+		}
+		t, err := one(ctx, s, scanTask, `
+			SELECT `+taskColumns+` FROM `+taskTables+`
+			WHERE t.project_id = $1 AND t.state = 'submitted' AND `+way+` AND t.id <> ALL ($4) AND $2 <> ALL (task_drawn_by(t.id))
+			ORDER BY t.submitted_at, t.id LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, args...)
+		if !errors.Is(err, annotator.ErrNotFound) {
+			return t, wrap(err, "the next review of project %d", projectID)
+		}
+	}
+	return annotator.Task{}, annotator.ErrNoTask
 }

@@ -52,7 +52,7 @@ func (s *Store) CancelJob(ctx context.Context, jobID int64) error {
 func (s *Store) EndLeases(ctx context.Context, projectID int64, at time.Time) error {
 	err := s.inTx(ctx, func(tx *Store) error {
 		tasks, err := list(ctx, tx, scanTask, `
-			SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.state = 'leased' AND t.project_id = $1
+			SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.lease_expires_at IS NOT NULL AND t.project_id = $1
 			ORDER BY t.id FOR UPDATE OF t`, projectID)
 		if err != nil {
 			return err

@@ -23,7 +23,10 @@ type exportSource struct {
 }
 
 // exportedEdits are the tables of a map without its image.
-const exportedEdits = `edits e JOIN tasks t ON t.id = e.task_id JOIN versions v ON v.id = e.version_id JOIN users u ON u.id = e.author_id`
+const exportedEdits = `edits e JOIN tasks t ON t.id = e.task_id JOIN versions v ON v.id = e.version_id JOIN users u ON u.id = e.author_id ` + correctedEdit
+
+// Who painted a map, and who corrected it.
+const exportedAuthors = `coalesce(painter.name, u.name), CASE WHEN e.corrects IS NULL THEN '' ELSE u.name END`
 
 var exportSources = map[annotator.ExportKind]exportSource{
 	annotator.ExportMaps: {
@@ -35,7 +38,7 @@ var exportSources = map[annotator.ExportKind]exportSource{
 	},
 	annotator.ExportReviews: {
 		tables: `reviews r JOIN edits e ON e.id = r.edit_id JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id
-			JOIN versions v ON v.id = e.version_id JOIN users u ON u.id = e.author_id JOIN users j ON j.id = r.reviewer_id`,
+			JOIN versions v ON v.id = e.version_id JOIN users u ON u.id = e.author_id JOIN users j ON j.id = r.reviewer_id ` + correctedEdit,
 		key: "r.id", project: "t.project_id", state: "e.state", made: "r.created_at", learned: "e.id",
 	},
 	annotator.ExportTasks: {
@@ -62,6 +65,8 @@ func (from exportSource) conditions(projectID int64, f annotator.ExportFilter) *
 	}
 	if f.Author != "" && from.key == "a.id" {
 		c.add(`(a.actor = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
+	} else if f.Author != "" && from.learned != "" { // also whose map a reviewer corrected
+		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d) OR painter.name = $%[1]d OR lower(painter.email) = lower($%[1]d))`, f.Author)
 	} else if f.Author != "" {
 		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
 	}
@@ -132,19 +137,19 @@ func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.Exp
 	}
 	all, err := list(ctx, s, scanExportedMap, fmt.Sprintf(`
 		WITH page AS (%s)
-		SELECT %s, e.map_height, e.map_width, e.map, e.marks, u.name, u.generator, e.source, e.state, e.revision, t.id, e.id, t.state, %s, t.confidence,
+		SELECT %s, e.map_height, e.map_width, e.map, e.marks, %s, u.generator, e.source, e.state, e.revision, t.id, e.id, t.state, %s, t.confidence,
 			coalesce(j.name, ''), coalesce(r.comment, ''), e.created_at, e.submitted_at, r.created_at,
 			(SELECT array_agg(ro.number ORDER BY ro.number) FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = e.id), e.provenance
-		FROM %s LEFT JOIN reviews r ON r.edit_id = e.id LEFT JOIN users j ON j.id = r.reviewer_id
+		FROM %s LEFT JOIN reviews r ON r.edit_id = e.id AND r.taken_back_at IS NULL LEFT JOIN users j ON j.id = r.reviewer_id
 		WHERE e.id IN (SELECT id FROM page) ORDER BY %s`,
-		page, exportedImage, fmt.Sprintf(exportedAnswer, "t.predicted"), from.tables, order), where.args...)
+		page, exportedImage, exportedAuthors, fmt.Sprintf(exportedAnswer, "t.predicted"), from.tables, order), where.args...)
 	return all, wrap(err, "reading maps of project %d", projectID)
 }
 
 func scanExportedMap(row pgx.CollectableRow) (m annotator.ExportedMap, err error) {
 	var height, width int
 	var cells, provenance []byte
-	if err = row.Scan(append(exportedFields(&m.ExportedImage, &m.ExportedVersion), &height, &width, &cells, &m.Marks, &m.Author, &m.Program, &m.Made, &m.State, &m.Revision,
+	if err = row.Scan(append(exportedFields(&m.ExportedImage, &m.ExportedVersion), &height, &width, &cells, &m.Marks, &m.Author, &m.CorrectedBy, &m.Program, &m.Made, &m.State, &m.Revision,
 		&m.TaskID, &m.EditID, &m.TaskState, &m.Predicted, &m.Confidence, &m.Reviewer, &m.Comment, &m.CreatedAt, &m.SubmittedAt, &m.ReviewedAt, &m.Rounds, &provenance)...); err != nil {
 		return m, err
 	}
@@ -190,9 +195,9 @@ func (s *Store) ExportPredictions(ctx context.Context, projectID int64, f annota
 // ExportReviews implements annotator.ExportStore.
 func (s *Store) ExportReviews(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedReview, error) {
 	return exportPage(ctx, s, projectID, annotator.ExportReviews, f, after, limit,
-		exportedImage+`, r.id, t.id, e.id, e.revision, u.name, j.name, r.verdict, r.comment, r.created_at`,
+		exportedImage+`, r.id, t.id, e.id, e.revision, `+exportedAuthors+`, j.name, r.verdict, r.comment, r.created_at`,
 		func(row pgx.CollectableRow) (r annotator.ExportedReview, err error) {
-			err = row.Scan(append(exportedFields(&r.ExportedImage, &r.ExportedVersion), &r.ReviewID, &r.TaskID, &r.EditID, &r.Revision, &r.Author, &r.Reviewer, &r.Verdict, &r.Comment, &r.At)...)
+			err = row.Scan(append(exportedFields(&r.ExportedImage, &r.ExportedVersion), &r.ReviewID, &r.TaskID, &r.EditID, &r.Revision, &r.Author, &r.CorrectedBy, &r.Reviewer, &r.Verdict, &r.Comment, &r.At)...)
 			utc(&r.At)
 			return r, err
 		})

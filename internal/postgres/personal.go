@@ -25,7 +25,7 @@ const inItsProject = ` LEFT JOIN projects p ON p.id = t.project_id`
 // judged a label is not told what its author said. A test holds every reference to users to this list.
 var personal = []personalRows{
 	{"tokens", []string{"tokens.user_id"}, "tokens t", "t.id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at, t.revoked_at"},
-	{"tasks", []string{"tasks.author_id"}, "tasks t" + inItsProject, "t.id, p.slug AS project, t.image_id, t.state, t.skip_reason, t.submitted_at, t.created_at, t.updated_at"},
+	{"tasks", []string{"tasks.author_id", "tasks.reviewer_id"}, "tasks t" + inItsProject, "t.id, p.slug AS project, t.image_id, t.author_id = $1 AS paints, t.reviewer_id = $1 AS reviews, t.state, t.skip_reason, t.submitted_at, t.created_at, t.updated_at"},
 	{"edits", []string{"edits.author_id"}, "edits t JOIN tasks k ON k.id = t.task_id LEFT JOIN projects p ON p.id = k.project_id",
 		"t.id, p.slug AS project, t.task_id, t.revision, t.state, t.source, t.provenance, t.created_at, t.submitted_at, t.judged_at"},
 	{"reviews", []string{"reviews.reviewer_id", "reviews.taken_back_by"}, "reviews t JOIN edits e ON e.id = t.edit_id JOIN tasks k ON k.id = e.task_id LEFT JOIN projects p ON p.id = k.project_id",
@@ -135,12 +135,12 @@ func (s *Store) RemovePerson(ctx context.Context, userID int64, pseudonym string
 		if _, err := tx.q.Exec(ctx, `DELETE FROM tokens WHERE user_id = $1`, userID); err != nil {
 			return err
 		}
-		tasks, err := list(ctx, tx, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.author_id = $1 ORDER BY t.id FOR UPDATE OF t`, userID)
+		tasks, err := list(ctx, tx, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.author_id = $1 OR t.reviewer_id = $1 ORDER BY t.id FOR UPDATE OF t`, userID)
 		if err != nil {
 			return err
 		}
 		for _, t := range tasks {
-			if freed := t.Free(at); freed != t {
+			if freed := t.Without(userID, at); freed != t {
 				if err := tx.UpdateTask(ctx, freed); err != nil {
 					return err
 				}

@@ -16,15 +16,15 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// taskColumns are the columns of tasks under the alias t, left joined with users u by author.
+// taskColumns are the columns of tasks under the alias t, left joined with users u by author and with users judge by reviewer.
 const taskColumns = `t.id, t.project_id, t.image_id, t.version_id, t.state, t.author_id, coalesce(u.name, ''),
-	t.lease_expires_at, coalesce(t.skip_reason, ''), t.returned, t.submitted_at, t.updated_at`
+	t.reviewer_id, coalesce(judge.name, ''), t.lease_expires_at, coalesce(t.skip_reason, ''), t.returned, t.submitted_at, t.updated_at`
 
-const taskTables = `tasks t LEFT JOIN users u ON u.id = t.author_id`
+const taskTables = `tasks t LEFT JOIN users u ON u.id = t.author_id LEFT JOIN users judge ON judge.id = t.reviewer_id`
 
 func taskFields(t *annotator.Task) []any {
 	return []any{&t.ID, &t.ProjectID, &t.ImageID, &t.VersionID, &t.State, &t.AuthorID, &t.AuthorName,
-		&t.LeaseExpiresAt, &t.SkipReason, &t.Returned, &t.SubmittedAt, &t.UpdatedAt}
+		&t.ReviewerID, &t.ReviewerName, &t.LeaseExpiresAt, &t.SkipReason, &t.Returned, &t.SubmittedAt, &t.UpdatedAt}
 }
 
 func scanTask(row pgx.CollectableRow) (t annotator.Task, err error) {
@@ -73,11 +73,19 @@ func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state ann
 // CountLeases implements annotator.TaskStore. It locks the user's row first, so that the second of two requests at once counts the task
 // that the first took.
 func (s *Store) CountLeases(ctx context.Context, userID int64, now time.Time) (int, error) {
+	return s.countLeases(ctx, `author_id = $1 AND state = 'leased'`, userID, now)
+}
+
+// CountReviews implements annotator.EditStore.
+func (s *Store) CountReviews(ctx context.Context, userID int64, now time.Time) (int, error) {
+	return s.countLeases(ctx, `reviewer_id = $1`, userID, now)
+}
+
+func (s *Store) countLeases(ctx context.Context, held string, userID int64, now time.Time) (int, error) {
 	if _, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM users WHERE id = $1 AND removed_at IS NULL FOR NO KEY UPDATE`, userID); err != nil {
 		return 0, wrap(err, "user %d", userID)
 	}
-	n, err := one(ctx, s, pgx.RowTo[int], `
-		SELECT count(*) FROM tasks WHERE author_id = $1 AND state = 'leased' AND lease_expires_at > $2`, userID, now)
+	n, err := one(ctx, s, pgx.RowTo[int], `SELECT count(*) FROM tasks WHERE `+held+` AND lease_expires_at > $2`, userID, now)
 	return n, wrap(err, "counting the leases of user %d", userID)
 }
 
@@ -88,8 +96,8 @@ func (s *Store) UpdateTask(ctx context.Context, t annotator.Task) error {
 		reason = &t.SkipReason
 	}
 	n, err := s.exec(ctx, `
-		UPDATE tasks SET state = $2, author_id = $3, lease_expires_at = $4, skip_reason = $5, returned = $6, submitted_at = $7, updated_at = $8
-		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt)
+		UPDATE tasks SET state = $2, author_id = $3, lease_expires_at = $4, skip_reason = $5, returned = $6, submitted_at = $7, updated_at = $8, reviewer_id = $9
+		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt, t.ReviewerID)
 	return changed(n, err, "task %d", t.ID)
 }
 
@@ -114,10 +122,10 @@ func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time
 	return wrap(err, "ending the leases of project %d", projectID)
 }
 
-// cardColumns and cardTables select one row for a card: the task, its image, its version's prediction, the latest revision's map, and
-// who took part in the edit to be judged.
+// cardColumns and cardTables select one row for a card: the task, its image, its version's prediction, the latest revision's map,
+// who took part in the edit to be judged, and who painted it.
 const cardColumns = taskColumns + `, ` + imageColumns + `, ` + predictionColumns + `, e.map_height, e.map_width, e.map, e.marks,
-	CASE WHEN t.state = 'submitted' THEN task_drawn_by(t.id) END`
+	CASE WHEN t.state = 'submitted' THEN task_drawn_by(t.id) END, CASE WHEN t.state = 'submitted' THEN task_painted_by(t.id) END`
 
 const cardTables = taskTables + `
 	JOIN images i ON i.id = t.image_id
@@ -130,7 +138,7 @@ func scanCard(row pgx.CollectableRow) (c annotator.TaskCard, err error) {
 	var cells []byte
 	var marks *attention.Marks
 	fields := append(taskFields(&c.Task), imageFields(&c.Image)...)
-	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy)...); err != nil {
+	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy, &c.PaintedBy)...); err != nil {
 		return c, err
 	}
 	if c.Prediction, err = r.prediction(); err != nil || height == nil {

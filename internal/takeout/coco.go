@@ -50,13 +50,14 @@ type cocoShape struct {
 
 // cocoMade says how a shape was made.
 type cocoMade struct {
-	Author   string    `json:"author"`
-	Reviewer string    `json:"reviewer"`
-	State    string    `json:"state"`
-	Made     string    `json:"made"`
-	Revision int       `json:"revision"`
-	Version  int       `json:"version"`
-	At       time.Time `json:"created_at"`
+	Author      string    `json:"author"`
+	CorrectedBy string    `json:"corrected_by,omitempty"`
+	Reviewer    string    `json:"reviewer"`
+	State       string    `json:"state"`
+	Made        string    `json:"made"`
+	Revision    int       `json:"revision"`
+	Version     int       `json:"version"`
+	At          time.Time `json:"created_at"`
 }
 
 func newCOCO(w io.Writer, p annotator.Project, region func(annotator.ExportedMap) (annotator.ViewRegion, error), threshold float64) (*coco, error) {
@@ -105,7 +106,7 @@ func (c *coco) write(m annotator.ExportedMap) error {
 	if err := item(c.out, c.images, cocoImage{m.ImageID, m.Image, view.Picture[0], view.Picture[1], m.Source, m.SHA256, m.Split}); err != nil {
 		return err
 	}
-	shape := cocoShape{Image: m.ImageID, Category: c.class[m.Class], Attributes: cocoMade{m.Author, m.Reviewer, m.State, m.Made, m.Revision, m.Version, m.CreatedAt}}
+	shape := cocoShape{Image: m.ImageID, Category: c.class[m.Class], Attributes: cocoMade{m.Author, m.CorrectedBy, m.Reviewer, m.State, m.Made, m.Revision, m.Version, m.CreatedAt}}
 	var around box
 	for _, run := range above(m.Edited(), c.threshold) {
 		b, ok := run.on(view, m.Rows, m.Columns)

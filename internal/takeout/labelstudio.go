@@ -35,15 +35,16 @@ type studioTask struct {
 
 // studioData is what a task's labelling interface shows, and what the studio knows beside it.
 type studioData struct {
-	Image     string  `json:"image"`
-	Source    string  `json:"source"`
-	SHA256    string  `json:"sha256"`
-	Split     string  `json:"split"`
-	Threshold float64 `json:"threshold"` // the least value of a cell that is in the stroke
-	Author    string  `json:"author"`
-	Reviewer  string  `json:"reviewer"`
-	State     string  `json:"state"`
-	Version   int     `json:"version"`
+	Image       string  `json:"image"`
+	Source      string  `json:"source"`
+	SHA256      string  `json:"sha256"`
+	Split       string  `json:"split"`
+	Threshold   float64 `json:"threshold"` // the least value of a cell that is in the stroke
+	Author      string  `json:"author"`
+	CorrectedBy string  `json:"corrected_by,omitempty"`
+	Reviewer    string  `json:"reviewer"`
+	State       string  `json:"state"`
+	Version     int     `json:"version"`
 }
 
 type studioAnnotation struct {
@@ -90,7 +91,7 @@ func (l *labelStudio) write(m annotator.ExportedMap) error {
 	if err != nil {
 		return fmt.Errorf("where the map of %s lies: %w", m.Image, err)
 	}
-	task := studioTask{ID: m.ImageID, Predictions: []struct{}{}, Data: studioData{m.Image, m.Source, m.SHA256, m.Split, l.threshold, m.Author, m.Reviewer, m.State, m.Version}}
+	task := studioTask{ID: m.ImageID, Predictions: []struct{}{}, Data: studioData{m.Image, m.Source, m.SHA256, m.Split, l.threshold, m.Author, m.CorrectedBy, m.Reviewer, m.State, m.Version}}
 	annotation := studioAnnotation{ID: m.EditID, Created: m.CreatedAt, Result: []studioResult{}}
 	if shapes := above(m.Edited(), l.threshold); len(shapes) > 0 {
 		annotation.Result = append(annotation.Result, studioResult{

@@ -99,6 +99,8 @@ describe.skipIf(!browserThere)("the loop", () => {
     await ana.page.keyboard.press("Control+Enter");
     await until("it is submitted", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "submitted", 20_000);
     await rui.page.goto("/projects/aviary/review");
+    await rui.page.getByRole("button", { name: /^Review the next one/ }).click();
+    await rui.page.locator("[data-desk][data-held=mine]").waitFor();
     await rui.page.keyboard.press("m");
     await rui.page.locator("[data-method-words]").filter({ hasText: /^CAM, attention branch, for .+ Brightest/ }).waitFor();
     await rui.page.getByLabel("Maps by another method").selectOption("cam perception");
@@ -116,6 +118,8 @@ describe.skipIf(!browserThere)("the loop", () => {
     await ana.page.locator("#submit").click();
     await until("it is submitted again", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "submitted", 20_000);
     await rui.page.goto("/projects/aviary/review");
+    await rui.page.getByRole("button", { name: /^Review the next one/ }).click();
+    await rui.page.locator("[data-drawn]").waitFor();
     await rui.page.getByRole("button", { name: /^Approve/ }).click();
     await until("it is approved", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "approved", 10_000);
   });

@@ -1,6 +1,7 @@
 // How fast paint follows the hand at 1440p after a thousand strokes, beside a page that has nothing but one canvas of that size. Both are
 // measured in turn in one browser, which draws frames as fast as it can, so that a frame's time is its cost and not the screen's beat.
-// And how long the hand waits from the key that submits a map to a frame in which the next one can be painted.
+// And how long the hand waits from the key that submits a map to a frame in which the next one can be painted, and from the key that judges
+// one to a frame in which the next one is seen.
 // STUDIO_SPEED=1 runs it; the figures are printed, and judge nothing.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser, Page } from "playwright-core";
@@ -143,5 +144,34 @@ describe.skipIf(chromiumPath() === undefined || !process.env.STUDIO_SPEED)("the 
     const [first, ...others] = waits;
     console.log(`from Submit to the next map: p50 ${share(others, 0.5).toFixed(0)} ms, p95 ${share(others, 0.95).toFixed(0)} ms of ${others.length}; the first ${first!.toFixed(0)} ms`);
     expect(waits.length).toBe(maps);
+  });
+
+  it("is not kept waiting between two verdicts", async () => {
+    const rui = await Person.signIn(browser, studio, "reviewer");
+    const { page } = rui;
+    await page.goto("/projects/aviary/review");
+    await page.keyboard.press("n");
+    const waits: number[] = [];
+    for (let i = 0; i < maps - 1; i++) { // of which the last is the next one
+      await page.locator("[data-drawn] button[value=approve]:not([aria-disabled])").waitFor();
+      const wait = await page.evaluateHandle(() => {
+        const before = document.querySelector("[data-desk]");
+        const ready = new Promise<number>((done) => {
+          let pressed: number | undefined;
+          addEventListener("keydown", () => (pressed = performance.now()), { capture: true, once: true });
+          const look = () => {
+            const desk = document.querySelector<HTMLElement>("[data-desk]");
+            if (desk === before || !desk?.dataset["drawn"] || pressed === undefined) requestAnimationFrame(look);
+            else done(performance.now() - pressed);
+          };
+          look();
+        });
+        return { ready };
+      });
+      await page.keyboard.press("a");
+      waits.push(await wait.evaluate((w) => w.ready));
+    }
+    console.log(`from a verdict to the next map drawn: p50 ${share(waits, 0.5).toFixed(0)} ms, p95 ${share(waits, 0.95).toFixed(0)} ms, at most ${Math.max(...waits).toFixed(0)} ms of ${waits.length}`);
+    expect(waits.length).toBe(maps - 1);
   });
 });

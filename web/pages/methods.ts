@@ -2,18 +2,7 @@
 import type { ActivationMap, MapRequestBody, Problem } from "../editor/src/api/schema.d.ts";
 import { number } from "../editor/src/format.ts";
 import { normalised } from "../editor/src/other_map.ts";
-import { onKey } from "./keys.ts";
 import { type CellMap, drawMap } from "./maps.ts";
-
-const row = document.querySelector<HTMLElement>("[data-others]");
-const method = document.querySelector<HTMLSelectElement>("[data-method]");
-const ofClass = document.querySelector<HTMLSelectElement>("[data-method-class]");
-const words = document.querySelector<HTMLElement>("[data-method-words]");
-const canvases = [...document.querySelectorAll<HTMLCanvasElement>("canvas[data-other]")];
-const probe = document.querySelector<HTMLElement>("[data-method-probe]");
-const shown = new Map<string, ActivationMap>(); // "own" and "edit"
-
-let asking: AbortController | null = null;
 
 async function ask(task: string, body: MapRequestBody, signal: AbortSignal): Promise<ActivationMap> {
   const response = await fetch(`/api/v1/tasks/${task}/activation-map`, {
@@ -33,61 +22,98 @@ function draw(canvas: HTMLCanvasElement, map: ActivationMap, largest: number): v
   drawMap(canvas);
 }
 
-const say = (text: string) => words && words.textContent !== text && (words.textContent = text);
+export class OtherMethods {
+  private readonly row: HTMLElement | null;
+  private readonly method: HTMLSelectElement | null;
+  private readonly ofClass: HTMLSelectElement | null;
+  private readonly words: HTMLElement | null;
+  private readonly probe: HTMLElement | null;
+  private readonly canvases: HTMLCanvasElement[];
+  private readonly shown = new Map<string, ActivationMap>(); // "own" and "edit"
+  private asking: AbortController | null = null;
 
-async function show(given: Readonly<Record<string, CellMap | null>>): Promise<void> {
-  asking?.abort();
-  if (!row || !method || !ofClass) return;
-  const [name, branch] = method.value.split(" ") as [MapRequestBody["method"], MapRequestBody["branch"]?]; // "cam attention"; "": none
-  row.hidden = !branch;
-  if (!branch) return;
-  const { signal } = (asking = new AbortController());
-  const label = `${method.selectedOptions[0]?.textContent ?? ""} branch`;
-  const wanted = canvases.filter((canvas) => branch === "perception" || canvas.dataset["other"] === "own");
-  for (const canvas of canvases) canvas.closest("figure")?.toggleAttribute("hidden", !wanted.includes(canvas));
-  say(`${label}: computing…`);
-  if (probe) probe.textContent = "";
-  try {
-    const answers = await Promise.all(wanted.map(async (canvas) => {
-      const which = canvas.dataset["other"] ?? "";
-      const map = given[which];
-      const values = branch === "perception" && map ? { map: { h: map.rows, w: map.columns, values: Array.from(map.values), ...(map.marks && { marks: map.marks }) } } : {};
-      return { canvas, which, map: await ask(row.dataset["task"] ?? "", { method: name, branch, class: Number(ofClass.value), ...values }, signal) };
-    }));
-    const [first] = answers;
-    if (!first) return; // no canvas, nothing asked
-    const largest = Math.max(...answers.map(({ map }) => map.max));
-    shown.clear();
-    for (const { canvas, which, map } of answers) {
-      draw(canvas, map, largest);
-      shown.set(which, map);
-    }
-    const scale = largest > 0 ? `Brightest: ${number(largest)}${answers.length > 1 ? ", of both" : ""}. Darkest: 0 and below.` : "Nothing speaks for this class.";
-    say(`${label}, for ${first.map.class_name}, ${first.map.h} × ${first.map.w} cells. ${scale}`);
-  } catch (error) {
-    if (signal.aborted) return;
-    shown.clear();
-    for (const canvas of canvases) canvas.width = canvas.height = 0;
-    say(error instanceof TypeError ? `${label}: the studio can't be reached. Choose it again when the connection is back.` : String(error instanceof Error ? error.message : error));
+  /** `given` are the maps that the perception branch reads: the model's own and the edit. */
+  constructor(root: HTMLElement, private readonly given: Readonly<Record<"own" | "edit", CellMap | null>>) {
+    this.row = root.querySelector("[data-others]");
+    this.method = root.querySelector("[data-method]");
+    this.ofClass = root.querySelector("[data-method-class]");
+    this.words = root.querySelector("[data-method-words]");
+    this.probe = root.querySelector("[data-method-probe]");
+    this.canvases = [...root.querySelectorAll<HTMLCanvasElement>("canvas[data-other]")];
+    this.method?.addEventListener("change", () => void this.show());
+    this.ofClass?.addEventListener("change", () => void this.show());
   }
-}
 
-/** Reads the maps off at a place, x and y in [0,1]. */
-export function readMethods(x: number, y: number): void {
-  if (!probe || shown.size === 0 || x < 0 || y < 0 || x >= 1 || y >= 1) return;
-  const name = method?.selectedOptions[0]?.dataset["name"] ?? "";
-  const parts = [...shown].map(([which, m]) => `${number(m.values[Math.floor(y * m.h) * m.w + Math.floor(x * m.w)] ?? 0)} with the ${which === "own" ? "model's map" : "edit"}`);
-  probe.textContent = `${name} under the pointer: ${parts.join(", ")}`;
-}
+  /** Which method is looked at, "" for none. */
+  get chosen(): string {
+    return this.method?.value ?? "";
+  }
 
-/** `given` are the maps that the perception branch reads: the model's own and the edit. */
-export function otherMethods(given: Readonly<Record<"own" | "edit", CellMap | null>>): void {
-  method?.addEventListener("change", () => void show(given));
-  ofClass?.addEventListener("change", () => void show(given));
-  onKey((key) => {
-    if (key !== "m" || !method) return false;
-    method.selectedIndex = (method.selectedIndex + 1) % method.options.length;
-    void show(given);
+  choose(method: string): void {
+    if (!this.method || this.method.value === method) return;
+    this.method.value = method;
+    void this.show();
+  }
+
+  /** Goes on to the next method; false where there are none. */
+  next(): boolean {
+    if (!this.method) return false;
+    this.method.selectedIndex = (this.method.selectedIndex + 1) % this.method.options.length;
+    void this.show();
     return true;
-  });
+  }
+
+  /** Reads the maps off at a place, x and y in [0,1]. */
+  read(x: number, y: number): void {
+    if (!this.probe || this.shown.size === 0 || x < 0 || y < 0 || x >= 1 || y >= 1) return;
+    const name = this.method?.selectedOptions[0]?.dataset["name"] ?? "";
+    const parts = [...this.shown].map(([which, m]) => `${number(m.values[Math.floor(y * m.h) * m.w + Math.floor(x * m.w)] ?? 0)} with the ${which === "own" ? "model's map" : "edit"}`);
+    this.probe.textContent = `${name} under the pointer: ${parts.join(", ")}`;
+  }
+
+  close(): void {
+    this.asking?.abort();
+  }
+
+  private say(text: string): void {
+    if (this.words && this.words.textContent !== text) this.words.textContent = text;
+  }
+
+  private async show(): Promise<void> {
+    this.asking?.abort();
+    const { row, method, ofClass, probe, given } = this;
+    if (!row || !method || !ofClass) return;
+    const [name, branch] = method.value.split(" ") as [MapRequestBody["method"], MapRequestBody["branch"]?]; // "cam attention"; "": none
+    row.hidden = !branch;
+    if (!branch) return;
+    const { signal } = (this.asking = new AbortController());
+    const label = `${method.selectedOptions[0]?.textContent ?? ""} branch`;
+    const wanted = this.canvases.filter((canvas) => branch === "perception" || canvas.dataset["other"] === "own");
+    for (const canvas of this.canvases) canvas.closest("figure")?.toggleAttribute("hidden", !wanted.includes(canvas));
+    this.say(`${label}: computing…`);
+    if (probe) probe.textContent = "";
+    try {
+      const answers = await Promise.all(wanted.map(async (canvas) => {
+        const which = canvas.dataset["other"] === "edit" ? "edit" : "own";
+        const map = given[which];
+        const values = branch === "perception" && map ? { map: { h: map.rows, w: map.columns, values: Array.from(map.values), ...(map.marks && { marks: map.marks }) } } : {};
+        return { canvas, which, map: await ask(row.dataset["task"] ?? "", { method: name, branch, class: Number(ofClass.value), ...values }, signal) };
+      }));
+      const [first] = answers;
+      if (!first) return; // no canvas, nothing asked
+      const largest = Math.max(...answers.map(({ map }) => map.max));
+      this.shown.clear();
+      for (const { canvas, which, map } of answers) {
+        draw(canvas, map, largest);
+        this.shown.set(which, map);
+      }
+      const scale = largest > 0 ? `Brightest: ${number(largest)}${answers.length > 1 ? ", of both" : ""}. Darkest: 0 and below.` : "Nothing speaks for this class.";
+      this.say(`${label}, for ${first.map.class_name}, ${first.map.h} × ${first.map.w} cells. ${scale}`);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.shown.clear();
+      for (const canvas of this.canvases) canvas.width = canvas.height = 0;
+      this.say(error instanceof TypeError ? `${label}: the studio can't be reached. Choose it again when the connection is back.` : String(error instanceof Error ? error.message : error));
+    }
+  }
 }

@@ -1,181 +1,225 @@
-// The review page: four panes that zoom and pan as one, cells read off under the pointer, A and X.
-import type { TaskDetail } from "../editor/src/api/schema.d.ts";
-import { markOf, markWords } from "../editor/src/marks.ts";
+// The review page: A and X judge, and the next map is there at once. It is fetched and taken ahead, and put in the place of the one before
+// without a new page; address and history are kept as pages would.
+import { Client } from "../editor/src/api/client.ts";
+import { Problem, reason } from "../editor/src/api/problem.ts";
+import { type Actions, ReviewDesk, type Verdict } from "./desk.ts";
 import { onKey } from "./keys.ts";
-import { type CellMap, decodeMap } from "./maps.ts";
-import { otherMethods, readMethods } from "./methods.ts";
+import { drawMaps, mapOpacity } from "./maps.ts";
 
-interface View {
-  scale: number; // 1: the picture fills its pane
-  x: number; // of the picture's left upper corner, in pane pixels
-  y: number;
-}
+const client = new Client((request, init) => fetch(request, init));
+const held = { held: true }; // of a place in the history: its map was taken to judge, and is taken again when the page comes back
+const project = location.pathname.split("/").slice(0, 4).join("/"); // /projects/birds/review
 
-const view: View = { scale: 1, x: 0, y: 0 };
-const stages = [...document.querySelectorAll<HTMLElement>("[data-stage]")];
-const inners = stages.map((stage) => stage.querySelector<HTMLElement>(".stage-inner"));
+class Session {
+  private current: ReviewDesk;
+  private ahead: Promise<ReviewDesk | null> = Promise.resolve(null); // what comes next, taken already
+  private next: ReviewDesk | null = null; // the same, once it is here
+  private settled: Promise<boolean> = Promise.resolve(true); // whether the verdict before has arrived
+  private readonly status = document.createElement("p");
+  private readonly actions: Actions = {
+    judge: (desk, verdict) => void this.judge(desk, verdict),
+    later: (desk) => void this.later(desk),
+  };
 
-function apply(): void {
-  const stage = stages[0];
-  if (!stage) return;
-  // The picture never leaves its pane.
-  const limitX = stage.clientWidth * (1 - view.scale);
-  const limitY = stage.clientHeight * (1 - view.scale);
-  view.x = Math.min(0, Math.max(limitX, view.x));
-  view.y = Math.min(0, Math.max(limitY, view.y));
-  for (const pane of stages) pane.toggleAttribute("data-zoomed", view.scale > 1); // a finger scrolls the page until there is something to move
-  for (const inner of inners) if (inner) inner.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
-}
+  constructor(root: HTMLElement) {
+    this.current = new ReviewDesk(root, client, this.actions);
+    this.status.className = "visually-hidden";
+    this.status.role = "status";
+    document.body.append(this.status);
+  }
 
-function zoom(factor: number, x: number, y: number): void {
-  const scale = Math.min(12, Math.max(1, view.scale * factor));
-  view.x = x - ((x - view.x) * scale) / view.scale;
-  view.y = y - ((y - view.y) * scale) / view.scale;
-  view.scale = scale;
-  apply();
-}
+  begin(): void {
+    const wasHeld = (history.state as typeof held | null)?.held;
+    if (wasHeld && this.current.root.dataset["held"] !== "other") void this.current.take(true); // the page before has left it
+    this.remember();
+    void this.current.show();
+    this.lookAhead();
+  }
 
-const maps = (name: string): CellMap | null => {
-  const canvas = document.querySelector<HTMLCanvasElement>(`.pane:nth-child(${name}) canvas`);
-  const map = canvas ? decodeMap(canvas.dataset["map"] ?? "") : null;
-  const marks = canvas?.dataset["marks"];
-  return map && marks ? { ...map, marks } : map;
-};
-const own = maps("2");
-const edit = maps("3");
-const probe = document.getElementById("probe");
-otherMethods({ own, edit });
+  key(key: string, event: KeyboardEvent): boolean {
+    if (key === "a" || key === "x") return event.repeat || this.current.press(key === "a" ? "approve" : "reject");
+    if (key === "m") return this.current.methods.next();
+    if (key === "0") return (this.current.panes.reset(), true);
+    return false;
+  }
 
-function read(stage: HTMLElement, event: PointerEvent): void {
-  const map = edit ?? own;
-  if (!map || !probe) return;
-  const box = stage.getBoundingClientRect();
-  const [x, y] = [(event.clientX - box.left - view.x) / view.scale / box.width, (event.clientY - box.top - view.y) / view.scale / box.height];
-  const [column, row] = [Math.floor(x * map.columns), Math.floor(y * map.rows)];
-  if (row < 0 || column < 0 || row >= map.rows || column >= map.columns) return;
-  const at = row * map.columns + column;
-  const parts = [`row ${row + 1}, column ${column + 1}`];
-  if (own) parts.push(`model ${(own.values[at] ?? 0).toFixed(2)}`);
-  const mark = markOf(edit?.marks?.[at]);
-  if (edit) parts.push(`edit ${mark ? markWords[mark] : (edit.values[at] ?? 0).toFixed(2)}`);
-  readMethods(x, y);
-  probe.textContent = parts.join(" · ");
-}
+  sign(): void {
+    this.current.sign();
+    this.next?.sign();
+  }
 
-for (const stage of stages) {
-  stage.addEventListener(
-    "wheel",
-    (event) => {
-      event.preventDefault();
-      const box = stage.getBoundingClientRect();
-      zoom(Math.exp(-event.deltaY / 300), event.clientX - box.left, event.clientY - box.top);
-    },
-    { passive: false },
-  );
-  stage.addEventListener("pointerdown", (event) => {
-    if (view.scale > 1) stage.setPointerCapture(event.pointerId);
-  });
-  stage.addEventListener("pointermove", (event) => {
-    if (stage.hasPointerCapture(event.pointerId)) {
-      view.x += event.movementX;
-      view.y += event.movementY;
-      apply();
+  /** The page is being left: what is not judged is free for others. */
+  leave(): void {
+    this.current.release();
+    this.next?.release();
+  }
+
+  /** Sends a verdict, and shows the next map meanwhile. If the verdict is refused, its map comes back with all that was written. */
+  async judge(desk: ReviewDesk, verdict: Verdict): Promise<void> {
+    if (!(await this.settled)) { // its map has come back, and comes first
+      desk.refused();
+      return;
     }
-    read(stage, event);
+    const sent = client.judge(desk.edit, { verdict, ...(desk.words && { comment: desk.words }) }).then(() => null, (error: unknown) => why(error));
+    this.settled = sent.then((problem) => problem === null);
+    const { next } = this;
+    if (next) this.follow(desk, verdict, next);
+    const problem = await sent;
+    if (problem !== null) {
+      if (next) this.comeBack(desk, next);
+      desk.refused(problem);
+      return;
+    }
+    desk.judged();
+    if (next) {
+      allowRetract(next, true);
+      this.lookAhead();
+      return;
+    }
+    const found = (await this.ahead) ?? (await this.fetchNext(desk, []));
+    if (!found) {
+      location.assign(`${project}?judged=${desk.task}`);
+      return;
+    }
+    this.follow(desk, verdict, found);
+    allowRetract(found, true);
+    this.lookAhead();
+  }
+
+  /** Goes on without a verdict; the map is free for others. */
+  async later(desk: ReviewDesk): Promise<void> {
+    if (desk !== this.current) return;
+    const next = (await this.ahead) ?? (await this.fetchNext(desk, [desk.task]));
+    if (desk !== this.current) return; // pressed twice
+    if (!next) {
+      desk.tell("Nothing else waits for you to review.");
+      return;
+    }
+    desk.release();
+    this.put(next);
+    this.remember("push");
+    this.lookAhead();
+  }
+
+  /** Another place of the history. */
+  async travel(): Promise<void> {
+    const { current } = this;
+    if (location.pathname + location.search === current.address) return; // only a part of the page
+    const desk = await fetchDesk(location.href, { method: "GET" }, this.actions);
+    if (!desk) {
+      location.reload();
+      return;
+    }
+    current.close(); // it stays taken, and comes first when the next one is asked for
+    this.next?.close();
+    this.put(desk);
+    if ((history.state as typeof held | null)?.held && desk.root.dataset["held"] === "") void desk.take();
+    this.lookAhead();
+  }
+
+  private follow(desk: ReviewDesk, verdict: Verdict, next: ReviewDesk): void {
+    next.root.querySelector("[data-judged-before]")?.replaceChildren(...desk.notice(verdict));
+    allowRetract(next, false); // until the verdict has arrived
+    next.address = `${project}/${next.task}?judged=${desk.task}`;
+    count(next, -1); // its page was made while the one before was waiting
+    this.put(next);
+    this.remember("push");
+  }
+
+  private comeBack(desk: ReviewDesk, next: ReviewDesk): void {
+    count(next, 1);
+    this.put(desk);
+    this.remember("replace");
+    this.next = next;
+    this.ahead = Promise.resolve(next);
+  }
+
+  /** Puts a map in the place of the present one. */
+  private put(desk: ReviewDesk): void {
+    const { current } = this;
+    if (this.next === desk) this.next = null;
+    this.ahead = Promise.resolve(null);
+    const cells = [desk, current].map(({ root }) => root.querySelector<HTMLInputElement>("[data-review-cells]"));
+    if (cells[0] && cells[0].checked !== cells[1]?.checked) cells[0].click();
+    current.root.replaceWith(desk.root);
+    this.current = desk;
+    mapOpacity();
+    desk.methods.choose(current.methods.chosen);
+    document.title = `${desk.root.dataset["title"] ?? ""} · ABN Studio`;
+    const tab = document.querySelector(`nav a[href="${project}"] .count`);
+    if (tab && desk.root.dataset["tab"]) tab.textContent = desk.root.dataset["tab"];
+    this.status.textContent = desk.root.querySelector("h1")?.textContent ?? "";
+    void desk.show();
+  }
+
+  private remember(how: "push" | "replace" = "replace"): void {
+    const state = this.current.held ? held : null;
+    if (how === "push") history.pushState(state, "", this.current.address);
+    else history.replaceState(state, "", this.current.address);
+  }
+
+  /** Takes and prepares what comes after the present map. */
+  private lookAhead(): void {
+    this.next = null;
+    const { current } = this;
+    const ahead = this.fetchNext(current, [current.task]);
+    this.ahead = ahead;
+    void ahead.then(async (desk) => {
+      await desk?.decoded().catch(() => undefined);
+      if (this.ahead === ahead) this.next = desk;
+    });
+  }
+
+  private fetchNext(desk: ReviewDesk, except: readonly number[]): Promise<ReviewDesk | null> {
+    const body = new URLSearchParams([["part", "review"], ["after", String(desk.task)], ...except.map((id) => ["except", String(id)])]);
+    return fetchDesk(`${project}/next`, { method: "POST", body }, this.actions);
+  }
+}
+
+/** A map's part of the page; null where there is none, or the studio does not answer. */
+async function fetchDesk(address: string, request: RequestInit, actions: Actions): Promise<ReviewDesk | null> {
+  const url = new URL(address, location.href);
+  if (request.method === "GET") url.searchParams.set("part", "review");
+  const answer = await fetch(url, request).catch(() => null);
+  if (answer?.status !== 200 || answer.redirected) return null;
+  const holder = document.createElement("div"); // of this page, so that its pictures are fetched
+  holder.innerHTML = await answer.text();
+  const root = holder.querySelector<HTMLElement>("[data-desk]");
+  if (!root) return null;
+  drawMaps(root);
+  return new ReviewDesk(root, client, actions);
+}
+
+/** Why a verdict did not arrive, and what to do. */
+function why(error: unknown): string {
+  if (error instanceof Problem && error.status === 401) return "Your session has ended, and your verdict is not stored. Sign in again in another tab, then give it again: what you wrote is kept here.";
+  return `Your verdict is not stored: ${reason(error)}. What you wrote is kept here.`;
+}
+
+function allowRetract({ root }: ReviewDesk, allowed: boolean): void {
+  const button = root.querySelector<HTMLButtonElement>(".judged button");
+  if (button) button.disabled = !allowed;
+}
+
+/** Changes how many maps the page says are waiting. */
+function count({ root }: ReviewDesk, by: number): void {
+  for (const key of ["waiting", "tab"]) root.dataset[key] = String(Number(root.dataset[key]) + by);
+  const shown = root.querySelector("[data-waiting-count]");
+  if (shown) shown.textContent = Number(root.dataset["waiting"]).toLocaleString("en");
+}
+
+function start(): void {
+  const root = document.querySelector<HTMLElement>("[data-desk]");
+  if (!root) return;
+  const session = new Session(root);
+  onKey((key, event) => session.key(key, event));
+  for (const sign of ["pointermove", "pointerdown", "keydown", "wheel"]) addEventListener(sign, () => session.sign(), { passive: true });
+  addEventListener("popstate", () => void session.travel());
+  addEventListener("pagehide", () => session.leave());
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload(); // the browser's copy of the page knows nothing of the verdict
   });
-  stage.addEventListener("dblclick", (event) => {
-    const box = stage.getBoundingClientRect();
-    zoom(2, event.clientX - box.left, event.clientY - box.top);
-  });
+  session.begin();
 }
 
-function reset(): void {
-  Object.assign(view, { scale: 1, x: 0, y: 0 });
-  apply();
-}
-
-document.querySelector("[data-review-reset]")?.addEventListener("click", reset);
-const cells = document.querySelector<HTMLInputElement>("[data-review-cells]");
-cells?.addEventListener("change", () => document.querySelector("[data-review]")?.classList.toggle("cells", cells.checked));
-
-const form = document.querySelector<HTMLFormElement>("[data-verdict]");
-const comment = form?.querySelector("textarea");
-
-// A verdict is on what has been seen: none is taken before all pictures are drawn and have stood there for a moment, so that the second of
-// two quick presses, or a key that is held, does not judge the edit that came up meanwhile. One verdict is sent once.
-const moment = 500; // ms
-let seen = false;
-let sent = false;
-const verdicts = [...(form?.querySelectorAll<HTMLButtonElement>("button[value]") ?? [])];
-const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
-
-async function waitForPictures(): Promise<void> {
-  for (const button of verdicts) button.setAttribute("aria-disabled", "true");
-  try {
-    await Promise.all([...document.querySelectorAll<HTMLImageElement>("[data-review] .panes:not([hidden]) img")].map((picture) => picture.decode()));
-  } catch {
-    tell("A picture can't be shown: reload the page before you judge.");
-    return;
-  }
-  await frame();
-  await frame();
-  await new Promise((passed) => setTimeout(passed, moment));
-  seen = true;
-  for (const button of verdicts) button.removeAttribute("aria-disabled");
-}
-
-function tell(words: string): void {
-  const notice = document.createElement("p");
-  notice.className = "notice notice-bad";
-  notice.role = "alert";
-  notice.textContent = words;
-  form?.prepend(notice);
-}
-if (form) void waitForPictures();
-
-const press = (verdict: string) => form?.querySelector<HTMLButtonElement>(`button[value="${verdict}"]`)?.click();
-
-form?.addEventListener("submit", (event) => {
-  if (!seen || sent) {
-    event.preventDefault();
-    return;
-  }
-  const rejecting = (event.submitter as HTMLButtonElement | null)?.value === "reject";
-  if (rejecting && comment && comment.value.trim() === "") {
-    event.preventDefault();
-    comment.setCustomValidity("Say what should change: it goes back to its author.");
-    comment.reportValidity();
-    comment.focus();
-    return;
-  }
-  sent = true;
-  for (const button of verdicts) button.setAttribute("aria-disabled", "true");
-});
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload(); // the browser's copy of the page knows nothing of the verdict
-});
-const forgive = () => comment?.setCustomValidity("");
-comment?.addEventListener("input", forgive);
-for (const button of form?.querySelectorAll("button") ?? []) button.addEventListener("click", forgive); // before it is validated
-comment?.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") comment.blur(); // back to the keys
-});
-
-onKey((key, event) => {
-  if ((key === "a" || key === "x") && form) {
-    if (seen && !sent && !event.repeat) press(key === "a" ? "approve" : "reject");
-    return true;
-  }
-  if (key === "0") return (reset(), true);
-  return false;
-});
-
-// Fetch the next edit's picture while this one is reviewed.
-async function fetchNext(): Promise<void> {
-  const [, slug, , id] = location.pathname.slice(1).split("/");
-  const answer = await fetch(`/api/v1/projects/${slug ?? ""}/reviews/next?after=${id ?? ""}`).catch(() => null);
-  if (answer?.status !== 200) return;
-  const next = (await answer.json()) as TaskDetail;
-  new Image().src = `/api/v1/images/${next.image_id}/picture?kind=view&v=${next.version_id}`;
-}
-if (form) void fetchNext();
+start();

@@ -72,6 +72,12 @@ func NewWorld(t testing.TB) *World {
 // AnotherProject makes a project like the world's own, with tasks of its own.
 func (w *World) AnotherProject(t testing.TB, slug string) (annotator.Project, annotator.Version, []annotator.Image) {
 	t.Helper()
+	return w.ProjectOf(t, slug, 6, 2, 4)
+}
+
+// ProjectOf is AnotherProject with as many images in training, pool and test as are asked for.
+func (w *World) ProjectOf(t testing.TB, slug string, train, pool, test int) (annotator.Project, annotator.Version, []annotator.Image) {
+	t.Helper()
 	ctx := t.Context()
 	project, err := w.Service.CreateProject(ctx, w.Admin, slug, strings.ToUpper(slug[:1])+slug[1:], "")
 	if err != nil {
@@ -81,7 +87,7 @@ func (w *World) AnotherProject(t testing.TB, slug string) (annotator.Project, an
 	for _, s := range []struct {
 		split annotator.Split
 		n     int
-	}{{annotator.SplitTrain, 6}, {annotator.SplitPool, 2}, {annotator.SplitTest, 4}} {
+	}{{annotator.SplitTrain, train}, {annotator.SplitPool, pool}, {annotator.SplitTest, test}} {
 		for i := range s.n {
 			images = append(images, annotator.NewImage{
 				Name: fmt.Sprintf("%s/%d.png", s.split, i), Split: s.split, Class: fmt.Sprintf("class-%d", i%3), Hash: Hash(len(images)), Width: 64, Height: 48,

@@ -49,6 +49,8 @@ export interface DeskEvents {
   "signed-in": undefined;
   /** Submit was asked for a map of zeros. */
   empty: undefined;
+  /** A reviewer has corrected the map. */
+  corrected: TaskDetail;
 }
 
 const taskStateWords: Partial<Record<TaskDetail["state"], string>> = {
@@ -97,6 +99,8 @@ export class Desk extends Emitter<DeskEvents> {
     private readonly user: number,
     /** What of the queue is gone on with. */
     readonly selection: Selection = {},
+    /** The task is in review, and its reviewer changes the map and approves it. What they paint is kept in the browser until then. */
+    readonly correcting = false,
   ) {
     super();
     this.comparison = new Comparison(editor, client);
@@ -126,10 +130,20 @@ export class Desk extends Emitter<DeskEvents> {
   /** Opens a task: to paint where this person holds it, to look at where somebody else does or it is done, and else to look at until the first stroke takes it. */
   async open(detail: TaskDetail): Promise<void> {
     this.leaveTask();
+    if (this.correcting) return this.openToCorrect(detail);
     const free = detail.state === "open" || (detail.state === "changes-requested" && detail.author_id === this.user);
     const holder = detail.lease?.user_name ?? detail.author_name;
-    this.setUp(detail, detail.lease?.mine || free ? "" : (taskStateWords[detail.state] ?? `${holder || "Somebody else"} is painting this one`));
+    const mine = detail.state === "leased" && detail.lease?.mine; // in review it is its reviewer's
+    this.setUp(detail, mine || free ? "" : (taskStateWords[detail.state] ?? `${holder || "Somebody else"} is painting this one`));
     await Promise.resolve();
+  }
+
+  /** Opens a map in review for its reviewer to change; it is theirs to judge meanwhile. */
+  private async openToCorrect(detail: TaskDetail): Promise<void> {
+    let why = detail.state === "submitted" && detail.edit ? "" : (taskStateWords[detail.state] ?? "Not in review");
+    if (!why) await this.client.claimReview(detail.id).catch((error: unknown) => (why = passing(error) ? "" : sentence(reason(error))));
+    this.setUp(detail, why);
+    if (!why) this.lease = new LeaseKeeper(() => this.client.renewReview(detail.id), (message) => this.emit("notice", `${sentence(message)}. What you painted is kept in this browser`));
   }
 
   /** Opens a task by its number. */
@@ -141,7 +155,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** Whether nobody holds the task: the first stroke takes it. */
   get looking(): boolean {
-    return this.saveState.kind === "looking";
+    return this.saveState.kind === "looking" && !this.correcting;
   }
 
   /** Takes the task that is only looked at. Strokes that lose the race are kept in the browser, and offered when the task is free. Whether it is held now. */
@@ -204,6 +218,7 @@ export class Desk extends Emitter<DeskEvents> {
       this.emit("empty", undefined);
       return;
     }
+    if (this.correcting) return this.correct(detail);
     if (this.looking && !(await this.take())) return;
     this.tellHints();
     this.become({ kind: "sending", what: "Submitting" });
@@ -226,6 +241,46 @@ export class Desk extends Emitter<DeskEvents> {
     this.finished++;
     this.emit("notice", detail.project.feedback === "submitted" ? answered(submitted) : "Submitted for review");
     await this.next(following);
+  }
+
+  /** Puts the map in the place of the submitted one, with the words that the reviewer wrote before. */
+  private async correct(detail: TaskDetail): Promise<void> {
+    const { edit } = detail;
+    const { document } = this.editor;
+    if (!edit) return;
+    if (sameBits(document.state, stateFromWire(edit.map))) {
+      this.emit("notice", "You have changed nothing: approve the map as it is on the page Review");
+      return;
+    }
+    this.become({ kind: "sending", what: "Approving" });
+    const { body } = new Baseline(document, edit).draft(document, edit.revision, false);
+    const comment = this.journal.words(this.user, edit.id).trim();
+    const begun = JSON.stringify(document.origin) === JSON.stringify(edit.origin) || !edit.origin ? {} : { origin: document.origin };
+    let corrected: TaskDetail;
+    try {
+      corrected = await this.client.correct(detail.id, edit.id, {
+        base_revision: edit.revision, source: document.source, ...body, ...begun, provenance: this.provenance(detail, document), ...(comment && { comment }),
+      });
+    } catch (error) {
+      this.backToWork(`Not approved: ${reason(error)}. What you painted is kept in this browser`);
+      return;
+    }
+    this.journal.remove(detail.id);
+    this.journal.removeWords(this.user, edit.id);
+    this.leaveTask();
+    this.emit("corrected", corrected);
+  }
+
+  /** The page of a map that is being corrected goes away: it is free for others to judge. */
+  leaveReview(): void {
+    if (this.correcting && this.lease && this.detail) void this.client.releaseReview(this.detail.id).catch(() => undefined);
+  }
+
+  /** Goes back to the page Review, with the map still one's own to judge. */
+  keepReview(): void {
+    this.leave();
+    this.lease?.close();
+    this.lease = null;
   }
 
   /** Submits the model's own map, confirmed as it is. */
@@ -514,7 +569,7 @@ export class Desk extends Emitter<DeskEvents> {
       if (state.kind === "lost") void this.takeAgain(true);
     });
     this.autosave = autosave;
-    if (detail.lease?.mine) this.keepLease(detail, autosave);
+    if (detail.lease?.mine && !this.correcting) this.keepLease(detail, autosave);
     else autosave.look();
     if (recovered === "newer") autosave.changed();
     if (recovered === "conflict" && edit) autosave.startConflict(edit);

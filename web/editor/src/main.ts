@@ -26,7 +26,7 @@ function start(): void {
   const editor = new Editor(new Settings(storage()), root.dataset["segmenter"] !== undefined);
   const client = new Client((request, init) => fetch(request, init));
   const selection = JSON.parse(document.getElementById("selection")?.textContent ?? "{}") as Selection;
-  const desk = new Desk(editor, client, new Journal(storage()), Number(root.dataset["userId"]), selection);
+  const desk = new Desk(editor, client, new Journal(storage()), Number(root.dataset["userId"]), selection, root.dataset["corrects"] !== undefined);
   const app = mount(root, desk, root.dataset["queue"] ?? `/projects/${project}/queue`);
   root.dataset["ready"] = "true";
   // For measuring and for tests in a browser: how long frames took to draw.

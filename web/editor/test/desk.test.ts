@@ -67,6 +67,43 @@ describe("the desk", () => {
     expect(t.network.of("POST", /submit$/).length).toBe(1);
   });
 
+  it("has a reviewer correct a map and approve it in one step, with the words they wrote before", async () => {
+    const storage = new MemoryStorage();
+    const drawn = zeros.map((_, i) => (i < 20 ? 0.5 : 0));
+    const submitted = { state: "submitted", author_name: "Ana", edit: savedEdit(3, { h: 14, w: 14, values: drawn }, { id: 40, state: "submitted" }) } as const;
+    const t = new TestEditor(storage, 7, false, true);
+    t.network.on("POST", /claim$/, () => [200, {}]);
+    t.network.on("POST", /correct$/, () => [200, task(1, zeros, 14, submitted)]);
+    t.network.on("POST", /release$/, () => [204]);
+    await t.open(14, zeros, submitted);
+    expect([t.desk.phase.kind, t.network.of("POST", /claim$/).map((r) => r.path)]).toEqual(["working", ["/tasks/1/review/claim"]]);
+    await t.desk.submit();
+    expect(t.notices.at(-1)).toContain("changed nothing");
+    t.click(8, 8);
+    await t.wait(3000);
+    expect(t.saves).toEqual([]); // it is kept here
+    const again = new TestEditor(storage, 7, false, true); // the page is opened anew
+    again.network.on("POST", /claim$/, () => [200, {}]);
+    await again.open(14, zeros, submitted);
+    expect([...again.values]).toEqual([...t.values]);
+    storage.setItem("review-comment/7/40", "The branch was in it");
+    let corrected = 0;
+    t.desk.on("corrected", () => corrected++);
+    await Promise.all([t.desk.submit(), t.wait(100)]);
+    const [sent] = t.network.of("POST", /correct$/);
+    expect([sent!.path, sent!.body["base_revision"], sent!.body["comment"], corrected]).toEqual(["/tasks/1/edits/40/correct", 3, "The branch was in it", 1]);
+    expect(storage.getItem("review-comment/7/40")).toBeNull();
+    t.desk.leaveReview();
+    expect(t.network.of("POST", /release$/)).toEqual([]); // it is judged
+  });
+
+  it("lets a reviewer only look at a map that another one is reviewing", async () => {
+    const t = new TestEditor(new MemoryStorage(), 7, false, true);
+    t.network.on("POST", /claim$/, () => [409, { title: "Held", detail: "Rose is reviewing task 1: go on to the next one" }]);
+    await t.open(14, zeros, { state: "submitted", edit: savedEdit(1, { h: 14, w: 14, values: zeros }, { state: "submitted" }) });
+    expect(t.desk.phase).toEqual({ kind: "reading", why: "Rose is reviewing task 1: go on to the next one" });
+  });
+
   it("says when no task is waiting", async () => {
     const t = await new TestEditor().open();
     t.network.on("POST", /skip$/, () => [204]);

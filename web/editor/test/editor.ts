@@ -149,7 +149,7 @@ export function task(id: number, values: readonly number[], side: number, more: 
       image_id: 100 + id, version_id: 5, class: 1, att_class: 1, confidence: 0.6, correct: false, top,
       map: { h: side, w: side, values: [...values] },
     },
-    project: { id: 1, feedback: "live", start: { method: "model", radius: 0 }, slug: "birds", name: "Birds", description: "", created_at: then, classes: classNames.map((name, index) => ({ index, key: name, name })) },
+    project: { id: 1, feedback: "live", second_reviewer: false, start: { method: "model", radius: 0 }, slug: "birds", name: "Birds", description: "", created_at: then, classes: classNames.map((name, index) => ({ index, key: name, name })) },
     version: {
       id: 5, project_id: 1, number: 2, state: "active", created_at: then, model_hash: "ab", extractor_hash: "cd", manifest: {}, gain: "1+M",
       grid_height: side, grid_width: side, bytes: 1000, parameters: 100, scanned: 10,
@@ -178,10 +178,10 @@ export class TestEditor {
   revision = 0;
   private id = 1;
 
-  constructor(readonly storage = new MemoryStorage(), user = 7, segmenter = false) {
+  constructor(readonly storage = new MemoryStorage(), user = 7, segmenter = false, correcting = false) {
     this.editor = new Editor(new Settings(storage), segmenter);
     this.editor.resize(800, 600);
-    this.desk = new Desk(this.editor, new Client(this.network.fetch), new Journal(storage), user);
+    this.desk = new Desk(this.editor, new Client(this.network.fetch), new Journal(storage), user, {}, correcting);
     this.desk.on("notice", (words) => this.notices.push(words));
     this.desk.on("flip", (words) => this.flips.push(words));
     this.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);

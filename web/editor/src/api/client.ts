@@ -6,7 +6,7 @@ import type { WireMap } from "../grid.ts";
 import type { Click } from "../likeness.ts";
 import { Problem, Unreachable } from "./problem.ts";
 import type {
-  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Segment, Scores, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
+  ActivationMap, CorrectRequestBody, DraftBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, ReviewRequestBody, Segment, Scores, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
 } from "./schema.d.ts";
 
 export type { Class } from "./schema.d.ts";
@@ -97,7 +97,7 @@ export class Client {
   }
 
   /** `last` for a save while the page goes away: it may outlive the page. */
-  save(id: number, draft: DraftRequestBody, last = false): Promise<Edit> {
+  save(id: number, draft: DraftBody, last = false): Promise<Edit> {
     return answer(this.api.PUT("/tasks/{task}/draft", { ...of(id), body: draft, keepalive: last }));
   }
 
@@ -122,6 +122,30 @@ export class Client {
   /** Takes back what was submitted, as long as nobody has judged it. */
   takeBack(id: number): Promise<TaskDetail> {
     return answer(this.api.POST("/tasks/{task}/take-back", of(id)));
+  }
+
+  /** Takes a submitted map to judge. */
+  claimReview(id: number): Promise<TaskDetail> {
+    return answer(this.api.POST("/tasks/{task}/review/claim", of(id)));
+  }
+
+  renewReview(id: number): Promise<Lease> {
+    return answer(this.api.POST("/tasks/{task}/review/lease", of(id)));
+  }
+
+  /** Leaves it for others, also while the page goes away. */
+  async releaseReview(id: number): Promise<void> {
+    await this.api.POST("/tasks/{task}/review/release", { ...of(id), keepalive: true });
+  }
+
+  /** Judges a submitted map; the verdict arrives even if the page goes away. */
+  judge(edit: number, body: ReviewRequestBody): Promise<TaskDetail> {
+    return answer(this.api.POST("/edits/{edit}/review", { params: { path: { edit } }, body, keepalive: true }));
+  }
+
+  /** Puts a reviewer's map in the place of a submitted one, and approves it. */
+  correct(id: number, edit: number, body: CorrectRequestBody): Promise<TaskDetail> {
+    return answer(this.api.POST("/tasks/{task}/edits/{edit}/correct", { params: { path: { task: id, edit } }, body }));
   }
 
   /** Leases the next task of a selection, and not `except`; null when none is waiting. */

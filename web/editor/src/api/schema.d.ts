@@ -59,7 +59,7 @@ export interface paths {
         put?: never;
         /**
          * Judge a submitted edit of somebody else
-         * @description Needs the role reviewer, and of a bearer token the scope review.
+         * @description 409 when another reviewer has it to judge, or has judged it. It need not be taken before. Needs the role reviewer, and of a bearer token the scope review.
          */
         post: operations["review"];
         delete?: never;
@@ -446,7 +446,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give a project another name, description or time of feedback; its slug stays
+         * Give a project another name, description or time of feedback, or say who approves corrected maps; its slug stays
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
@@ -927,13 +927,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The submitted task waiting longest
-         * @description Never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Needs the role reviewer, and of a bearer token the scope review.
-         */
-        get: operations["nextReview"];
+        get?: never;
         put?: never;
-        post?: never;
+        /**
+         * Take the next submitted task to judge
+         * @description Nobody else gets it meanwhile. First one that the caller has already, then the one waiting longest; never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Whoever has 10 of them, as many as one person may, gets one of those again. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["nextReview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1365,6 +1365,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tasks/{task}/edits/{edit}/correct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change a submitted map and approve it in one step
+         * @description The change becomes a revision of the caller's own, which names the painter's; base_revision is the edit's. It is approved with that or, where the project asks for a second reviewer, waits for another person's verdict. For who may judge the edit, and who has corrected it before. 409 when another reviewer has it to judge, or has judged it. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["correctEdit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tasks/{task}/lease": {
         parameters: {
             query?: never;
@@ -1439,6 +1459,66 @@ export interface paths {
          * @description Needs the role reviewer, and of a bearer token the scope review.
          */
         post: operations["reopenTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/review/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take this submitted task to judge
+         * @description 409 when somebody else has it, or when the caller has 10 others. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["claimReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/review/lease": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep the task to judge for another while
+         * @description Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["renewReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/review/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave the task for others to judge
+         * @description Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["releaseReview"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2158,6 +2238,8 @@ export interface components {
              */
             feedback?: "live" | "submitted" | "off";
             name?: string;
+            /** @description A map that its reviewer corrected waits for another reviewer, in place of being approved with that. */
+            second_reviewer?: boolean;
         };
         ChangeRequestBody: {
             /** @description For the accuracy of the worst group; empty: none. */
@@ -2332,6 +2414,35 @@ export interface components {
             /** Format: int64 */
             predicted: number;
         };
+        CorrectRequestBody: {
+            /**
+             * Format: int64
+             * @description The revision it was made from; 0: none yet.
+             */
+            base_revision: number;
+            /** @description Instead of map: what changed since base_revision, or of the model's own map where that is 0. */
+            changes?: components["schemas"]["Changes"];
+            /** @description Goes to the author. */
+            comment?: string;
+            /** @description The editor's undo stack, an object with a list of steps, at most 1 MiB; comes back with the task. */
+            history?: unknown;
+            /** @description Steps of base_revision's stack that stand before those of history; left out: history is the whole stack. */
+            kept_steps?: components["schemas"]["KeptSteps"];
+            /** @description The map with its grid. */
+            map?: components["schemas"]["Map"];
+            /** @description What it began with; left out: what base_revision began with, and at first the model's map. It stands in the provenance. */
+            origin?: components["schemas"]["Origin"];
+            /** @description What it was made under: strokes by tool, seconds, feedback shown. */
+            provenance?: unknown;
+            /**
+             * @description model: the model's own map, confirmed as it is.
+             * @default painted
+             * @enum {string}
+             */
+            source: "painted" | "model";
+            /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version; no cell has a mark. */
+            values?: number[];
+        };
         CurveRound: {
             /** Format: int64 */
             edits: number;
@@ -2352,7 +2463,7 @@ export interface components {
             /** Format: int64 */
             round: number;
         };
-        DraftRequestBody: {
+        DraftBody: {
             /**
              * Format: int64
              * @description The revision it was made from; 0: none yet.
@@ -2385,6 +2496,8 @@ export interface components {
             /** Format: int64 */
             author_id: number;
             before?: components["schemas"]["Scores"];
+            /** Format: int64 */
+            corrects?: number;
             /** Format: date-time */
             created_at: string;
             hints?: components["schemas"]["Hints"];
@@ -2393,13 +2506,14 @@ export interface components {
             id: number;
             map: components["schemas"]["Map"];
             origin?: components["schemas"]["Origin"];
+            painter?: string;
             provenance?: unknown;
             /** Format: int64 */
             revision: number;
             /** @enum {string} */
             source: "painted" | "model" | "generator";
             /** @enum {string} */
-            state: "draft" | "submitted" | "approved" | "rejected" | "taken-back";
+            state: "draft" | "submitted" | "approved" | "rejected" | "taken-back" | "corrected";
             /** Format: int64 */
             task_id: number;
             /** Format: int64 */
@@ -3010,6 +3124,9 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
@@ -3147,6 +3264,7 @@ export interface components {
             name: string;
             /** Format: date-time */
             purged_at?: string;
+            second_reviewer: boolean;
             slug: string;
             start: components["schemas"]["Start"];
         };
@@ -3218,6 +3336,7 @@ export interface components {
             running_job?: components["schemas"]["Job"];
             /** Format: int64 */
             running_round?: number;
+            second_reviewer: boolean;
             slug: string;
             start: components["schemas"]["Start"];
         };
@@ -3899,6 +4018,9 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
             skip_reason?: string;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
@@ -3927,6 +4049,9 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
             skip_reason?: string;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
@@ -3959,6 +4084,9 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
@@ -4243,8 +4371,9 @@ export type ComparedFigure = components['schemas']['ComparedFigure'];
 export type Comparison = components['schemas']['Comparison'];
 export type ConfusedPair = components['schemas']['ConfusedPair'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
+export type CorrectRequestBody = components['schemas']['CorrectRequestBody'];
 export type CurveRound = components['schemas']['CurveRound'];
-export type DraftRequestBody = components['schemas']['DraftRequestBody'];
+export type DraftBody = components['schemas']['DraftBody'];
 export type Edit = components['schemas']['Edit'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
 export type Facets = components['schemas']['Facets'];
@@ -6253,8 +6382,10 @@ export interface operations {
     nextReview: {
         parameters: {
             query?: {
-                /** @description A task id; the answer is one after it. */
+                /** @description A task id: first come those that were submitted after it. */
                 after?: number;
+                /** @description Task ids that are not given out, such as the one that the caller is judging meanwhile. */
+                except?: number[];
             };
             header?: never;
             path: {
@@ -7266,7 +7397,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["DraftRequestBody"];
+                "application/json": components["schemas"]["DraftBody"];
             };
         };
         responses: {
@@ -7277,6 +7408,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Edit"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    correctEdit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+                edit: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CorrectRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
                 };
             };
             /** @description Error */
@@ -7382,6 +7549,97 @@ export interface operations {
         };
     };
     reopenTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    claimReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Lease"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseReview: {
         parameters: {
             query?: never;
             header?: never;

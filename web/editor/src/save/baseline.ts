@@ -1,7 +1,7 @@
 // What the server is known to have of a map: a save sends what differs from it. Without that knowledge, as after a save whose answer
 // was lost, it sends the whole.
 
-import type { DraftRequestBody, Edit } from "../api/schema.d.ts";
+import type { DraftBody, Edit } from "../api/schema.d.ts";
 import type { MapDocument } from "../document.ts";
 import { sameBits, shortest, stateFromWire, wireMap } from "../grid.ts";
 import { encodeHistory, type WireHistory } from "../history_codec.ts";
@@ -13,7 +13,7 @@ interface Known {
   readonly history: WireHistory | null;
 }
 
-type Body = Pick<DraftRequestBody, "map" | "changes" | "history" | "kept_steps">;
+type Body = Pick<DraftBody, "map" | "changes" | "history" | "kept_steps">;
 
 /** The undo stack of a whole save while the page goes away: a request that outlives it may send 64 KiB in all. */
 const lastBudget = 24 << 10;

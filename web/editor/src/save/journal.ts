@@ -27,6 +27,8 @@ interface Stored {
 export type JournalStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
 const key = (task: number): string => `abn-editor/journal/${task}`;
+/** Under what the words of a verdict are kept until it has arrived; the review page writes them. */
+export const wordsKey = (user: number | string, edit: number): string => `review-comment/${user}/${edit}`;
 const hintsKey = (user: number, task: number): string => `abn-editor/hints/${user}/${task}`;
 
 export class Journal {
@@ -73,6 +75,19 @@ export class Journal {
 
   remove(task: number): void {
     this.drop(key(task));
+  }
+
+  /** What a reviewer has written of an edit, "" for nothing. */
+  words(user: number, edit: number): string {
+    try {
+      return this.storage?.getItem(wordsKey(user, edit)) ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  removeWords(user: number, edit: number): void {
+    this.drop(wordsKey(user, edit));
   }
 
   /** Keeps how often somebody was shown a hint of a task; 0 once the server has it. */

@@ -49,7 +49,12 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   root.prepend(
     topBar(desk, {
       queue,
-      release: () => void desk.release().then((done) => { if (done) location.assign(queue); }),
+      release: () => {
+        if (desk.correcting) {
+          desk.keepReview();
+          location.assign(`${queue}/${root.dataset["taskId"] ?? ""}`);
+        } else void desk.release().then((done) => { if (done) location.assign(queue); });
+      },
       skip: () => dialogs.skip(),
       label: () => dialogs.label(),
       submit: () => void desk.submit(),
@@ -82,12 +87,18 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   });
   editor.on("command", (command) => {
     if (command === "submit") void desk.submit();
-    else if (command === "skip") dialogs.skip();
-    else if (command === "label") dialogs.label();
+    else if (command === "skip" && !desk.correcting) dialogs.skip();
+    else if (command === "label" && !desk.correcting) dialogs.label();
     else if (command === "save") desk.saveNow();
     else if (command === "help") dialogs.help();
   });
   sayKeys(root, editor);
+  desk.on("corrected", ({ id }) => {
+    const fields = { after: id, judged: id };
+    const form = h("form", { method: "post", action: `${queue}/next`, hidden: true }, ...Object.entries(fields).map(([name, value]) => h("input", { type: "hidden", name, value })));
+    document.body.append(form);
+    form.submit(); // takes the next map to judge, and opens it
+  });
   listen(desk, dialogs);
   followAddress(desk);
   return { stage };
@@ -113,7 +124,10 @@ function listen(desk: Desk, dialogs: Dialogs): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") desk.saveNow();
   });
-  window.addEventListener("pagehide", () => desk.leave());
+  window.addEventListener("pagehide", () => {
+    desk.leave();
+    desk.leaveReview();
+  });
   window.addEventListener("beforeunload", (e) => {
     desk.leave();
     if (desk.wouldLose) e.preventDefault();

@@ -10,6 +10,7 @@ const ahead = 24; // thumbnails of the queue
 const behind = 8; // of what was done
 
 export function filmStrip(desk: Desk): HTMLElement {
+  if (desk.correcting) return h("nav.strip", { "aria-label": "Tasks" }); // maps to review come one at a time
   const list = h("ol.film", { "data-testid": "film" });
   const count = h("p.film-count");
   const done: TaskCard[] = [];

@@ -9,10 +9,10 @@ import { icon } from "./icons.ts";
 import { aim } from "./notices.ts";
 
 /** Words for a state of saving; the first is always there, the second where there is room. */
-export function saveWords(state: SaveState, now: number): string {
+export function saveWords(state: SaveState, now: number, correcting = false): string {
   switch (state.kind) {
     case "untouched": return "untouched";
-    case "looking": return "not taken yet";
+    case "looking": return correcting ? "kept here until you approve" : "not taken yet";
     case "pending": return "changed";
     case "saving": return "saving…";
     case "saved": return `saved ${ago(now - state.at)}`;
@@ -42,11 +42,11 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   const showSave = () => {
     const now = desk.saveState;
     state.dataset["state"] = desk.phase.kind === "reading" ? "readonly" : now.kind;
-    say(words, desk.phase.kind === "reading" ? "read only" : saveWords(now, Date.now()));
+    say(words, desk.phase.kind === "reading" ? "read only" : saveWords(now, Date.now(), desk.correcting));
     if (["offline", "conflict", "lost", "refused", "signed-out"].includes(now.kind)) say(told, saveWords(now, Date.now()));
     else if (now.kind === "saved" && told.textContent !== "") say(told, "saved");
-    state.title = now.kind === "looking" ? "You look at this task. The first stroke takes it, and nobody else can paint it then" : "message" in now ? now.message : "";
-    act.hidden = !desk.canTakeBack && !["conflict", "lost", "looking", "signed-out"].includes(now.kind);
+    state.title = desk.correcting ? "What you paint is kept in this browser, and stored once you approve it" : now.kind === "looking" ? "You look at this task. The first stroke takes it, and nobody else can paint it then" : "message" in now ? now.message : "";
+    act.hidden = desk.correcting || !desk.canTakeBack && !["conflict", "lost", "looking", "signed-out"].includes(now.kind);
     say(act, desk.canTakeBack ? "Take it back" : now.kind === "conflict" ? "Choose" : now.kind === "signed-out" ? "Sign in" : now.kind === "looking" ? "Take it" : "Take it again");
   };
   const showHistory = () => {
@@ -56,11 +56,20 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   const showPhase = () => {
     const working = desk.phase.kind === "working";
     release.disabled = label.disabled = skip.disabled = submit.disabled = !working;
-    say(submitLabel, desk.phase.kind === "sending" && desk.phase.what === "Submitting" ? "Submitting…" : "Submit");
+    const send = desk.correcting ? (desk.detail?.project.second_reviewer ? "Hand on" : "Approve") : "Submit";
+    const sending = desk.phase.kind === "sending" && ["Submitting", "Approving"].includes(desk.phase.what);
+    say(submitLabel, sending ? `${desk.phase.kind === "sending" ? desk.phase.what : ""}…` : send);
     showSave();
   };
+  if (desk.correcting) {
+    skip.hidden = label.hidden = true;
+    release.title = "Back to the page Review; what you painted is kept in this browser";
+    release.setAttribute("aria-label", "Back");
+    say(release.querySelector("span") ?? release, "Back");
+    submit.title = "Approve the map with your changes (Ctrl+Enter)";
+  }
   desk.on("opened", (detail) => {
-    fill(crumbs, ...breadcrumb(detail, actions.queue));
+    fill(crumbs, ...breadcrumb(detail, actions.queue, desk.correcting ? "review" : "queue"));
     showHistory();
   });
   desk.on("phase", showPhase);
@@ -75,11 +84,11 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   );
 }
 
-function breadcrumb(detail: TaskDetail, queue: string): Node[] {
+function breadcrumb(detail: TaskDetail, queue: string, place: string): Node[] {
   return [
     h("a", { href: queue }, detail.project.name),
     icon("chevron"),
-    h("a", { href: queue }, "queue"),
+    h("a", { href: queue }, place),
     icon("chevron"),
     h("strong.image-name", { title: detail.image.name, "data-testid": "image-name" }, baseName(detail.image.name)),
   ];

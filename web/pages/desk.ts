@@ -1,0 +1,218 @@
+// One map in review: its part of the page, who has it to judge, and the verdict on it.
+import type { Client } from "../editor/src/api/client.ts";
+import { passing, Problem, reason } from "../editor/src/api/problem.ts";
+import { LeaseKeeper } from "../editor/src/lease.ts";
+import { wordsKey } from "../editor/src/save/journal.ts";
+import { OtherMethods } from "./methods.ts";
+import { Panes } from "./panes.ts";
+
+export type Verdict = "approve" | "reject";
+
+export interface Actions {
+  judge(desk: ReviewDesk, verdict: Verdict): void;
+  /** Goes on without a verdict. */
+  later(desk: ReviewDesk): void;
+}
+
+// A verdict is on what has been seen: none is taken before all pictures are drawn and have stood there for a moment, so that the second of
+// two quick presses, or a key that is held, does not judge the edit that came up meanwhile. One verdict is sent once.
+const moment = 500; // ms
+const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+
+export class ReviewDesk {
+  readonly task: number;
+  readonly edit: number;
+  readonly panes: Panes;
+  readonly methods: OtherMethods;
+  /** The page's address while this map is on it. */
+  address: string;
+  /** Whether this person has the map to judge. */
+  held: boolean;
+  private readonly form: HTMLFormElement | null;
+  private readonly comment: HTMLTextAreaElement | null;
+  private readonly buttons: HTMLButtonElement[];
+  private readonly kept: string; // where the comment is kept until the verdict has arrived
+  private lease: LeaseKeeper | null = null;
+  private taking: Promise<void> | null = null;
+  private seen = false;
+  private sent = false;
+
+  constructor(readonly root: HTMLElement, private readonly client: Client, private readonly actions: Actions) {
+    this.task = Number(root.dataset["desk"]);
+    this.address = root.dataset["address"] ?? location.pathname;
+    this.held = root.dataset["held"] === "mine";
+    this.panes = new Panes(root, (x, y) => this.methods.read(x, y));
+    this.methods = new OtherMethods(root, this.panes);
+    this.form = root.querySelector("[data-verdict]");
+    this.edit = Number(this.form?.querySelector<HTMLInputElement>("input[name=edit]")?.value);
+    this.comment = this.form?.querySelector("textarea") ?? null;
+    this.buttons = [...(this.form?.querySelectorAll<HTMLButtonElement>("button[name=verdict]") ?? [])];
+    this.kept = wordsKey(root.dataset["user"] ?? "", this.edit);
+    for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
+    this.listen();
+    if (this.held) this.keep();
+  }
+
+  /** What the reviewer has written. */
+  get words(): string {
+    return this.comment?.value.trim() ?? "";
+  }
+
+  /** Its pictures are decoded, so that they are drawn at once when their turn comes. */
+  async decoded(): Promise<void> {
+    await Promise.all([...this.root.querySelectorAll<HTMLImageElement>(".panes:not([hidden]) img")].map((picture) => picture.decode()));
+  }
+
+  /** The map is on the page now: it can be judged once it has been seen. */
+  async show(): Promise<void> {
+    if (this.comment && this.comment.value === "") this.comment.value = localStorage.getItem(this.kept) ?? "";
+    try {
+      await this.decoded();
+    } catch {
+      if (this.form) this.tell("A picture can't be shown: reload the page before you judge.");
+      return;
+    }
+    await frame();
+    await frame();
+    this.root.dataset["drawn"] = "true";
+    await new Promise((passed) => setTimeout(passed, moment));
+    this.seen = true;
+    for (const button of this.buttons) button.removeAttribute("aria-disabled");
+  }
+
+  /** Presses the button of a verdict, as its key does. Whether there is one. */
+  press(verdict: Verdict): boolean {
+    if (this.seen && !this.sent) this.buttons.find((button) => button.value === verdict)?.click();
+    return this.buttons.length > 0;
+  }
+
+  /** Says something about the verdict, above its form. */
+  tell(words: string): void {
+    this.root.querySelector("[data-told]")?.remove();
+    const notice = document.createElement("p");
+    notice.className = "notice notice-bad";
+    notice.role = "alert";
+    notice.dataset["told"] = "";
+    notice.textContent = words;
+    (this.form ?? this.root).prepend(notice);
+  }
+
+  /** The verdict has arrived. */
+  judged(): void {
+    localStorage.removeItem(this.kept);
+    this.close();
+  }
+
+  /** The verdict did not arrive, which is said: it can be given again. */
+  refused(words = ""): void {
+    this.sent = false;
+    for (const button of this.buttons) button.removeAttribute("aria-disabled");
+    if (words) this.tell(words);
+  }
+
+  /** The notice that says what was judged, and takes it back. */
+  notice(verdict: Verdict): Node[] {
+    const template = this.root.querySelector<HTMLTemplateElement>(`template[data-judged="${verdict}"]`);
+    return template ? [template.content.cloneNode(true)] : [];
+  }
+
+  /** Takes the map to judge, if nobody has it: it was only looked at. `again`: even if it seems to be this person's. */
+  take(again = false): Promise<void> {
+    if ((this.held && !again) || !this.form || this.sent) return Promise.resolve();
+    this.taking ??= this.takeNow().finally(() => (this.taking = null));
+    return this.taking;
+  }
+
+  /** The person is there. */
+  sign(): void {
+    this.lease?.sign();
+  }
+
+  /** Leaves the map for others. */
+  release(): void {
+    if (this.held) this.client.releaseReview(this.task).catch(() => undefined); // it is free in a while, then
+    this.held = false;
+    this.close();
+  }
+
+  close(): void {
+    this.lease?.close();
+    this.methods.close();
+  }
+
+  private async takeNow(): Promise<void> {
+    try {
+      await this.client.claimReview(this.task);
+    } catch (error) {
+      if (!passing(error)) this.tell(`${sentence(reason(error))}. What you wrote is kept here.`);
+      return;
+    }
+    this.held = true;
+    this.say("");
+    this.root.querySelector("[data-told]")?.remove();
+    this.keep();
+  }
+
+  /** Keeps the map for as long as the person is there. A lease that ran out while nobody else wanted the map is taken again. */
+  private keep(): void {
+    this.lease?.close();
+    const renew = async () => {
+      try {
+        await this.client.renewReview(this.task);
+      } catch (error) {
+        if (!(error instanceof Problem) || error.status !== 409) throw error;
+        await this.client.claimReview(this.task);
+      }
+    };
+    this.lease = new LeaseKeeper(renew, (message) => {
+      this.lease?.close();
+      this.held = false;
+      this.say(sentence(message) + ".");
+    });
+  }
+
+  private say(words: string): void {
+    const hand = this.root.querySelector("[data-hand]");
+    if (hand) hand.textContent = words;
+  }
+
+  private listen(): void {
+    const { form, comment } = this;
+    this.root.querySelector("[data-later]")?.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.actions.later(this);
+    });
+    // The editor has the map to judge then: it is not left with this page.
+    this.root.querySelector("[data-correct]")?.addEventListener("click", () => {
+      this.held = false;
+      this.close();
+    });
+    form?.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const verdict = (event.submitter as HTMLButtonElement | null)?.value;
+      if (!this.seen || this.sent || (verdict !== "approve" && verdict !== "reject")) return;
+      if (verdict === "reject" && comment && this.words === "") {
+        comment.setCustomValidity("Say what should change: it goes back to its author.");
+        comment.reportValidity();
+        comment.focus();
+        return;
+      }
+      this.sent = true;
+      for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
+      this.actions.judge(this, verdict);
+    });
+    const forgive = () => comment?.setCustomValidity("");
+    for (const button of form?.querySelectorAll("button") ?? []) button.addEventListener("click", forgive); // before it is validated
+    comment?.addEventListener("input", () => {
+      forgive();
+      if (this.words) localStorage.setItem(this.kept, comment.value);
+      else localStorage.removeItem(this.kept);
+      void this.take();
+    });
+    comment?.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") comment.blur(); // back to the keys
+    });
+  }
+}
+
+export const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
