@@ -280,7 +280,7 @@ func PrintRounds(w io.Writer, cells []Cell) {
 		if c.Edits == 0 {
 			edits = "all"
 		}
-		fmt.Fprintf(w, "**%s**, strategy %s, %s edits (%s, %s), %s, %s\n\n", strings.TrimSpace(c.Network+" "+c.Gain), c.Strategy, edits, c.Order.words(), painted,
+		fmt.Fprintf(w, "**%s**, strategy %s, %s edits (%s, %s), %s, %s\n\n", strings.TrimSpace(c.Network+" "+c.Gain), c.Strategy, edits, c.Order.Kind().First, painted,
 			text.Plural(len(c.Seeds), "seed"), lostWords(c.Lost))
 		fifth := "worst fifth of classes"
 		if c.Within != "" {
@@ -318,19 +318,6 @@ func lostWords(lost []Lost) string {
 		return "none failed"
 	}
 	return fmt.Sprintf("%d failed", len(lost))
-}
-
-// words say which images an order gives first.
-func (o Order) words() string {
-	switch o {
-	case ConfidentlyWrong:
-		return "confidently wrong first"
-	case Uncertain:
-		return "uncertain first"
-	case WrongReason:
-		return "right for the wrong reason first"
-	}
-	return "drawn at random"
 }
 
 func (h Hand) words() string {
