@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/abn-studio/studio/internal/orders"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -146,9 +147,10 @@ type ProjectChange struct {
 	Name        *string
 	Description *string
 	Feedback    *Feedback
+	Mix         orders.Mix
 }
 
-// ChangeProject gives a project another name, description or time of feedback (admin).
+// ChangeProject gives a project another name, description, time of feedback or mix of orders (admin).
 func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c ProjectChange) (Project, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -174,7 +176,17 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 		}
 		project.Feedback = *c.Feedback
 	}
+	if c.Mix != nil {
+		if problem := c.Mix.Problem(); problem != "" {
+			return Project{}, &ValidationError{Field: "mix", Message: problem}
+		}
+		project.Mix = c.Mix
+	}
 	var changed []string
+	mixed := !was.Mix.Equal(project.Mix)
+	if mixed {
+		changed = append(changed, fmt.Sprintf("gives out %s; gave %s", project.Mix, was.Mix))
+	}
 	if was.Feedback != project.Feedback {
 		changed = append(changed, fmt.Sprintf("feedback %s, was %s", project.Feedback, was.Feedback))
 	}
@@ -190,6 +202,11 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 	err = s.store.InTx(ctx, func(tx Store) error {
 		if err := tx.ChangeProject(ctx, project); err != nil {
 			return err
+		}
+		if mixed { // an order may have images whose places nobody has worked out
+			if err := tx.MixQueue(ctx, project.ID); err != nil {
+				return err
+			}
 		}
 		return s.audit(ctx, tx, actor, &project.ID, "project.change", "project "+slug, strings.Join(changed, ", "))
 	})

@@ -30,7 +30,8 @@ const LeaseDuration = 15 * time.Minute
 // by opening its tasks.
 const MaxLeases = 10
 
-// Task asks a person to repaint the attention map of one image that the active version gets wrong.
+// Task asks a person to repaint the attention map of one image: one that the active version gets wrong, or one that it gets right and
+// that an order gave out or somebody asked for.
 type Task struct {
 	ID             int64      `json:"id"`
 	ProjectID      int64      `json:"project_id"`
@@ -44,6 +45,17 @@ type Task struct {
 	Returned       bool       `json:"returned"` // a reviewer asked for changes and they are still due
 	SubmittedAt    *time.Time `json:"submitted_at,omitempty"`
 	UpdatedAt      time.Time  `json:"updated_at"`
+	// HandedBy is how somebody got it last; "" before.
+	HandedBy Handed `json:"handed_by,omitempty"`
+	// Inside is the share of the version's attention inside the object, in [0,1]; it is known of images with a mask that the version gets
+	// right, once somebody got the task for the wrong reason's sake.
+	Inside *float32 `json:"inside,omitempty"`
+	// MadeRight says that the version was right about the image when the task was made.
+	MadeRight bool `json:"-"`
+	// AssignedTo is who alone is offered the task while it is open.
+	AssignedTo   *int64     `json:"assigned_to,omitempty"`
+	AssigneeName string     `json:"assignee_name,omitempty"`
+	AssignedAt   *time.Time `json:"assigned_at,omitempty"`
 }
 
 // TaskCard is a task as the queue shows it. EditMap is absent while nobody has painted.
@@ -53,6 +65,8 @@ type TaskCard struct {
 	LabelName  string         `json:"label_name"`
 	Prediction Prediction     `json:"prediction"`
 	EditMap    *attention.Map `json:"edit_map,omitempty"`
+	// Why says in a sentence why the task is there, or by what order it was handed out.
+	Why string `json:"why"`
 	// DrawnBy lists, for a task in review, the users (ids) who took part in the submitted edit: they drew a revision since the last
 	// verdict, or drew the same map before it.
 	DrawnBy []int64 `json:"drawn_by,omitempty"`

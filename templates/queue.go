@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/orders"
 )
 
 // Queue is the view model of the contact sheet.
@@ -249,3 +250,14 @@ func is[N comparable](filter *N, n N) bool { return filter != nil && *filter == 
 
 // histogramTop is the largest bin, at least 1.
 func (v Queue) histogramTop() int { return max(1, slices.Max(v.Facets.Histogram[:])) }
+
+// whyWord is why a task is there, in a word or two: its order, or its number where nobody had it.
+func whyWord(t annotator.Task) string {
+	switch t.HandedBy {
+	case "", annotator.HandedChosen:
+		return "#" + id(t.ID)
+	case annotator.HandedAssigned:
+		return "assigned"
+	}
+	return orders.Order(t.HandedBy).Kind().Short
+}

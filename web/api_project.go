@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/orders"
 )
 
 type (
@@ -60,12 +61,13 @@ func (a *api) projects() {
 			Name        *string             `json:"name,omitempty" bound:"project name"`
 			Description *string             `json:"description,omitempty" bound:"description"`
 			Feedback    *annotator.Feedback `json:"feedback,omitempty" doc:"When painters see what the network says to their map: live, once it is submitted, or never in the editor (off)."`
+			Mix         orders.Mix          `json:"mix,omitempty" doc:"How much of each order people are given to paint, in per cent of 100: confident, uncertain, confusion, diverse, wrong-reason, random. Left out: as it was."`
 		}
 	}
-	change := huma.Operation{OperationID: "changeProject", Method: http.MethodPatch, Path: "/projects/{project}", Summary: "Give a project another name, description or time of feedback; its slug stays"}
+	change := huma.Operation{OperationID: "changeProject", Method: http.MethodPatch, Path: "/projects/{project}", Summary: "Give a project another name, description, time of feedback or mix of orders; its slug stays"}
 	handle(a, annotator.RoleAdmin, change,
 		func(ctx context.Context, actor annotator.User, in *changeProjectRequest) (*answer[annotator.Project], error) {
-			p, err := a.server.service.ChangeProject(ctx, actor, in.Project, annotator.ProjectChange{Name: in.Body.Name, Description: in.Body.Description, Feedback: in.Body.Feedback})
+			p, err := a.server.service.ChangeProject(ctx, actor, in.Project, annotator.ProjectChange{Name: in.Body.Name, Description: in.Body.Description, Feedback: in.Body.Feedback, Mix: in.Body.Mix})
 			p.Classes = orEmpty(p.Classes)
 			return &answer[annotator.Project]{p}, err
 		})

@@ -94,7 +94,7 @@ func (b MapBody) of(ctx context.Context, s *annotator.Service, actor annotator.U
 func (a *api) tasks() {
 	role := annotator.RoleAnnotator
 	next := post("nextTask", "/projects/{project}/tasks/next", "Take the next task")
-	next.Description = fmt.Sprintf("Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. "+
+	next.Description = fmt.Sprintf("Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then one that is assigned to the caller, then the first of the order that is furthest behind its share of the project's mix; `why` says which. "+
 		"Whoever holds %d tasks, as many as one person may, gets one of those again.", annotator.MaxLeases)
 	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
 	type nextRequest struct {

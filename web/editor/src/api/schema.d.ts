@@ -446,7 +446,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give a project another name, description or time of feedback; its slug stays
+         * Give a project another name, description, time of feedback or mix of orders; its slug stays
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
@@ -1039,7 +1039,7 @@ export interface paths {
         put?: never;
         /**
          * Take the next task
-         * @description Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator, and of a bearer token the scope paint.
+         * @description Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then one that is assigned to the caller, then the first of the order that is furthest behind its share of the project's mix; `why` says which. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["nextTask"];
         delete?: never;
@@ -2157,6 +2157,10 @@ export interface components {
              * @enum {string}
              */
             feedback?: "live" | "submitted" | "off";
+            /** @description How much of each order people are given to paint, in per cent of 100: confident, uncertain, confusion, diverse, wrong-reason, random. Left out: as it was. */
+            mix?: {
+                [key: string]: number;
+            };
             name?: string;
         };
         ChangeRequestBody: {
@@ -2986,17 +2990,26 @@ export interface components {
             role: "annotator" | "reviewer" | "admin";
         };
         NextTask: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
             drawn_by?: number[];
             edit?: components["schemas"]["Edit"];
             edit_map?: components["schemas"]["Map"];
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
             /** Format: int64 */
             id: number;
             image: components["schemas"]["Image"];
             /** Format: int64 */
             image_id: number;
+            /** Format: float */
+            inside?: number;
             /** Format: int64 */
             label?: number;
             label_name: string;
@@ -3024,6 +3037,7 @@ export interface components {
             /** Format: int64 */
             version_id: number;
             view: components["schemas"]["ViewRegion"];
+            why: string;
         };
         Obstacle: {
             node?: string;
@@ -3144,6 +3158,9 @@ export interface components {
             feedback: "live" | "submitted" | "off";
             /** Format: int64 */
             id: number;
+            mix: {
+                [key: string]: number;
+            };
             name: string;
             /** Format: date-time */
             purged_at?: string;
@@ -3210,6 +3227,9 @@ export interface components {
             in_review: number;
             /** Format: int64 */
             labels_waiting: number;
+            mix: {
+                [key: string]: number;
+            };
             name: string;
             /** Format: int64 */
             open_tasks: number;
@@ -3880,13 +3900,22 @@ export interface components {
             images?: number[];
         };
         Task: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
             /** Format: int64 */
             id: number;
             /** Format: int64 */
             image_id: number;
+            /** Format: float */
+            inside?: number;
             /** Format: date-time */
             lease_expires_at?: string;
             /** Format: int64 */
@@ -3903,16 +3932,25 @@ export interface components {
             version_id: number;
         };
         TaskCard: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
             drawn_by?: number[];
             edit_map?: components["schemas"]["Map"];
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
             /** Format: int64 */
             id: number;
             image: components["schemas"]["Image"];
             /** Format: int64 */
             image_id: number;
+            /** Format: float */
+            inside?: number;
             label_name: string;
             /** Format: date-time */
             lease_expires_at?: string;
@@ -3929,19 +3967,29 @@ export interface components {
             updated_at: string;
             /** Format: int64 */
             version_id: number;
+            why: string;
         };
         TaskDetail: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
             drawn_by?: number[];
             edit?: components["schemas"]["Edit"];
             edit_map?: components["schemas"]["Map"];
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
             /** Format: int64 */
             id: number;
             image: components["schemas"]["Image"];
             /** Format: int64 */
             image_id: number;
+            /** Format: float */
+            inside?: number;
             label_name: string;
             lease?: components["schemas"]["Lease"];
             /** Format: date-time */
@@ -3965,6 +4013,7 @@ export interface components {
             /** Format: int64 */
             version_id: number;
             view: components["schemas"]["ViewRegion"];
+            why: string;
         };
         TaskPage: {
             next?: string;
