@@ -317,7 +317,7 @@ func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project
 
 // narrow reports whether the filter leaves out open tasks.
 func (f TaskFilter) narrow() bool {
-	return f.Label != nil || f.Predicted != nil || f.MinConfidence != nil || f.MaxConfidence != nil || f.Author != nil || f.Search != "" || f.Except != 0
+	return f.Label != nil || f.Predicted != nil || f.MinConfidence != nil || f.MaxConfidence != nil || f.Author != nil || f.Assignee != nil || f.Search != "" || f.Except != 0
 }
 
 // check refuses values that no task can have and that the database would fail on: class indices have 32 bits, confidences are in

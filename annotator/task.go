@@ -216,6 +216,7 @@ type TaskFilter struct {
 	MinConfidence *float32
 	MaxConfidence *float32
 	Author        *int64
+	Assignee      *int64 // to whom it is assigned; 0: to nobody
 	Search        string // part of the image's name
 	Except        int64  // a task that is not given out, such as one that is being submitted meanwhile; 0: none
 	Cursor        string // opaque, from TaskPage.Next
@@ -241,6 +242,7 @@ type Facets struct {
 	Labels    map[int]int       `json:"labels"`
 	Confusion []ConfusionPair   `json:"confusion"`  // most frequent first, at most 40
 	Authors   []AuthorCount     `json:"authors"`    // most frequent first
+	Assignees []AuthorCount     `json:"assignees"`  // to whom tasks are assigned, most frequent first
 	Histogram [10]int           `json:"confidence"` // tasks per tenth of confidence
 }
 
@@ -251,7 +253,7 @@ type ConfusionPair struct {
 	Count     int `json:"count"`
 }
 
-// AuthorCount counts the tasks one person works or worked on.
+// AuthorCount counts the tasks one person works or worked on, or that are assigned to them.
 type AuthorCount struct {
 	UserID int64  `json:"user_id"`
 	Name   string `json:"name"`

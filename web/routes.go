@@ -73,6 +73,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/queue", s.projectPage(annotators, s.queuePage))
 				r.Post("/tasks/next", s.projectPage(annotators, s.nextTask))
 				r.Post("/tasks/bulk", s.projectPage(annotators, s.bulkTasks))
+				r.Post("/tasks/undo", s.projectPage(reviewers, s.undoAssignment))
 				r.Get("/tasks/{task}", s.projectPage(annotators, s.editorPage))
 				r.Get("/review", s.projectPage(reviewers, s.nextReview))
 				r.Get("/review/{task}", s.projectPage(reviewers, s.reviewPage))

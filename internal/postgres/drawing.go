@@ -112,7 +112,7 @@ func (k key) ordering(alias, id string) string {
 // firstReserved locks the image of the reserve that an order gives first, and returns its version. What has changed since an image came
 // into the reserve is looked at here: its label, its split, that it is in use, that it has a task.
 func (s *Store) firstReserved(ctx context.Context, projectID int64, order orders.Order, k key, f annotator.TaskFilter) (d drawn, version int64, err error) {
-	if !order.Takes(true) || f.Author != nil || f.Predicted != nil && f.Label != nil && *f.Predicted != *f.Label {
+	if !order.Takes(true) || f.Author != nil || f.Assignee != nil && *f.Assignee != 0 || f.Predicted != nil && f.Label != nil && *f.Predicted != *f.Label {
 		return d, 0, annotator.ErrNotFound
 	}
 	where := &clause{}

@@ -96,3 +96,15 @@ func BenchmarkNextTask(b *testing.B) {
 	measure("mixed", mixed, people[:1])
 	measure("mixed, eight at once", mixed, people)
 }
+
+// BenchmarkAssign assigns and unassigns a selection of 10,000 tasks among 100,000, each in one request.
+func BenchmarkAssign(b *testing.B) {
+	w := pgtest.NewWorld(b)
+	crowd(b, w, 100_000, 0)
+	change := annotator.BulkChange{Action: annotator.BulkAssign, All: true, User: w.Bob.ID, Filter: annotator.TaskFilter{Search: "crowd/5"}}
+	for b.Loop() {
+		if done, err := w.Service.ChangeTasks(b.Context(), w.Reviewer, "birds", change); err != nil || done.Changed < 10_000 {
+			b.Fatal(done, err)
+		}
+	}
+}

@@ -52,6 +52,14 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 		return err
 	}
 
+	where = conditions(projectID, f, "assignee")
+	facets.Assignees, err = list(ctx, s, pgx.RowToStructByName[annotator.AuthorCount], `
+		SELECT u.id AS user_id, u.name, count(*) FROM tasks t JOIN users u ON u.id = t.assigned_to WHERE t.assigned_to IS NOT NULL AND `+where.sql()+`
+		GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1`, where.args...)
+	if err != nil {
+		return err
+	}
+
 	where = conditions(projectID, f, "confidence")
 	tenths, err := list(ctx, s, pgx.RowToStructByName[count[int]], `
 		SELECT least(9, greatest(0, floor(t.confidence * 10)::int)) AS key, count(*) AS n FROM tasks t WHERE `+where.sql()+` GROUP BY 1`, where.args...)

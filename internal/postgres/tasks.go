@@ -197,6 +197,9 @@ func (c *clause) add(condition string, args ...any) {
 	c.args = append(c.args, args...)
 }
 
+// last is the last argument.
+func (c *clause) last() string { return "$" + strconv.Itoa(len(c.args)) }
+
 func (c *clause) sql() string { return strings.Join(c.parts, " AND ") }
 
 // conditions returns the conditions of a filter, without the one named except: a facet counts with only the other filters applied.
@@ -220,6 +223,13 @@ func conditions(projectID int64, f annotator.TaskFilter, except string) *clause 
 	}
 	if f.Author != nil && except != "author" {
 		c.add(`t.author_id = $%d`, *f.Author)
+	}
+	switch {
+	case f.Assignee == nil || except == "assignee":
+	case *f.Assignee == 0:
+		c.add(`t.assigned_to IS NULL`)
+	default:
+		c.add(`t.assigned_to = $%d`, *f.Assignee)
 	}
 	if f.Search != "" {
 		c.add(`EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.name ILIKE $%d)`, likeName(f.Search))

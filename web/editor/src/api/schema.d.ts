@@ -472,6 +472,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/assignments/{undo}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an assignment back
+         * @description The tasks that are open still are offered to those who had them before. 409 when there are none. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["undoAssignment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/audit": {
         parameters: {
             query?: never;
@@ -860,6 +880,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/painters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * To whom tasks can be assigned, by name
+         * @description Needs the role reviewer, and of a bearer token the scope review.
+         */
+        get: operations["painters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/purge": {
         parameters: {
             query?: never;
@@ -1022,6 +1062,26 @@ export interface paths {
         get: operations["suspects"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/tasks/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign, skip, give back or reopen many tasks at once
+         * @description In one transaction, at most 100000 tasks. What the action cannot be done with is left out and counted. An assigned task is offered to that person alone, before others. Needs the role annotator, and of a bearer token the scope paint.
+         */
+        post: operations["changeTasks"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2150,6 +2210,34 @@ export interface components {
             /** @description The first of them, with the reason. */
             unknown_names?: string[];
         };
+        BulkRequestBody: {
+            /**
+             * @description assign, unassign and reopen are a reviewer's.
+             * @enum {string}
+             */
+            action: "assign" | "unassign" | "skip" | "release" | "reopen";
+            /** @description Instead of tasks: all that the query selects. */
+            all?: boolean;
+            /** @description Of skip: why. */
+            reason?: string;
+            /** @description Their ids. */
+            tasks?: number[];
+            /**
+             * Format: int64
+             * @description Of assign: to whom.
+             */
+            user?: number;
+        };
+        BulkResult: {
+            assignee?: string;
+            /** Format: int64 */
+            changed: number;
+            /** Format: int64 */
+            left_out: number;
+            /** Format: int64 */
+            undo_id?: number;
+            why?: string;
+        };
         ChangeProjectRequestBody: {
             description?: string;
             /**
@@ -2418,6 +2506,7 @@ export interface components {
             value?: unknown;
         };
         Facets: {
+            assignees: components["schemas"]["AuthorCount"][];
             authors: components["schemas"]["AuthorCount"][];
             confidence: number[];
             confusion: components["schemas"]["ConfusionPair"][];
@@ -3095,6 +3184,14 @@ export interface components {
             approved: number;
             /** Format: int64 */
             images: number;
+        };
+        Painter: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
+        PainterList: {
+            painters: components["schemas"]["Painter"][];
         };
         Points: {
             starting_points: components["schemas"]["StartingPoint"][];
@@ -4100,6 +4197,10 @@ export interface components {
             images: number;
             maps: components["schemas"]["UnderMap"][];
         };
+        Undone: {
+            /** Format: int64 */
+            changed: number;
+        };
         Unreadable: {
             /** Format: int64 */
             count: number;
@@ -4270,6 +4371,8 @@ export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
 export type BeginRequestBody = components['schemas']['BeginRequestBody'];
 export type BringReport = components['schemas']['BringReport'];
+export type BulkRequestBody = components['schemas']['BulkRequestBody'];
+export type BulkResult = components['schemas']['BulkResult'];
 export type ChangeProjectRequestBody = components['schemas']['ChangeProjectRequestBody'];
 export type ChangeRequestBody = components['schemas']['ChangeRequestBody'];
 export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody'];
@@ -4332,6 +4435,8 @@ export type NextTask = components['schemas']['NextTask'];
 export type Obstacle = components['schemas']['Obstacle'];
 export type Origin = components['schemas']['Origin'];
 export type Painted = components['schemas']['Painted'];
+export type Painter = components['schemas']['Painter'];
+export type PainterList = components['schemas']['PainterList'];
 export type Points = components['schemas']['Points'];
 export type PredictedImage = components['schemas']['PredictedImage'];
 export type Prediction = components['schemas']['Prediction'];
@@ -4401,6 +4506,7 @@ export type Trainability = components['schemas']['Trainability'];
 export type TypedRequestBody = components['schemas']['TypedRequestBody'];
 export type UnderMap = components['schemas']['UnderMap'];
 export type UnderMaps = components['schemas']['UnderMaps'];
+export type Undone = components['schemas']['Undone'];
 export type Unreadable = components['schemas']['Unreadable'];
 export type UnreadableImage = components['schemas']['UnreadableImage'];
 export type Upload = components['schemas']['Upload'];
@@ -5373,6 +5479,39 @@ export interface operations {
             };
         };
     };
+    undoAssignment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                undo: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undone"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     audit: {
         parameters: {
             query?: {
@@ -6194,6 +6333,38 @@ export interface operations {
             };
         };
     };
+    painters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PainterList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     purgeProject: {
         parameters: {
             query?: never;
@@ -6545,6 +6716,57 @@ export interface operations {
             };
         };
     };
+    changeTasks: {
+        parameters: {
+            query?: {
+                /** @description Any of these; all without it. */
+                state?: ("open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped")[];
+                /** @description True class; -1: any. */
+                label?: number;
+                /** @description Predicted class; -1: any. */
+                predicted?: number;
+                min_confidence?: number;
+                max_confidence?: number;
+                /** @description Who paints or painted it (user id). */
+                author?: number;
+                /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
+                assignee?: number;
+                /** @description Part of the image's name. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     nextTask: {
         parameters: {
             query?: {
@@ -6558,6 +6780,8 @@ export interface operations {
                 max_confidence?: number;
                 /** @description Who paints or painted it (user id). */
                 author?: number;
+                /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
+                assignee?: number;
                 /** @description Part of the image's name. */
                 q?: string;
                 /** @description A task that is not given out: the one that the caller is submitting meanwhile. */
@@ -7124,6 +7348,8 @@ export interface operations {
                 max_confidence?: number;
                 /** @description Who paints or painted it (user id). */
                 author?: number;
+                /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
+                assignee?: number;
                 /** @description Part of the image's name. */
                 q?: string;
                 /** @description From the page before. */
@@ -7171,6 +7397,8 @@ export interface operations {
                 max_confidence?: number;
                 /** @description Who paints or painted it (user id). */
                 author?: number;
+                /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
+                assignee?: number;
                 /** @description Part of the image's name. */
                 q?: string;
             };
