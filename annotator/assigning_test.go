@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -181,4 +182,33 @@ func TestAssignmentsOutliveAVersion(t *testing.T) {
 func activated(v annotator.NewVersion) annotator.NewVersion {
 	v.Activate = true
 	return v
+}
+
+// The last ten that somebody submitted are at hand, the last first, with what has become of them.
+func TestRecent(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	var ids []int64
+	for range 3 {
+		ids = append(ids, w.submitted(w.Ada).ID)
+		w.Clock.Add(time.Second)
+	}
+	w.submitted(w.Bob)
+	second, err := w.Service.Task(ctx, w.Ada, ids[1])
+	w.must(err)
+	_, err = w.Service.Review(ctx, w.Reviewer, second.Edit.ID, annotator.VerdictApprove, "")
+	w.must(err)
+	_, err = w.Service.TakeBack(ctx, w.Ada, ids[0])
+	w.must(err)
+	recent, err := w.Service.Recent(ctx, w.Ada, "birds")
+	w.must(err)
+	var got []int64
+	var states []annotator.TaskState
+	for _, card := range recent {
+		got, states = append(got, card.ID), append(states, card.State)
+	}
+	if !slices.Equal(got, []int64{ids[2], ids[1], ids[0]}) || !slices.Equal(states, []annotator.TaskState{annotator.TaskSubmitted, annotator.TaskApproved, annotator.TaskLeased}) {
+		t.Errorf("tasks %v, %v", got, states)
+	}
 }

@@ -42,6 +42,8 @@ type TaskStore interface {
 	// TaskCard returns one task's card. The names of its classes are not set, nor in TaskCards.
 	TaskCard(ctx context.Context, id int64) (TaskCard, error)
 	TaskCards(ctx context.Context, projectID int64, f TaskFilter) (TaskPage, error)
+	// RecentCards returns the tasks that a user submitted last, the last first.
+	RecentCards(ctx context.Context, projectID, userID int64, limit int) ([]TaskCard, error)
 	Facets(ctx context.Context, projectID int64, f TaskFilter) (Facets, error)
 }
 
@@ -281,6 +283,23 @@ func (s *Service) Tasks(ctx context.Context, actor User, f TaskFilter) (TaskPage
 		nameCard(&page.Tasks[i], project.Classes)
 	}
 	return page, nil
+}
+
+// RecentTasks is how many of the tasks somebody submitted last are at hand in the editor.
+const RecentTasks = 10
+
+// Recent lists the RecentTasks tasks of a project that the actor submitted last, the last first, as they are now: those in review can be
+// taken back (TakeBack).
+func (s *Service) Recent(ctx context.Context, actor User, slug string) ([]TaskCard, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.store.RecentCards(ctx, project.ID, actor.ID, RecentTasks)
+	for i := range all {
+		nameCard(&all[i], project.Classes)
+	}
+	return all, err
 }
 
 // Facets counts the tasks that each value of each filter would leave.

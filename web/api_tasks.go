@@ -41,6 +41,18 @@ func (a *api) manyTasks() {
 		n, err := a.server.service.UndoAssignment(ctx, actor, in.Project, in.Undo)
 		return &answer[undone]{undone{n}}, err
 	})
+	type recentList struct {
+		Tasks []annotator.TaskCard `json:"tasks"`
+	}
+	recent := get("recentTasks", "/projects/{project}/tasks/recent", "What the caller submitted last")
+	recent.Description = fmt.Sprintf("At most %d tasks, the last first, as they are now. One in review can be taken back.", annotator.RecentTasks)
+	handle(a, annotator.RoleAnnotator, recent, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[recentList], error) {
+		all, err := a.server.service.Recent(ctx, actor, in.Project)
+		for i := range all {
+			all[i].Prediction.Top = orEmpty(all[i].Prediction.Top)
+		}
+		return &answer[recentList]{recentList{orEmpty(all)}}, err
+	})
 	type painterList struct {
 		Painters []annotator.Painter `json:"painters"`
 	}

@@ -171,7 +171,8 @@ func (s *Server) editorPage(v *visit) error {
 	}
 	mine := t.Lease != nil && t.Lease.Mine
 	returned := t.State == annotator.TaskChangesRequested && t.AuthorID != nil && *t.AuthorID == v.actor.ID
-	if !mine && !returned && t.State != annotator.TaskOpen {
+	inReview := t.State == annotator.TaskSubmitted && t.AuthorID != nil && *t.AuthorID == v.actor.ID // a stroke takes it back
+	if !mine && !returned && !inReview && t.State != annotator.TaskOpen {
 		view.Reason = readOnlyReason(t)
 	}
 	title := fmt.Sprintf("#%d %s", t.ID, t.LabelName)

@@ -43,7 +43,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/": annotator.RoleAnnotator, "GET /projects/{slug}/queue": annotator.RoleAnnotator,
 	"POST /projects/{slug}/tasks/next": annotator.RoleAnnotator, "POST /projects/{slug}/tasks/bulk": annotator.RoleAnnotator,
 	"GET /projects/{slug}/tasks/{task}": annotator.RoleAnnotator, "POST /projects/{slug}/tasks/undo": annotator.RoleReviewer,
-	"GET /projects/{slug}/review":       annotator.RoleReviewer, "GET /projects/{slug}/review/{task}": annotator.RoleReviewer,
+	"GET /projects/{slug}/review": annotator.RoleReviewer, "GET /projects/{slug}/review/{task}": annotator.RoleReviewer,
 	"POST /projects/{slug}/review/{task}": annotator.RoleReviewer, "POST /projects/{slug}/review/{task}/retract": annotator.RoleReviewer,
 	"GET /projects/{slug}/rounds": annotator.RoleAnnotator, "POST /projects/{slug}/rounds": annotator.RoleAdmin,
 	"GET /projects/{slug}/rounds/new": annotator.RoleAdmin, "GET /projects/{slug}/rounds/{round}": annotator.RoleAnnotator,

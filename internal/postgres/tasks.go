@@ -181,6 +181,16 @@ func (s *Store) TaskCards(ctx context.Context, projectID int64, f annotator.Task
 	return page, wrap(err, "listing the tasks of project %d", projectID)
 }
 
+// RecentCards implements annotator.TaskStore.
+func (s *Store) RecentCards(ctx context.Context, projectID, userID int64, limit int) ([]annotator.TaskCard, error) {
+	all, err := list(ctx, s, scanCard, `
+		WITH recent AS (
+			SELECT id FROM tasks WHERE project_id = $1 AND author_id = $2 AND submitted_at IS NOT NULL ORDER BY submitted_at DESC, id DESC LIMIT $3
+		)
+		SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id IN (SELECT id FROM recent) ORDER BY t.submitted_at DESC, t.id DESC`, projectID, userID, limit)
+	return all, wrap(err, "what user %d submitted last in project %d", userID, projectID)
+}
+
 // clause collects the conditions of a query on tasks t, with their arguments.
 type clause struct {
 	parts []string

@@ -1108,6 +1108,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/tasks/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the caller submitted last
+         * @description At most 10 tasks, the last first, as they are now. One in review can be taken back. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["recentTasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/versions": {
         parameters: {
             query?: never;
@@ -3352,6 +3372,9 @@ export interface components {
              */
             says: "class" | "none-of-these" | "ambiguous" | "right";
         };
+        RecentList: {
+            tasks: components["schemas"]["TaskCard"][];
+        };
         Reliability: {
             /** @enum {string} */
             arm: "parent" | "parent_refit" | "parent_refit_pool" | "control" | "control_refit" | "shuffled_within" | "shuffled_within_refit" | "shuffled_across" | "shuffled_across_refit" | "candidate" | "candidate_refit" | "map_at_test";
@@ -4446,6 +4469,7 @@ export type ProjectForecast = components['schemas']['ProjectForecast'];
 export type ProjectList = components['schemas']['ProjectList'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
 export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
+export type RecentList = components['schemas']['RecentList'];
 export type Reliability = components['schemas']['Reliability'];
 export type ReliabilityBin = components['schemas']['ReliabilityBin'];
 export type RemoveRequestBody = components['schemas']['RemoveRequestBody'];
@@ -6813,6 +6837,38 @@ export interface operations {
                 content?: never;
             };
             /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recentTasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecentList"];
+                };
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;

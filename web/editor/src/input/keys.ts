@@ -127,6 +127,7 @@ export const bindings: readonly Binding[] = [
   { keys: "Ctrl Enter", does: "Submit", group: "Task", matches: (k) => k.ctrl && k.key === "Enter", run: (e) => e.emit("command", "submit") },
   { keys: "Y", does: "The model's map is fine as it is: confirm and submit it", group: "Task", matches: plain("y"), run: (e, k) => { if (!k.repeat) e.emit("command", "confirm"); } },
   { keys: "Ctrl Space", does: "Skip", group: "Task", matches: (k) => k.ctrl && k.key === " ", run: (e) => e.emit("command", "skip") },
+  { keys: "Page ↑ ↓", does: "Back through the last ten that you submitted, and forward again", group: "Task", matches: named("PageUp", "PageDown"), run: (e, k) => { if (!k.repeat) e.emit("command", k.key === "PageUp" ? "older" : "newer"); } },
   { keys: "T", does: "The label is wrong: the true class, none of these, ambiguous", group: "Task", matches: plain("t"), run: (e) => e.emit("command", "label") },
   { keys: "Ctrl S", does: "Save now (every stroke is saved by itself)", group: "Task", matches: ctrl("s"), run: (e) => e.emit("command", "save") },
   { keys: "?", does: "This help", group: "Task", matches: named("?"), run: (e) => e.emit("command", "help") },

@@ -83,6 +83,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     else if (command === "label") dialogs.label();
     else if (command === "save") desk.saveNow();
     else if (command === "help") dialogs.help();
+    else if (command === "older" || command === "newer") void desk.step(command === "older");
   });
   listen(desk, dialogs);
   followAddress(desk);
