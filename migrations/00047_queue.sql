@@ -75,11 +75,12 @@ INSERT INTO reserve (version_id, image_id, project_id, label, confidence)
     WHERE v.state = 'active' AND p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool') AND i.broken = '' AND i.retired_at IS NULL
         AND NOT i.left_out && '{none-of-these,ambiguous}' AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id);
 
-CREATE INDEX edits_submitted_by ON edits (author_id, submitted_at) WHERE submitted_at IS NOT NULL;
+CREATE INDEX edits_made ON edits (created_at);
+CREATE INDEX edits_submitted ON edits (submitted_at) WHERE submitted_at IS NOT NULL;
 CREATE INDEX reviews_at ON reviews (created_at);
 
 -- +goose Down
-DROP INDEX reviews_at, edits_submitted_by;
+DROP INDEX reviews_at, edits_submitted, edits_made;
 DROP TABLE reserve;
 DROP INDEX tasks_submitted_by, tasks_assignment, tasks_assigned, tasks_offered_reason, tasks_offered_diverse, tasks_offered_confusion, tasks_offered_chance, tasks_offered;
 DROP SEQUENCE assignments;

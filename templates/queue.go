@@ -20,6 +20,8 @@ type Queue struct {
 	// Painters are those whom the visitor can assign tasks to; none if they may not.
 	Painters []annotator.Painter
 	Undo     int64 // the assignment that was just made
+	// Today is what people did today: everybody for an admin, else the visitor.
+	Today []annotator.DayProgress
 }
 
 // QueueQuery is the query of a queue's address; the zero value lists the work to be done.
@@ -292,4 +294,22 @@ func (f Frame) personName(id int64, name string) string {
 		return "You"
 	}
 	return name
+}
+
+// own is what the visitor did today.
+func (v Queue) own(u *annotator.User) (annotator.DayProgress, bool) {
+	for _, p := range v.Today {
+		if u != nil && p.UserID == u.ID {
+			return p, true
+		}
+	}
+	return annotator.DayProgress{}, false
+}
+
+// sum is what all of them did.
+func (v Queue) sum() (all annotator.DayProgress) {
+	for _, p := range v.Today {
+		all.Painted, all.Minutes, all.Returned, all.Approved = all.Painted+p.Painted, all.Minutes+p.Minutes, all.Returned+p.Returned, all.Approved+p.Approved
+	}
+	return all
 }

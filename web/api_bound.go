@@ -56,6 +56,8 @@ var bounds = map[string]bound{
 	"token name":        written(annotator.BoundTokenName),
 	"search":            written(annotator.BoundSearch),
 	"reason":            written(annotator.BoundSkipReason),
+	"date":              typed(annotator.BoundDate),
+	"time zone":         typed(annotator.BoundZone),
 	"comment":           written(annotator.BoundComment),
 	"idempotency key":   written(annotator.BoundIdempotencyKey),
 	"file name":         typed(annotator.BoundFileName), // "": a name is made up

@@ -53,6 +53,20 @@ func (a *api) manyTasks() {
 		}
 		return &answer[recentList]{recentList{orEmpty(all)}}, err
 	})
+	type dayRequest struct {
+		ByProject
+		Day  string `query:"day" bound:"date" doc:"A date such as 2026-11-30; today without it."`
+		Zone string `query:"zone" bound:"time zone" doc:"Where the day begins and ends, such as Europe/Zurich; UTC without it."`
+	}
+	type dayList struct {
+		People []annotator.DayProgress `json:"people"`
+	}
+	day := get("dayProgress", "/projects/{project}/progress", "What people did on a day")
+	day.Description = "Most painted first. An admin sees everybody who did anything, others themselves."
+	handle(a, annotator.RoleAnnotator, day, func(ctx context.Context, actor annotator.User, in *dayRequest) (*answer[dayList], error) {
+		all, err := a.server.service.DayProgress(ctx, actor, in.Project, in.Day, in.Zone)
+		return &answer[dayList]{dayList{orEmpty(all)}}, err
+	})
 	type painterList struct {
 		Painters []annotator.Painter `json:"painters"`
 	}

@@ -3,8 +3,12 @@ package web
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
+	_ "time/tzdata" // where the machine has none
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
@@ -28,6 +32,9 @@ func (s *Server) queuePage(v *visit) error {
 	if view.Facets, err = s.service.Facets(v.Context(), v.actor, filter); err != nil {
 		return err
 	}
+	if view.Today, err = s.service.DayProgress(v.Context(), v.actor, v.project.Slug, "", zoneOf(v.Request)); err != nil {
+		return err
+	}
 	if v.actor.Role.May(annotator.RoleReviewer) {
 		if view.Painters, err = s.service.Painters(v.Context(), v.actor, v.project.Slug); err != nil {
 			return err
@@ -35,6 +42,22 @@ func (s *Server) queuePage(v *visit) error {
 		view.Undo, _ = strconv.ParseInt(v.URL.Query().Get("undo"), 10, 64) // anything else is nothing
 	}
 	return v.render(templates.QueuePage(v.frame(v.project.Name+" queue", "queue"), view))
+}
+
+// zoneOf is the time zone of a visitor, which their browser has told in a cookie; "" where it has not, or one that is not known here.
+func zoneOf(r *http.Request) string {
+	cookie, err := r.Cookie("zone")
+	if err != nil {
+		return ""
+	}
+	zone, err := url.PathUnescape(cookie.Value)
+	if err != nil || zone == "Local" {
+		return ""
+	}
+	if _, err := time.LoadLocation(zone); err != nil {
+		return ""
+	}
+	return zone
 }
 
 // nextTask takes the next task of the selection that the visitor looks at, and opens it.

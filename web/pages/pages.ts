@@ -12,6 +12,7 @@ import { themeSwitch } from "./theme.ts";
 import { explainTerms } from "./tip.ts";
 import { sendModels } from "./upload.ts";
 import { outlineCrop } from "./whole.ts";
+import { tellZone } from "./zone.ts";
 
 drawMaps(document);
 mapOpacity();
@@ -30,3 +31,4 @@ sendSegmenters();
 sendImages();
 bringMaps();
 sumMix();
+tellZone();

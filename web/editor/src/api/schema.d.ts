@@ -900,6 +900,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What people did on a day
+         * @description Most painted first. An admin sees everybody who did anything, others themselves. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["dayProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/purge": {
         parameters: {
             query?: never;
@@ -2463,6 +2483,22 @@ export interface components {
             number: number;
             /** Format: int64 */
             round: number;
+        };
+        DayList: {
+            people: components["schemas"]["DayProgress"][];
+        };
+        DayProgress: {
+            /** Format: int64 */
+            approved: number;
+            /** Format: double */
+            minutes: number;
+            name: string;
+            /** Format: int64 */
+            painted: number;
+            /** Format: int64 */
+            returned: number;
+            /** Format: int64 */
+            user_id: number;
         };
         DraftRequestBody: {
             /**
@@ -4412,6 +4448,8 @@ export type Comparison = components['schemas']['Comparison'];
 export type ConfusedPair = components['schemas']['ConfusedPair'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
 export type CurveRound = components['schemas']['CurveRound'];
+export type DayList = components['schemas']['DayList'];
+export type DayProgress = components['schemas']['DayProgress'];
 export type DraftRequestBody = components['schemas']['DraftRequestBody'];
 export type Edit = components['schemas']['Edit'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
@@ -6376,6 +6414,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PainterList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dayProgress: {
+        parameters: {
+            query?: {
+                /** @description A date such as 2026-11-30; today without it. */
+                day?: string;
+                /** @description Where the day begins and ends, such as Europe/Zurich; UTC without it. */
+                zone?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayList"];
                 };
             };
             /** @description Error */
