@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/abn-studio/studio/internal/orders"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -148,9 +149,11 @@ type ProjectChange struct {
 	Feedback    *Feedback
 	// SecondReviewer is Project.SecondReviewer.
 	SecondReviewer *bool
+	Mix            orders.Mix
 }
 
-// ChangeProject gives a project another name, description or time of feedback, or says who approves what a reviewer corrected (admin).
+// ChangeProject gives a project another name, description, time of feedback or mix of orders, or says who approves what a reviewer
+// corrected (admin).
 func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c ProjectChange) (Project, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -179,6 +182,12 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 	if c.SecondReviewer != nil {
 		project.SecondReviewer = *c.SecondReviewer
 	}
+	if c.Mix != nil {
+		if problem := c.Mix.Problem(); problem != "" {
+			return Project{}, &ValidationError{Field: "mix", Message: problem}
+		}
+		project.Mix = c.Mix
+	}
 	var changed []string
 	if was.SecondReviewer != project.SecondReviewer {
 		if project.SecondReviewer {
@@ -186,6 +195,10 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 		} else {
 			changed = append(changed, "corrected maps are approved with their correction")
 		}
+	}
+	mixed := !was.Mix.Equal(project.Mix)
+	if mixed {
+		changed = append(changed, fmt.Sprintf("gives out %s; gave %s", project.Mix, was.Mix))
 	}
 	if was.Feedback != project.Feedback {
 		changed = append(changed, fmt.Sprintf("feedback %s, was %s", project.Feedback, was.Feedback))
@@ -202,6 +215,11 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 	err = s.store.InTx(ctx, func(tx Store) error {
 		if err := tx.ChangeProject(ctx, project); err != nil {
 			return err
+		}
+		if mixed { // an order may have images whose places nobody has worked out
+			if err := tx.MixQueue(ctx, project.ID); err != nil {
+				return err
+			}
 		}
 		return s.audit(ctx, tx, actor, &project.ID, "project.change", "project "+slug, strings.Join(changed, ", "))
 	})

@@ -172,9 +172,11 @@ type ExportedMap struct {
 	CreatedAt   time.Time       `json:"created_at" parquet:"created_at,timestamp(microsecond)"`
 	SubmittedAt *time.Time      `json:"submitted_at" parquet:"submitted_at,optional,timestamp(microsecond)"`
 	ReviewedAt  *time.Time      `json:"reviewed_at" parquet:"reviewed_at,optional,timestamp(microsecond)"`
-	Rounds      []int32         `json:"rounds" parquet:"rounds,list"` // numbers of the rounds that learned from it
-	Origin      string          `json:"origin" parquet:"origin"`      // what it began with, in words; "" where that is not recorded
-	Hints       string          `json:"hints" parquet:"hints"`        // which hints its painters were shown, in words; "" for none
+	Rounds      []int32         `json:"rounds" parquet:"rounds,list"`  // numbers of the rounds that learned from it
+	Origin      string          `json:"origin" parquet:"origin"`       // what it began with, in words; "" where that is not recorded
+	Hints       string          `json:"hints" parquet:"hints"`         // which hints its painters were shown, in words; "" for none
+	HandedBy    string          `json:"handed_by" parquet:"handed_by"` // by which order its painter got the task (Handed); "" where that is not recorded
+	Why         string          `json:"why" parquet:"why"`             // the same in a sentence, with keys of classes
 	Provenance  json.RawMessage `json:"provenance" parquet:"provenance,optional,json"`
 }
 
@@ -231,6 +233,9 @@ type ExportedTask struct {
 	CreatedAt   time.Time  `json:"created_at" parquet:"created_at,timestamp(microsecond)"`
 	UpdatedAt   time.Time  `json:"updated_at" parquet:"updated_at,timestamp(microsecond)"`
 	SubmittedAt *time.Time `json:"submitted_at" parquet:"submitted_at,optional,timestamp(microsecond)"`
+	HandedBy    string     `json:"handed_by" parquet:"handed_by"` // by which order somebody got it last (Handed); "" before
+	Why         string     `json:"why" parquet:"why"`             // why it is there, in a sentence, with keys of classes
+	Assignee    string     `json:"assignee" parquet:"assignee"`   // who alone is offered it while it is open; "" for everybody
 }
 
 // ExportedLine is a line of the audit trail.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abn-studio/studio/internal/orders"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -17,22 +18,38 @@ type TaskStore interface {
 	// LockTask returns a task and keeps others from changing it until the transaction ends.
 	LockTask(ctx context.Context, id int64) (Task, error)
 	// NextTask locks the first task of a state that the filter's other fields leave, skipping those that other transactions hold: of the
-	// open ones the most confident mistake, of the others the user's own, returned longest ago or leased last. ErrNoTask if there is none.
+	// open ones that no order of the mix gives, the most confident; of the others the user's own, returned longest ago or leased last.
+	// ErrNoTask if there is none. A task that is assigned to somebody is not among the open ones.
 	NextTask(ctx context.Context, projectID, userID int64, state TaskState, f TaskFilter) (Task, error)
+	// NextAssigned locks the open task that is the user's by assignment, the most confident first. ErrNoTask if there is none.
+	NextAssigned(ctx context.Context, projectID, userID int64, f TaskFilter) (Task, error)
+	// DrawTask locks the first task that an order gives of the open ones that are nobody's, and of the images that the active version gets
+	// right, skipping those that other transactions hold; such an image's task is made. ErrNoTask if there is none.
+	DrawTask(ctx context.Context, projectID int64, order orders.Order, f TaskFilter) (Task, error)
+	// LockTally returns how often each order had its turn since the project's mix was set. Until the transaction ends, others that ask wait.
+	LockTally(ctx context.Context, projectID int64) (orders.Tally, error)
+	SetTally(ctx context.Context, projectID int64, t orders.Tally) error
+	// MixQueue begins a project's tally anew, for another mix, and has a worker work out the places of images in the orders.
+	MixQueue(ctx context.Context, projectID int64) error
 	// CountLeases counts the tasks the user holds. Until the transaction ends, others that count the same user's leases wait.
 	CountLeases(ctx context.Context, userID int64, now time.Time) (int, error)
-	// UpdateTask writes a locked task's state, author, lease, skip reason, return and times.
+	// UnassignAll makes everybody's what is assigned to a user, in projects that are open.
+	UnassignAll(ctx context.Context, userID int64) error
+	// UpdateTask writes a locked task's state, author, lease, skip reason, return, assignee, way of being handed out and times.
 	UpdateTask(ctx context.Context, t Task) error
 	// ExpireLeases gives back every leased task of the project whose time is over.
 	ExpireLeases(ctx context.Context, projectID int64, now time.Time) error
 	// TaskCard returns one task's card. The names of its classes are not set, nor in TaskCards.
 	TaskCard(ctx context.Context, id int64) (TaskCard, error)
 	TaskCards(ctx context.Context, projectID int64, f TaskFilter) (TaskPage, error)
+	// RecentCards returns the tasks that a user submitted last, the last first.
+	RecentCards(ctx context.Context, projectID, userID int64, limit int) ([]TaskCard, error)
 	Facets(ctx context.Context, projectID int64, f TaskFilter) (Facets, error)
 }
 
 // NextTask leases a task of the project that the filter leaves to the actor: first one of theirs whose changes were
-// requested, then one they hold already, then the open one with the most confident mistake. ErrNoTask if there is none.
+// requested, then one they hold already, then one that is assigned to them, then the first of the order that is furthest behind its
+// share of the project's mix. ErrNoTask if there is none.
 // A person who holds MaxLeases tasks gets one of those again. The filter's cursor and limit mean nothing here.
 func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskDetail, error) {
 	if err := mayPaint(actor); err != nil {
@@ -53,7 +70,12 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 			if len(f.States) > 0 && !slices.Contains(f.States, state) {
 				continue
 			}
-			task, err := tx.NextTask(ctx, project.ID, actor.ID, state, f)
+			var task Task
+			if state == TaskOpen {
+				task, err = draw(ctx, tx, project, actor, f)
+			} else {
+				task, err = tx.NextTask(ctx, project.ID, actor.ID, state, f)
+			}
 			if errors.Is(err, ErrNoTask) {
 				continue
 			}
@@ -74,6 +96,56 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 	return s.taskDetail(ctx, actor, id)
 }
 
+// draw locks a task that somebody is given anew, and says in it how: one that is assigned to them, or the next by the project's mix. Where
+// no order of the mix has any, it is the most confident of the open tasks that are left, such as of an image somebody asked a map for.
+func draw(ctx context.Context, tx Store, project Project, actor User, f TaskFilter) (Task, error) {
+	task, err := tx.NextAssigned(ctx, project.ID, actor.ID, f)
+	if !errors.Is(err, ErrNoTask) {
+		task.HandedBy = HandedAssigned
+		return task, err
+	}
+	if order, single := project.Mix.Single(); single { // nobody has to wait for a tally
+		task, err = tx.DrawTask(ctx, project.ID, order, f)
+		task.HandedBy = Handed(order)
+	} else {
+		task, err = drawMixed(ctx, tx, project, f)
+	}
+	if errors.Is(err, ErrNoTask) {
+		task, err = tx.NextTask(ctx, project.ID, actor.ID, TaskOpen, f)
+		task.HandedBy = ""
+	}
+	return task, err
+}
+
+// drawMixed has the orders of a mix take turns. An order without images has had its turn too, or it would have all the next ones once it
+// has some; but not where it only has none that the filter leaves.
+func drawMixed(ctx context.Context, tx Store, project Project, f TaskFilter) (Task, error) {
+	tally, err := tx.LockTally(ctx, project.ID)
+	if err != nil {
+		return Task{}, err
+	}
+	passed := map[orders.Order]bool{}
+	for {
+		order, ok := tally.Next(project.Mix, passed)
+		if !ok {
+			return Task{}, ErrNoTask
+		}
+		task, err := tx.DrawTask(ctx, project.ID, order, f)
+		none := errors.Is(err, ErrNoTask)
+		if err != nil && !none {
+			return Task{}, err
+		}
+		if !none || !f.narrow() {
+			tally[order]++
+		}
+		if !none {
+			task.HandedBy = Handed(order)
+			return task, tx.SetTally(ctx, project.ID, tally)
+		}
+		passed[order] = true
+	}
+}
+
 // ClaimTask leases one particular task, open or returned to the actor; *LeaseError if another holds it,
 // *LeaseLimitError if the actor holds MaxLeases others.
 func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
@@ -92,6 +164,12 @@ func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (Task
 		task = task.Expire(s.now())
 		if err := task.MayTake(actor, leases); err != nil {
 			return err
+		}
+		if task.State == TaskOpen {
+			task.HandedBy = HandedChosen
+			if task.AssignedTo != nil {
+				task.HandedBy = HandedAssigned
+			}
 		}
 		return s.lease(ctx, tx, actor, task)
 	})
@@ -208,6 +286,23 @@ func (s *Service) Tasks(ctx context.Context, actor User, f TaskFilter) (TaskPage
 	return page, nil
 }
 
+// RecentTasks is how many of the tasks somebody submitted last are at hand in the editor.
+const RecentTasks = 10
+
+// Recent lists the RecentTasks tasks of a project that the actor submitted last, the last first, as they are now: those in review can be
+// taken back (TakeBack).
+func (s *Service) Recent(ctx context.Context, actor User, slug string) ([]TaskCard, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.store.RecentCards(ctx, project.ID, actor.ID, RecentTasks)
+	for i := range all {
+		nameCard(&all[i], project.Classes)
+	}
+	return all, err
+}
+
 // Facets counts the tasks that each value of each filter would leave.
 func (s *Service) Facets(ctx context.Context, actor User, f TaskFilter) (Facets, error) {
 	project, f, err := s.filter(ctx, actor, f)
@@ -238,6 +333,11 @@ func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project
 		return Project{}, f, &ValidationError{Field: "limit", Message: fmt.Sprintf("is between 1 and %d", MaxPage)}
 	}
 	return project, f, s.store.ExpireLeases(ctx, project.ID, s.now())
+}
+
+// narrow reports whether the filter leaves out open tasks.
+func (f TaskFilter) narrow() bool {
+	return f.Label != nil || f.Predicted != nil || f.MinConfidence != nil || f.MaxConfidence != nil || f.Author != nil || f.Assignee != nil || f.Search != "" || f.Except != 0
 }
 
 // check refuses values that no task can have and that the database would fail on: class indices have 32 bits, confidences are in
@@ -307,12 +407,17 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	return d, s.begin(ctx, &d)
 }
 
-// nameCard fills in the names of a card's classes, which the store leaves empty.
+// nameCard fills in the names of a card's classes, which the store leaves empty, and what is said with them.
 func nameCard(c *TaskCard, classes []Class) {
 	if label := c.Image.Label; label != nil && *label < len(classes) {
 		c.LabelName = classes[*label].Name
 	}
 	nameClasses(c.Prediction.Top, classes)
+	answer := ""
+	if class := c.Prediction.Class; class < len(classes) {
+		answer = classes[class].Name
+	}
+	c.Why = c.reason(answer).Sentence()
 }
 
 func taskSubject(id int64) string { return fmt.Sprintf("task %d", id) }

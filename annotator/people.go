@@ -265,6 +265,11 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		if err := tx.UpdateUser(ctx, user, hash); err != nil {
 			return err
 		}
+		if user.Disabled { // what was theirs to paint would wait for them
+			if err := tx.UnassignAll(ctx, id); err != nil {
+				return err
+			}
+		}
 		detail := strings.Join(changed, ", ")
 		if c.Password != nil && !c.KeepTokens {
 			n, err := tx.RevokeTokens(ctx, id, s.now())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/orders"
 )
 
 // Split says what an image is used for in an experiment.
@@ -33,6 +34,8 @@ type Project struct {
 	CreatedAt   time.Time `json:"created_at"`
 	// Start says what the map of an untouched task begins with, on images that have what it needs: a mask or clicks.
 	Start attention.Start `json:"start"`
+	// Mix is how much of each order people are given to paint.
+	Mix orders.Mix `json:"mix"`
 	// Feedback says when painters see what the network says to their map.
 	Feedback Feedback `json:"feedback"`
 	// SecondReviewer says that a map which a reviewer corrected waits for another reviewer, in place of being approved with that.

@@ -30,7 +30,8 @@ const LeaseDuration = 15 * time.Minute
 // person cannot empty a queue just by opening its tasks.
 const MaxLeases = 10
 
-// Task asks a person to repaint the attention map of one image that the active version gets wrong.
+// Task asks a person to repaint the attention map of one image: one that the active version gets wrong, or one that it gets right and
+// that an order gave out or somebody asked for.
 type Task struct {
 	ID             int64      `json:"id"`
 	ProjectID      int64      `json:"project_id"`
@@ -46,6 +47,17 @@ type Task struct {
 	Returned       bool       `json:"returned"` // a reviewer asked for changes and they are still due
 	SubmittedAt    *time.Time `json:"submitted_at,omitempty"`
 	UpdatedAt      time.Time  `json:"updated_at"`
+	// HandedBy is how somebody got it last; "" before.
+	HandedBy Handed `json:"handed_by,omitempty"`
+	// Inside is the share of the version's attention inside the object, in [0,1]; it is known of images with a mask that the version gets
+	// right, once somebody got the task for the wrong reason's sake.
+	Inside *float32 `json:"inside,omitempty"`
+	// MadeRight says that the version was right about the image when the task was made.
+	MadeRight bool `json:"-"`
+	// AssignedTo is who alone is offered the task while it is open.
+	AssignedTo   *int64     `json:"assigned_to,omitempty"`
+	AssigneeName string     `json:"assignee_name,omitempty"`
+	AssignedAt   *time.Time `json:"assigned_at,omitempty"`
 }
 
 // TaskCard is a task as the queue shows it. EditMap is absent while nobody has painted.
@@ -55,6 +67,8 @@ type TaskCard struct {
 	LabelName  string         `json:"label_name"`
 	Prediction Prediction     `json:"prediction"`
 	EditMap    *attention.Map `json:"edit_map,omitempty"`
+	// Why says in a sentence why the task is there, or by what order it was handed out.
+	Why string `json:"why"`
 	// DrawnBy lists, for a task in review, the users (ids) who took part in the submitted edit: they drew a revision since the last
 	// verdict, or drew the same map before it.
 	DrawnBy []int64 `json:"drawn_by,omitempty"`
@@ -211,6 +225,7 @@ type TaskFilter struct {
 	MinConfidence *float32
 	MaxConfidence *float32
 	Author        *int64
+	Assignee      *int64 // to whom it is assigned; 0: to nobody
 	Search        string // part of the image's name
 	Except        int64  // a task that is not given out, such as one that is being submitted meanwhile; 0: none
 	Cursor        string // opaque, from TaskPage.Next
@@ -236,6 +251,7 @@ type Facets struct {
 	Labels    map[int]int       `json:"labels"`
 	Confusion []ConfusionPair   `json:"confusion"`  // most frequent first, at most 40
 	Authors   []AuthorCount     `json:"authors"`    // most frequent first
+	Assignees []AuthorCount     `json:"assignees"`  // to whom tasks are assigned, most frequent first
 	Histogram [10]int           `json:"confidence"` // tasks per tenth of confidence
 }
 
@@ -246,7 +262,7 @@ type ConfusionPair struct {
 	Count     int `json:"count"`
 }
 
-// AuthorCount counts the tasks one person works or worked on.
+// AuthorCount counts the tasks one person works or worked on, or that are assigned to them.
 type AuthorCount struct {
 	UserID int64  `json:"user_id"`
 	Name   string `json:"name"`

@@ -57,14 +57,17 @@ func (t Task) holder() (id int64, name string) {
 // by reports whether u is the task's author.
 func (t Task) by(u User) bool { return ptrOr(t.AuthorID) == u.ID && u.ID != 0 }
 
-// MayTake reports whether u, who holds leases tasks, may take this one or holds it already. An open task may be taken, and one that was
-// returned to u. *LeaseError if somebody else holds it, *LeaseLimitError if u would hold too many, else ErrConflict.
+// MayTake reports whether u, who holds leases tasks, may take this one or holds it already. An open task may be taken unless it is
+// assigned to somebody else, and one that was returned to u. *LeaseError if somebody else holds it, *LeaseLimitError if u
+// would hold too many, else ErrConflict.
 func (t Task) MayTake(u User, leases int) error {
 	switch {
 	case !TaskTransitions.May(t.State, EventTake):
 		return fmt.Errorf("task %d is %s and cannot be painted: %w", t.ID, t.State, ErrConflict)
 	case t.State != TaskOpen && !t.by(u):
 		return &LeaseError{Task: t.ID, Holder: t.AuthorName}
+	case t.State == TaskOpen && t.assignedBeside(u):
+		return Conflict("task %d is assigned to %s", t.ID, t.AssigneeName)
 	case t.State != TaskLeased && leases >= MaxLeases:
 		return &LeaseLimitError{Held: leases}
 	}
@@ -162,6 +165,21 @@ func (t Task) Free(now time.Time) Task {
 	if to, may := TaskTransitions.Next(t.State, EventReopen); may && t.State != TaskSkipped {
 		t.State, t.Returned, t.AuthorID, t.AuthorName, t.UpdatedAt = to, false, nil, "", now
 	}
+	if t.State == TaskOpen {
+		t = t.Assign(nil, now)
+	}
+	return t
+}
+
+// assignedBeside reports whether the task is assigned to somebody else than u.
+func (t Task) assignedBeside(u User) bool { return t.AssignedTo != nil && *t.AssignedTo != u.ID }
+
+// Assign returns a task as u's alone while it is open, nil: everybody's.
+func (t Task) Assign(u *User, now time.Time) Task {
+	t.AssignedTo, t.AssigneeName, t.AssignedAt = nil, "", nil
+	if u != nil {
+		t.AssignedTo, t.AssigneeName, t.AssignedAt = &u.ID, u.Name, &now
+	}
 	return t
 }
 
@@ -171,6 +189,8 @@ func (t Task) Skip(u User, reason string, now time.Time) (Task, error) {
 	switch {
 	case !may:
 		return t, fmt.Errorf("task %d is %s and cannot be skipped: %w", t.ID, t.State, ErrConflict)
+	case t.State == TaskOpen && t.assignedBeside(u) && !u.Role.May(RoleReviewer):
+		return t, Conflict("task %d is assigned to %s", t.ID, t.AssigneeName)
 	case t.State == TaskOpen:
 		t.AuthorID, t.AuthorName = &u.ID, u.Name
 	case !t.by(u):
@@ -202,7 +222,7 @@ var Withdrawals = []Withdrawal{WithdrawnReplaced, WithdrawnGone, WithdrawnSplit,
 // Painting is what decides whether a task's image is to be painted.
 type Painting struct {
 	Image      Image
-	Right      bool // the task's version is right about it
+	Right      bool // the task's version is right about it, and was wrong when the task was made
 	Questioned bool // somebody says that its label is wrong, and nobody has decided
 	InReview   bool // a map of it waits for a verdict
 }
@@ -263,7 +283,7 @@ func (t Task) Restore(inReview bool, now time.Time) Task {
 	return t
 }
 
-// Reopen puts back into the queue a skipped task, or one with changes requested whose author is away.
+// Reopen puts back into the queue, for everybody, a skipped task, or one with changes requested whose author is away.
 func (t Task) Reopen(now time.Time) (Task, error) {
 	if t.withdrawn() {
 		return t, fmt.Errorf("task %d is not reopened: %s: %w", t.ID, t.SkipReason, ErrConflict)
@@ -274,7 +294,7 @@ func (t Task) Reopen(now time.Time) (Task, error) {
 	}
 	t.State, t.SkipReason, t.Returned, t.UpdatedAt = to, "", false, now
 	t.AuthorID, t.AuthorName = nil, ""
-	return t, nil
+	return t.Assign(nil, now), nil
 }
 
 // Submit hands a task that u holds to review; *LeaseError unless u holds it.

@@ -29,7 +29,9 @@ var (
 	BoundSource         = TextBound{1, 100}  // of images: the data set they came in with
 	BoundImportedFrom   = TextBound{1, 1000} // the address or folder of a data set
 	BoundFileName       = TextBound{1, 255}  // of a model or a data set: file systems have no longer ones
-	BoundSearch         = TextBound{0, 200}  // part of an image's name
+	BoundDate           = TextBound{0, 10}
+	BoundZone           = TextBound{0, 64}  // the name of a time zone
+	BoundSearch         = TextBound{0, 200} // part of an image's name
 	BoundIdempotencyKey = TextBound{0, 200}
 	BoundValueName      = TextBound{0, 1024} // of a value in a model's graph
 )

@@ -1,6 +1,11 @@
 package templates
 
-import "github.com/abn-studio/studio/annotator"
+import (
+	"strconv"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/orders"
+)
 
 // Projects is the view model of the front page.
 type Projects struct {
@@ -21,6 +26,7 @@ type Settings struct {
 	Name, Description string
 	Feedback          annotator.Feedback
 	SecondReviewer    bool
+	Mix               orders.Mix
 	Class             int // that is renamed; -1: none is chosen
 	ClassName         string
 	Deleting          bool   // a project was to be deleted
@@ -29,7 +35,7 @@ type Settings struct {
 
 // NewSettings fills in what a project has.
 func NewSettings(p annotator.Project) Settings {
-	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Class: -1}
+	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Mix: p.Mix, Class: -1}
 }
 
 // feedbackWords says when painters see what the network says to their map.
@@ -72,4 +78,20 @@ func classChoice(c annotator.Class) string {
 		return c.Name
 	}
 	return c.Name + " (" + c.Key + ")"
+}
+
+// share is the order's in the mix's form: a number, or nothing.
+func (v Settings) share(order orders.Order) string {
+	if v.Mix[order] == 0 {
+		return ""
+	}
+	return strconv.Itoa(v.Mix[order])
+}
+
+// mixSum is what the shares make together.
+func (v Settings) mixSum() (sum int) {
+	for _, share := range v.Mix {
+		sum += share
+	}
+	return sum
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/orders"
 )
 
 // Queue is the view model of the contact sheet.
@@ -16,6 +17,11 @@ type Queue struct {
 	Query  QueueQuery
 	Page   annotator.TaskPage
 	Facets annotator.Facets
+	// Painters are those whom the visitor can assign tasks to; none if they may not.
+	Painters []annotator.Painter
+	Undo     int64 // the assignment that was just made
+	// Today is what people did today: everybody for an admin, else the visitor.
+	Today []annotator.DayProgress
 }
 
 // QueueQuery is the query of a queue's address; the zero value lists the work to be done.
@@ -25,6 +31,7 @@ type QueueQuery struct {
 	Predicted *int
 	From, To  int // confidence in tenths, [From, To); 0, 0: any
 	Author    *int64
+	Assignee  *int64 // 0: nobody
 	Search    string
 	Cursor    string
 }
@@ -46,6 +53,10 @@ func ParseQueueQuery(v url.Values) QueueQuery {
 		author := int64(*n)
 		q.Author = &author
 	}
+	if n := number("assignee"); n != nil {
+		assignee := int64(*n)
+		q.Assignee = &assignee
+	}
 	if from, to := number("from"), number("to"); from != nil && to != nil && *from < *to && *to <= 10 {
 		q.From, q.To = *from, *to
 	}
@@ -61,7 +72,7 @@ func ParseQueueQuery(v url.Values) QueueQuery {
 
 // Filter returns the query as a filter for the service.
 func (q QueueQuery) Filter(project string) annotator.TaskFilter {
-	f := annotator.TaskFilter{Project: project, Label: q.Label, Predicted: q.Predicted, Author: q.Author, Search: q.Search, Cursor: q.Cursor}
+	f := annotator.TaskFilter{Project: project, Label: q.Label, Predicted: q.Predicted, Author: q.Author, Assignee: q.Assignee, Search: q.Search, Cursor: q.Cursor}
 	switch q.State {
 	case "":
 		f.States = todo
@@ -98,6 +109,9 @@ func (q QueueQuery) values() url.Values {
 	}
 	if q.Author != nil {
 		set("author", id(*q.Author))
+	}
+	if q.Assignee != nil {
+		set("assignee", id(*q.Assignee))
 	}
 	if q.To > 0 {
 		set("from", strconv.Itoa(q.From))
@@ -155,6 +169,9 @@ func (q QueueQuery) selection() map[string]any {
 	if f.Author != nil {
 		v["author"] = *f.Author
 	}
+	if f.Assignee != nil {
+		v["assignee"] = *f.Assignee
+	}
 	if f.Search != "" {
 		v["q"] = f.Search
 	}
@@ -163,7 +180,7 @@ func (q QueueQuery) selection() map[string]any {
 
 // Filtered reports whether the query leaves out any task besides those that are done.
 func (q QueueQuery) Filtered() bool {
-	return q.Label != nil || q.Predicted != nil || q.Author != nil || q.To > 0 || q.Search != "" || q.State != ""
+	return q.Label != nil || q.Predicted != nil || q.Author != nil || q.Assignee != nil || q.To > 0 || q.Search != "" || q.State != ""
 }
 
 var queueStates = []annotator.TaskState{annotator.TaskOpen, annotator.TaskLeased, annotator.TaskChangesRequested,
@@ -249,3 +266,50 @@ func is[N comparable](filter *N, n N) bool { return filter != nil && *filter == 
 
 // histogramTop is the largest bin, at least 1.
 func (v Queue) histogramTop() int { return max(1, slices.Max(v.Facets.Histogram[:])) }
+
+// whyWord is why a task is there, in a word or two: its order, or its number where nobody had it.
+func whyWord(t annotator.Task) string {
+	switch t.HandedBy {
+	case "", annotator.HandedChosen:
+		return "#" + id(t.ID)
+	case annotator.HandedAssigned:
+		return "assigned"
+	}
+	return orders.Order(t.HandedBy).Kind().Short
+}
+
+// assignedTo is how many of the tasks are assigned to a person.
+func (v Queue) assignedTo(u *annotator.User) int {
+	for _, a := range v.Facets.Assignees {
+		if u != nil && a.UserID == u.ID {
+			return a.Count
+		}
+	}
+	return 0
+}
+
+// personName is what a person is called to a visitor.
+func (f Frame) personName(id int64, name string) string {
+	if f.User != nil && f.User.ID == id {
+		return "You"
+	}
+	return name
+}
+
+// own is what the visitor did today.
+func (v Queue) own(u *annotator.User) (annotator.DayProgress, bool) {
+	for _, p := range v.Today {
+		if u != nil && p.UserID == u.ID {
+			return p, true
+		}
+	}
+	return annotator.DayProgress{}, false
+}
+
+// sum is what all of them did.
+func (v Queue) sum() (all annotator.DayProgress) {
+	for _, p := range v.Today {
+		all.Painted, all.Minutes, all.Returned, all.Approved = all.Painted+p.Painted, all.Minutes+p.Minutes, all.Returned+p.Returned, all.Approved+p.Approved
+	}
+	return all
+}

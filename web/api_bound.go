@@ -56,6 +56,8 @@ var bounds = map[string]bound{
 	"token name":        written(annotator.BoundTokenName),
 	"search":            written(annotator.BoundSearch),
 	"reason":            written(annotator.BoundSkipReason),
+	"date":              typed(annotator.BoundDate),
+	"time zone":         typed(annotator.BoundZone),
 	"comment":           written(annotator.BoundComment),
 	"idempotency key":   written(annotator.BoundIdempotencyKey),
 	"file name":         typed(annotator.BoundFileName), // "": a name is made up
@@ -216,7 +218,7 @@ func enumerated[T ~string](list []T) enumeration {
 
 var enumerations = []enumeration{
 	enumerated(annotator.Roles), enumerated(annotator.AllScopes()), enumerated(annotator.ProjectStates),
-	enumerated(annotator.TaskStates), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts),
+	enumerated(annotator.TaskStates), enumerated(annotator.HandedWays()), enumerated(annotator.BulkActions), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts),
 	enumerated(annotator.RoundStates), enumerated(arms.All()), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
 	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),

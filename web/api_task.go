@@ -42,6 +42,7 @@ type (
 		MinConfidence float32               `query:"min_confidence" minimum:"0" maximum:"1"`
 		MaxConfidence float32               `query:"max_confidence" minimum:"0" maximum:"1" default:"1"`
 		Author        int64                 `query:"author" doc:"Who paints or painted it (user id)."`
+		Assignee      int64                 `query:"assignee" default:"-1" minimum:"-1" doc:"To whom it is assigned (user id); 0: to nobody; -1: any."`
 		Search        string                `query:"q" bound:"search" doc:"Part of the image's name."`
 	}
 )
@@ -65,6 +66,9 @@ func (q TaskSelection) of(project string) annotator.TaskFilter {
 	}
 	if q.Author != 0 {
 		f.Author = &q.Author
+	}
+	if q.Assignee >= 0 {
+		f.Assignee = &q.Assignee
 	}
 	return f
 }
@@ -122,7 +126,7 @@ func (b DraftBody) draft(ctx context.Context, s *annotator.Service, actor annota
 func (a *api) tasks() {
 	role := annotator.RoleAnnotator
 	next := post("nextTask", "/projects/{project}/tasks/next", "Take the next task")
-	next.Description = fmt.Sprintf("Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. "+
+	next.Description = fmt.Sprintf("Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then one that is assigned to the caller, then the first of the order that is furthest behind its share of the project's mix; `why` says which. "+
 		"Whoever holds %d tasks, as many as one person may, gets one of those again.", annotator.MaxLeases)
 	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
 	type nextRequest struct {
@@ -160,7 +164,7 @@ func (a *api) tasks() {
 	handle(a, role, get("facets", "/tasks/facets", "What each filter would leave"),
 		func(ctx context.Context, actor annotator.User, in *TaskQuery) (*answer[annotator.Facets], error) {
 			facets, err := a.server.service.Facets(ctx, actor, in.filter())
-			facets.Confusion, facets.Authors = orEmpty(facets.Confusion), orEmpty(facets.Authors)
+			facets.Confusion, facets.Authors, facets.Assignees = orEmpty(facets.Confusion), orEmpty(facets.Authors), orEmpty(facets.Assignees)
 			return &answer[annotator.Facets]{facets}, err
 		})
 	handle(a, role, get("task", "/tasks/{task}", "One task, without taking it"), a.onTask((*annotator.Service).Task))

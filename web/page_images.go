@@ -92,16 +92,21 @@ func (s *Server) changeImages(v *visit) error {
 
 // withUndo adds to an address which images were just deleted.
 func withUndo(address string, ids []int64) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address
-	}
 	words := make([]string, len(ids))
 	for i, id := range ids {
 		words[i] = strconv.FormatInt(id, 10)
 	}
+	return withQuery(address, "undo", strings.Join(words, ","))
+}
+
+// withQuery sets a value of an address's query.
+func withQuery(address, key, value string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
 	q := u.Query()
-	q.Set("undo", strings.Join(words, ","))
+	q.Set(key, value)
 	u.RawQuery = q.Encode()
 	return u.String()
 }

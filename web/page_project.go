@@ -1,11 +1,14 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/orders"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -72,6 +75,31 @@ func (s *Server) changeProject(v *visit) error {
 		return s.refuseSettings(v, view, err)
 	}
 	v.say("Saved.")
+	return v.redirect(v.to("settings"))
+}
+
+// changeMix changes how much of each order painters are given.
+func (s *Server) changeMix(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	view := templates.NewSettings(v.project.Project)
+	view.Mix = orders.Mix{}
+	for _, order := range orders.All() {
+		share := strings.TrimSpace(form.Get(string(order)))
+		if share == "" {
+			continue
+		}
+		if view.Mix[order], err = strconv.Atoi(share); err != nil {
+			return s.refuseSettings(v, view, &annotator.ValidationError{Field: "mix", Message: fmt.Sprintf("%q is no whole number of per cent", share)})
+		}
+	}
+	p, err := s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Mix: view.Mix})
+	if err != nil {
+		return s.refuseSettings(v, view, err)
+	}
+	v.say("Painters are given %s.", p.Mix)
 	return v.redirect(v.to("settings"))
 }
 

@@ -3,8 +3,12 @@ package web
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
+	_ "time/tzdata" // where the machine has none
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
@@ -28,7 +32,32 @@ func (s *Server) queuePage(v *visit) error {
 	if view.Facets, err = s.service.Facets(v.Context(), v.actor, filter); err != nil {
 		return err
 	}
+	if view.Today, err = s.service.DayProgress(v.Context(), v.actor, v.project.Slug, "", zoneOf(v.Request)); err != nil {
+		return err
+	}
+	if v.actor.Role.May(annotator.RoleReviewer) {
+		if view.Painters, err = s.service.Painters(v.Context(), v.actor, v.project.Slug); err != nil {
+			return err
+		}
+		view.Undo, _ = strconv.ParseInt(v.URL.Query().Get("undo"), 10, 64) // anything else is nothing
+	}
 	return v.render(templates.QueuePage(v.frame(v.project.Name+" queue", "queue"), view))
+}
+
+// zoneOf is the time zone of a visitor, which their browser has told in a cookie; "" where it has not, or one that is not known here.
+func zoneOf(r *http.Request) string {
+	cookie, err := r.Cookie("zone")
+	if err != nil {
+		return ""
+	}
+	zone, err := url.PathUnescape(cookie.Value)
+	if err != nil || zone == "Local" {
+		return ""
+	}
+	if _, err := time.LoadLocation(zone); err != nil {
+		return ""
+	}
+	return zone
 }
 
 // nextTask takes the next task of the selection that the visitor looks at, and opens it.
@@ -60,56 +89,83 @@ func (s *Server) nextTask(v *visit) error {
 }
 
 // taskVerbs are the actions on several tasks at once, and how the notice afterwards begins.
-var taskVerbs = map[string]string{"skip": "Skipped", "release": "Gave back", "reopen": "Reopened"}
+var taskVerbs = map[annotator.BulkAction]string{annotator.BulkSkip: "Skipped", annotator.BulkRelease: "Gave back", annotator.BulkReopen: "Reopened",
+	annotator.BulkAssign: "Assigned", annotator.BulkUnassign: "Unassigned"}
 
-// bulkTasks applies one action to every selected task. If it fails for one, the others are still done.
+// bulkTasks applies one action to every selected task, or to all of the selection that the visitor looks at.
 func (s *Server) bulkTasks(v *visit) error {
 	form, err := v.form()
 	if err != nil {
 		return err
 	}
-	action, reason := form.Get("action"), strings.TrimSpace(form.Get("reason"))
-	done, refused := 0, error(nil)
+	back := localAddress(form.Get("back"))
+	change := annotator.BulkChange{Action: annotator.BulkAction(form.Get("action")), Reason: strings.TrimSpace(form.Get("reason")),
+		All: form.Get("all") != "", Filter: templates.ParseQueueQuery(form).Filter(v.project.Slug)}
+	verb, known := taskVerbs[change.Action]
+	if !known {
+		return fmt.Errorf("%w: %q is nothing that can be done with tasks", errBadForm, change.Action)
+	}
+	change.User, _ = strconv.ParseInt(form.Get("user"), 10, 64) // none: the service asks for one
 	for _, text := range form["task"] {
-		id, err := strconv.ParseInt(text, 10, 64)
+		if id, err := strconv.ParseInt(text, 10, 64); err == nil {
+			change.Tasks = append(change.Tasks, id)
+		}
+	}
+	if change.Action == annotator.BulkSkip && change.Reason == "" {
+		v.warn("Say why they should be skipped.")
+		return v.redirect(back)
+	}
+	if !change.All && len(change.Tasks) == 0 {
+		v.warn("No task was selected.")
+		return v.redirect(back)
+	}
+	done, err := s.service.ChangeTasks(v.Context(), v.actor, v.project.Slug, change)
+	if err != nil {
+		problem, err := problemText(err)
 		if err != nil {
-			continue
-		}
-		switch err := s.actOn(v, action, id, reason); {
-		case err == nil:
-			done++
-		case outcome(err).status >= 500:
 			return err
-		default:
-			refused = err
 		}
+		v.warn("%s", sentenceOf(problem))
+		return v.redirect(back)
+	}
+	what := verb + " " + templates.Plural(done.Changed, "task")
+	if done.Name != "" {
+		what += " to " + done.Name
 	}
 	switch {
-	case refused != nil:
-		v.warn("%s %s; the others were refused: %s.", taskVerbs[action], templates.Plural(done, "task"), outcome(refused).detail)
-	case done == 0:
-		v.warn("No task was selected.")
+	case done.LeftOut > 0 && done.Why == "":
+		v.warn("%s; %s left out: somebody else was changing them, or they are gone.", what, templates.Count(done.LeftOut))
+	case done.LeftOut > 0:
+		v.warn("%s; %s left out: %s.", what, templates.Count(done.LeftOut), done.Why)
 	default:
-		v.say("%s %s.", taskVerbs[action], templates.Plural(done, "task"))
+		v.say("%s.", what)
 	}
-	return v.redirect(localAddress(form.Get("back")))
+	if done.Undo > 0 {
+		return v.redirect(withQuery(back, "undo", strconv.FormatInt(done.Undo, 10)))
+	}
+	return v.redirect(back)
 }
 
-func (s *Server) actOn(v *visit, action string, id int64, reason string) error {
-	ctx := v.Context()
-	switch action {
-	case "skip":
-		if reason == "" {
-			return &annotator.ValidationError{Field: "reason", Message: "say why they should be skipped"}
-		}
-		return s.service.Skip(ctx, v.actor, id, reason)
-	case "release":
-		return s.service.GiveBack(ctx, v.actor, id)
-	case "reopen":
-		return s.service.Reopen(ctx, v.actor, id)
-	default:
-		return fmt.Errorf("%w: %q is nothing that can be done with tasks", errBadForm, action)
+// undoAssignment gives tasks back to whom they were assigned before.
+func (s *Server) undoAssignment(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
 	}
+	id, err := strconv.ParseInt(form.Get("undo"), 10, 64)
+	if err != nil {
+		return errBadForm
+	}
+	n, err := s.service.UndoAssignment(v.Context(), v.actor, v.project.Slug, id)
+	switch {
+	case errors.Is(err, annotator.ErrConflict):
+		v.warn("%s.", sentenceOf(outcome(err).detail))
+	case err != nil:
+		return err
+	default:
+		v.say("%s are offered as before.", templates.Plural(n, "task"))
+	}
+	return v.redirect(localAddress(form.Get("back")))
 }
 
 // taskOf returns a task of the visited project; annotator.ErrNotFound for a task of another project.
@@ -138,7 +194,8 @@ func (s *Server) editorPage(v *visit) error {
 	}
 	mine := t.State == annotator.TaskLeased && t.Lease != nil && t.Lease.Mine
 	returned := t.State == annotator.TaskChangesRequested && t.AuthorID != nil && *t.AuthorID == v.actor.ID
-	if !mine && !returned && t.State != annotator.TaskOpen {
+	inReview := t.State == annotator.TaskSubmitted && t.AuthorID != nil && *t.AuthorID == v.actor.ID // a stroke takes it back
+	if !mine && !returned && !inReview && t.State != annotator.TaskOpen {
 		view.Reason = readOnlyReason(t)
 	}
 	title := fmt.Sprintf("#%d %s", t.ID, t.LabelName)

@@ -138,7 +138,7 @@ func TestBulkActions(t *testing.T) {
 	})
 	form := map[string][]string{"task": ids[:2], "action": {"skip"}, "reason": {""}, "back": {"/projects/birds/queue"}}
 	b.post("/projects/birds/tasks/bulk", form).want(http.StatusSeeOther)
-	b.get("/projects/birds/queue").has(".notice-bad", "say why")
+	b.get("/projects/birds/queue").has(".notice-bad", "Say why")
 
 	form["reason"] = []string{"too blurred"}
 	b.post("/projects/birds/tasks/bulk", form).want(http.StatusSeeOther)

@@ -34,9 +34,9 @@ var scopes = map[string]annotator.Scope{
 	"changeImage": annotator.ScopeAdmin, "deleteImage": annotator.ScopeAdmin, "restoreImage": annotator.ScopeAdmin, "purgeImage": annotator.ScopeAdmin,
 	"deleteImages": annotator.ScopeAdmin, "restoreImages": annotator.ScopeAdmin, "purgeImages": annotator.ScopeAdmin,
 
-	"tasks": annotator.ScopeRead, "facets": annotator.ScopeRead, "task": annotator.ScopeRead, "revisions": annotator.ScopeRead,
+	"tasks": annotator.ScopeRead, "recentTasks": annotator.ScopeRead, "dayProgress": annotator.ScopeRead, "facets": annotator.ScopeRead, "task": annotator.ScopeRead, "revisions": annotator.ScopeRead,
 	"score": annotator.ScopeRead, "activationMap": annotator.ScopeRead, "likeness": annotator.ScopeRead, "segment": annotator.ScopeRead, "prepareSegmenter": annotator.ScopeRead, "segmenter": annotator.ScopeRead, "startingPoints": annotator.ScopeRead, "startingPoint": annotator.ScopeRead, // they store nothing
-	"nextTask": annotator.ScopePaint, "claimTask": annotator.ScopePaint, "renewLease": annotator.ScopePaint, "saveDraft": annotator.ScopePaint,
+	"nextTask": annotator.ScopePaint, "changeTasks": annotator.ScopePaint, "painters": annotator.ScopeReview, "undoAssignment": annotator.ScopeReview, "claimTask": annotator.ScopePaint, "renewLease": annotator.ScopePaint, "saveDraft": annotator.ScopePaint,
 	"submitTask": annotator.ScopePaint, "takeBackTask": annotator.ScopePaint, "skipTask": annotator.ScopePaint, "releaseTask": annotator.ScopePaint,
 
 	"nextReview": annotator.ScopeReview, "claimReview": annotator.ScopeReview, "renewReview": annotator.ScopeReview, "releaseReview": annotator.ScopeReview, "review": annotator.ScopeReview, "correctEdit": annotator.ScopeReview, "retractReview": annotator.ScopeReview, "reopenTask": annotator.ScopeReview,

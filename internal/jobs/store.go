@@ -63,6 +63,16 @@ type Store interface {
 	SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error                   // what engines can fine-tune of it
 	ActiveVersions(ctx context.Context) ([]annotator.Version, error)                                             // of every project
 
+	// The places of images in the orders of the queue.
+	DueQueues(ctx context.Context) ([]postgres.DueQueue, error)
+	QueueRanked(ctx context.Context, q postgres.DueQueue) error
+	RankConfusions(ctx context.Context, versionID int64) error
+	MistakesToSpread(ctx context.Context, versionID int64, limit int) ([]annotator.Image, error)
+	SetDiverse(ctx context.Context, versionID int64, images []int64) error
+	ReservedMaps(ctx context.Context, versionID, after int64, limit int) ([]postgres.ReservedMap, error)
+	SetSuspicions(ctx context.Context, versionID int64, all []postgres.Suspicion) error
+	RankReasons(ctx context.Context, versionID int64) error
+
 	// Forecasts.
 	EditedImages(ctx context.Context, versionID int64) ([]postgres.EditedImage, error)
 	SetForecast(ctx context.Context, f annotator.Forecast, rows []forecast.RowInPlace) error

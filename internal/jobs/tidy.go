@@ -31,6 +31,9 @@ func periodicJobs() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(fingerprintEvery), func() (river.JobArgs, *river.InsertOpts) {
 			return postgres.FingerprintArgs{}, postgres.FingerprintOpts()
 		}, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(rankEvery), func() (river.JobArgs, *river.InsertOpts) {
+			return postgres.RankArgs{}, postgres.RankOpts()
+		}, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
 }
 

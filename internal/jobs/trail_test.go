@@ -29,7 +29,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Painters", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "Recent", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Score", "Segment", "Segmenter", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -336,6 +336,17 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"Skip": func() change {
 			d := ok(s.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"}))
 			return func() error { return s.Skip(ctx, w.Bob, d.ID, "blurred") }
+		},
+		"ChangeTasks": func() change {
+			w.AnotherProject(w.t, "many")
+			return func() error {
+				return only(s.ChangeTasks(ctx, w.Reviewer, "many", annotator.BulkChange{Action: annotator.BulkAssign, All: true, User: w.Bob.ID}))
+			}
+		},
+		"UndoAssignment": func() change {
+			w.AnotherProject(w.t, "undone")
+			done := ok(s.ChangeTasks(ctx, w.Reviewer, "undone", annotator.BulkChange{Action: annotator.BulkAssign, All: true, User: w.Bob.ID}))
+			return func() error { return only(s.UndoAssignment(ctx, w.Reviewer, "undone", done.Undo)) }
 		},
 		"Reopen": func() change {
 			d := ok(s.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"}))

@@ -82,6 +82,7 @@ func NewWorker(c Config) (*Worker, error) {
 	river.AddWorker(workers, &forecastWorker{worker: w})
 	river.AddWorker(workers, &addWorker{worker: w})
 	river.AddWorker(workers, &fingerprintWorker{worker: w})
+	river.AddWorker(workers, &rankWorker{worker: w})
 	river.AddWorker(workers, &tidyWorker{worker: w})
 	w.client, err = river.NewClient(riverpgxv5.New(c.Store.Pool()), &river.Config{
 		ID:     w.id,

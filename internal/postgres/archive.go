@@ -38,6 +38,11 @@ func plain(names string) (all []archiveColumn) {
 	return all
 }
 
+// orElse is a column that archives of older releases do not have, and what it is then.
+func orElse(name, otherwise string) archiveColumn {
+	return archiveColumn{name: name, out: "t." + name, in: "coalesce(r." + name + ", " + otherwise + ")"}
+}
+
 // refers is a column that names a row of another table. A number that is not there becomes -1, which foreign keys refuse.
 func refers(column, table string) archiveColumn {
 	return archiveColumn{name: column,
@@ -90,7 +95,7 @@ func ended(column, returned, open string) archiveColumn {
 }
 
 var archiveTables = []archiveTable{
-	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: plain("slug name description created_at start_method start_radius feedback second_reviewer")},
+	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: plain("slug name description created_at start_method start_radius feedback second_reviewer mix")},
 	{name: "classes", of: "classes", where: ofProject, order: "t.index", project: true, columns: plain("index key name")},
 	{name: "people", of: "users", numbers: true, columns: []archiveColumn{
 		{name: "email", out: "coalesce(nullif(t.came_as, ''), t.email)", anonymous: "'annotator-' || o.n || '@' || current_setting('studio.archive') || '.invalid'"},
@@ -111,7 +116,8 @@ var archiveTables = []archiveTable{
 		columns: append(plain("packed"), refers("round_id", "rounds"), named("images", "judged shown"))},
 	{name: "predictions", of: "predictions", where: "t.version_id IN (SELECT id FROM archive_versions)", order: "t.version_id, t.image_id", columns: append(plain("class confidence correct "+
 		"att_class top_classes top_values probabilities map_height map_width map"), refers("version_id", "versions"), refers("image_id", "images"))},
-	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at"),
+	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at confusion_place diverse_place reason_place inside assigned_at"),
+		orElse("made_right", "false"), orElse("handed_by", "''"), orElse("chance", "random()"), refers("assigned_to", "people"),
 		refers("image_id", "images"), refers("version_id", "versions"), ended("state", literal(annotator.TaskTransitions.To(annotator.EventGiveBackDue)), literal(annotator.TaskTransitions.To(annotator.EventGiveBack))),
 		archiveColumn{name: "author_id", out: "CASE WHEN t.state <> " + leased + " OR t.returned THEN (SELECT n FROM archive_people m WHERE m.id = t.author_id) END", in: refers("author_id", "people").in})},
 	{name: "edits", of: "edits", where: "t.task_id IN (SELECT id FROM archive_tasks)", numbers: true, columns: append(plain("revision state source map_height map_width map created_at "+
@@ -151,7 +157,7 @@ const archiveImagesFunction = `
 
 // archivePeople are the ids of those that rows of the project name.
 const archivePeople = `
-	SELECT author_id FROM tasks WHERE project_id = $1 AND author_id IS NOT NULL
+	SELECT unnest(ARRAY[author_id, assigned_to]) FROM tasks WHERE project_id = $1
 	UNION SELECT e.author_id FROM edits e JOIN tasks t ON t.id = e.task_id WHERE t.project_id = $1
 	UNION SELECT unnest(ARRAY[r.reviewer_id, r.taken_back_by]) FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN tasks t ON t.id = e.task_id WHERE t.project_id = $1
 	UNION SELECT started_by FROM rounds WHERE project_id = $1 AND state = ANY ($2)
@@ -321,8 +327,20 @@ func (s *Store) UnpackProject(ctx context.Context, slug, name string, rows func(
 				return &annotator.DamagedError{Part: t.name, Err: errors.New("it is not there")}
 			}
 		}
-		_, err := tx.q.Exec(ctx, `SET CONSTRAINTS ALL IMMEDIATE`)
-		return damaged("rows", err)
+		if _, err := tx.q.Exec(ctx, `SET CONSTRAINTS ALL IMMEDIATE`); err != nil {
+			return damaged("rows", err)
+		}
+		active, err := tx.ActiveVersion(ctx, project.ID)
+		if errors.Is(err, annotator.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			err = tx.fillReserve(ctx, active, nil)
+		}
+		if err == nil {
+			err = tx.rankLater(ctx, project.ID)
+		}
+		return err
 	})
 	return project, err
 }
@@ -377,8 +395,8 @@ func damaged(part string, err error) error {
 
 func (s *Store) unpackProject(ctx context.Context, slug, name, batch string) (annotator.Project, error) {
 	id, err := one(ctx, s, pgx.RowTo[int64], `
-		INSERT INTO projects (slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer)
-		SELECT $1, $2, description, created_at, start_method, start_radius, coalesce(feedback, 'live'), coalesce(second_reviewer, false) FROM json_populate_recordset(NULL::projects, $3::text::json) RETURNING id`, slug, name, batch)
+		INSERT INTO projects (slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer, mix)
+		SELECT $1, $2, description, created_at, start_method, start_radius, coalesce(feedback, 'live'), coalesce(second_reviewer, false), coalesce(mix, '{"confident": 100}') FROM json_populate_recordset(NULL::projects, $3::text::json) RETURNING id`, slug, name, batch)
 	if violated(err) == "projects_slug_key" {
 		return annotator.Project{}, annotator.ErrConflict
 	}

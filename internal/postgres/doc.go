@@ -17,7 +17,9 @@
 //	                    which images become tasks, and which untouched tasks are removed for them
 //	UpdateImages, RetireImages, SetLabel
 //	                    which predictions are right by a corrected class, which untouched tasks are removed with their image
-//	NextTask            the order among tasks of one state
+//	NextTask, DrawTask  the order among tasks of one state, and the first that an order of the mix gives of tasks and reserve
+//	RankConfusions, RankReasons
+//	                    places in orders, of all tasks or images at once
 //	SetJobProgress      a job's share never falls
 //	usableEdits, StartRound
 //	                    which approved edits a round learns from, as they are when it starts
@@ -30,6 +32,8 @@
 //	                    errors: why a value is refused, what was being done, a connection that broke or is silent
 //	migrate.go, schema.go, address.go
 //	                    the schema's version, and where the database is
+//	drawing.go, ranking.go
+//	                    the orders of the queue: the next by an order, the reserve, places
 //	labels.go           what is said of labels, their history, and how tasks follow
 //	sync.go             what a repeated import reads and changes
 //	exports.go          maps, predictions, reviews, tasks and the trail, a page at a time

@@ -42,7 +42,7 @@ var exportSources = map[annotator.ExportKind]exportSource{
 		key: "r.id", project: "t.project_id", state: "e.state", made: "r.created_at", learned: "e.id",
 	},
 	annotator.ExportTasks: {
-		tables: `tasks t JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = t.version_id LEFT JOIN users u ON u.id = t.author_id`,
+		tables: `tasks t JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = t.version_id LEFT JOIN users u ON u.id = t.author_id LEFT JOIN users g ON g.id = t.assigned_to`,
 		key:    "t.id", project: "t.project_id", state: "t.state", made: "t.created_at",
 	},
 	annotator.ExportAudit: {
@@ -139,7 +139,7 @@ func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.Exp
 		WITH page AS (%s)
 		SELECT %s, e.map_height, e.map_width, e.map, e.marks, %s, u.generator, e.source, e.state, e.revision, t.id, e.id, t.state, %s, t.confidence,
 			coalesce(j.name, ''), coalesce(r.comment, ''), e.created_at, e.submitted_at, r.created_at,
-			(SELECT array_agg(ro.number ORDER BY ro.number) FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = e.id), e.provenance
+			(SELECT array_agg(ro.number ORDER BY ro.number) FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = e.id), e.provenance, t.handed_by, t.inside, t.label = t.predicted
 		FROM %s LEFT JOIN reviews r ON r.edit_id = e.id AND r.taken_back_at IS NULL LEFT JOIN users j ON j.id = r.reviewer_id
 		WHERE e.id IN (SELECT id FROM page) ORDER BY %s`,
 		page, exportedImage, exportedAuthors, fmt.Sprintf(exportedAnswer, "t.predicted"), from.tables, order), where.args...)
@@ -149,10 +149,13 @@ func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.Exp
 func scanExportedMap(row pgx.CollectableRow) (m annotator.ExportedMap, err error) {
 	var height, width int
 	var cells, provenance []byte
+	var inside *float32
+	var right bool
 	if err = row.Scan(append(exportedFields(&m.ExportedImage, &m.ExportedVersion), &height, &width, &cells, &m.Marks, &m.Author, &m.CorrectedBy, &m.Program, &m.Made, &m.State, &m.Revision,
-		&m.TaskID, &m.EditID, &m.TaskState, &m.Predicted, &m.Confidence, &m.Reviewer, &m.Comment, &m.CreatedAt, &m.SubmittedAt, &m.ReviewedAt, &m.Rounds, &provenance)...); err != nil {
+		&m.TaskID, &m.EditID, &m.TaskState, &m.Predicted, &m.Confidence, &m.Reviewer, &m.Comment, &m.CreatedAt, &m.SubmittedAt, &m.ReviewedAt, &m.Rounds, &provenance, &m.HandedBy, &inside, &right)...); err != nil {
 		return m, err
 	}
+	m.Why = annotator.Reason{Handed: annotator.Handed(m.HandedBy), Label: m.Class, Answer: m.Predicted, Right: right, Confidence: m.Confidence, Inside: inside, Assignee: m.Author}.Sentence()
 	if m.Rounds == nil {
 		m.Rounds = []int32{}
 	}
@@ -207,10 +210,13 @@ func (s *Store) ExportReviews(ctx context.Context, projectID int64, f annotator.
 func (s *Store) ExportTasks(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedTask, error) {
 	return exportPage(ctx, s, projectID, annotator.ExportTasks, f, after, limit,
 		exportedImage+`, t.id, t.state, coalesce(u.name, ''), `+fmt.Sprintf(exportedAnswer, "t.predicted")+`, t.confidence, coalesce(t.skip_reason, ''), t.returned,
-			(SELECT count(*) FROM edits e WHERE e.task_id = t.id), t.created_at, t.updated_at, t.submitted_at`,
+			(SELECT count(*) FROM edits e WHERE e.task_id = t.id), t.created_at, t.updated_at, t.submitted_at, t.handed_by, coalesce(g.name, ''), t.inside, t.label = t.predicted`,
 		func(row pgx.CollectableRow) (t annotator.ExportedTask, err error) {
+			var inside *float32
+			var right bool
 			err = row.Scan(append(exportedFields(&t.ExportedImage, &t.ExportedVersion), &t.TaskID, &t.State, &t.Author, &t.Predicted, &t.Confidence, &t.SkipReason, &t.Returned,
-				&t.Revisions, &t.CreatedAt, &t.UpdatedAt, &t.SubmittedAt)...)
+				&t.Revisions, &t.CreatedAt, &t.UpdatedAt, &t.SubmittedAt, &t.HandedBy, &t.Assignee, &inside, &right)...)
+			t.Why = annotator.Reason{Handed: annotator.Handed(t.HandedBy), Label: t.Class, Answer: t.Predicted, Right: right, Confidence: t.Confidence, Inside: inside, Assignee: t.Assignee}.Sentence()
 			utc(&t.CreatedAt, &t.UpdatedAt, t.SubmittedAt)
 			return t, err
 		})

@@ -38,7 +38,7 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 
 	where = conditions(projectID, f, "confusion")
 	facets.Confusion, err = list(ctx, s, pgx.RowToStructByName[annotator.ConfusionPair], `
-		SELECT t.label, t.predicted, count(*) FROM tasks t WHERE `+where.sql()+`
+		SELECT t.label, t.predicted, count(*) FROM tasks t WHERE t.label <> t.predicted AND `+where.sql()+`
 		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 40`, where.args...)
 	if err != nil {
 		return err
@@ -47,6 +47,14 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 	where = conditions(projectID, f, "author")
 	facets.Authors, err = list(ctx, s, pgx.RowToStructByName[annotator.AuthorCount], `
 		SELECT u.id AS user_id, u.name, count(*) FROM tasks t JOIN users u ON u.id = t.author_id WHERE `+where.sql()+`
+		GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1`, where.args...)
+	if err != nil {
+		return err
+	}
+
+	where = conditions(projectID, f, "assignee")
+	facets.Assignees, err = list(ctx, s, pgx.RowToStructByName[annotator.AuthorCount], `
+		SELECT u.id AS user_id, u.name, count(*) FROM tasks t JOIN users u ON u.id = t.assigned_to WHERE t.assigned_to IS NOT NULL AND `+where.sql()+`
 		GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1`, where.args...)
 	if err != nil {
 		return err

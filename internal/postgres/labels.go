@@ -156,7 +156,7 @@ func (s *Store) followTasks(ctx context.Context, images []int64, at time.Time) e
 		err = row.Scan(append(append(taskFields(&f.task), imageFields(&f.image.Image)...), &f.image.Right, &f.image.Questioned, &f.image.InReview)...)
 		return f, err
 	}, `
-		SELECT `+taskColumns+`, `+imageColumns+`, p.correct, `+questioned+`, EXISTS (SELECT FROM edits e WHERE e.task_id = t.id AND e.state = 'submitted')
+		SELECT `+taskColumns+`, `+imageColumns+`, p.correct AND NOT t.made_right, `+questioned+`, EXISTS (SELECT FROM edits e WHERE e.task_id = t.id AND e.state = 'submitted')
 		FROM `+taskTables+` JOIN images i ON i.id = t.image_id JOIN predictions p ON p.version_id = t.version_id AND p.image_id = t.image_id
 		WHERE t.image_id = ANY($1) AND t.state <> 'approved' ORDER BY t.id FOR UPDATE OF t`, images)
 	if err != nil {

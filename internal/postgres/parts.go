@@ -3,7 +3,7 @@ package postgres
 // The two classes of background work, by the names that River's queues have for them. A worker does one part of heavy work at a time
 // and a few of light work beside it.
 const (
-	HeavyWork = "model" // scan, round, evaluate, forecast: they keep all cores busy
+	HeavyWork = "model" // scan, round, evaluate, forecast, rank: they keep all cores busy
 	LightWork = "light" // add, fingerprint, tidy: they read files
 )
 
@@ -60,6 +60,13 @@ type FingerprintArgs struct{}
 
 // Kind names the part in River's table.
 func (FingerprintArgs) Kind() string { return "fingerprint" }
+
+// RankArgs asks for the places of images in the orders of all projects where they are due. It is inserted at the end of a scan, when a
+// mix is set, and periodically, and no page shows it.
+type RankArgs struct{}
+
+// Kind names the part in River's table.
+func (RankArgs) Kind() string { return "rank" }
 
 // TidyArgs asks for files that no row refers to to be removed. It is inserted periodically, and no page shows it.
 type TidyArgs struct{}

@@ -25,7 +25,8 @@ const inItsProject = ` LEFT JOIN projects p ON p.id = t.project_id`
 // judged a label is not told what its author said. A test holds every reference to users to this list.
 var personal = []personalRows{
 	{"tokens", []string{"tokens.user_id"}, "tokens t", "t.id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at, t.revoked_at"},
-	{"tasks", []string{"tasks.author_id", "tasks.reviewer_id"}, "tasks t" + inItsProject, "t.id, p.slug AS project, t.image_id, t.author_id = $1 AS paints, t.reviewer_id = $1 AS reviews, t.state, t.skip_reason, t.submitted_at, t.created_at, t.updated_at"},
+	{"tasks", []string{"tasks.author_id", "tasks.reviewer_id", "tasks.assigned_to", "tasks.assigned_before"}, "tasks t" + inItsProject,
+		"t.id, p.slug AS project, t.image_id, t.state, t.author_id = $1 AS painted, t.reviewer_id = $1 AS reviews, t.assigned_to = $1 AS assigned, CASE WHEN t.author_id = $1 THEN t.skip_reason END AS skip_reason, t.submitted_at, t.created_at, t.updated_at"},
 	{"edits", []string{"edits.author_id"}, "edits t JOIN tasks k ON k.id = t.task_id LEFT JOIN projects p ON p.id = k.project_id",
 		"t.id, p.slug AS project, t.task_id, t.revision, t.state, t.source, t.provenance, t.created_at, t.submitted_at, t.judged_at"},
 	{"reviews", []string{"reviews.reviewer_id", "reviews.taken_back_by"}, "reviews t JOIN edits e ON e.id = t.edit_id JOIN tasks k ON k.id = e.task_id LEFT JOIN projects p ON p.id = k.project_id",
@@ -94,12 +95,15 @@ func columnOf(name string) string {
 	return column
 }
 
-// forget are the statements that put a pseudonym ($2) in the place of a person's ($1) name, and end what they can sign in with. What
+// forget are the statements that put a pseudonym ($2) in the place of a person's ($1) name, end what they can sign in with, and make
+// everybody's what was theirs to paint. What
 // people write (comments, names of files and projects) is left as it is. A test holds every column of text to what is known of it.
 var forget = []string{
 	`UPDATE audit SET actor = $2 WHERE actor_id = $1`,
 	`UPDATE audit SET detail = '' WHERE subject = 'user ' || $1::bigint AND action LIKE 'token.%'`,
 	`UPDATE rounds SET started_by_name = $2 WHERE started_by = $1`,
+	`UPDATE tasks SET assigned_to = NULL, assigned_at = NULL WHERE assigned_to = $1`,
+	`UPDATE tasks SET assigned_before = NULL WHERE assigned_before = $1`,
 	`UPDATE uploads SET uploaded_by_name = $2 WHERE uploaded_by = $1`,
 }
 

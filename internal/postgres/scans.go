@@ -234,6 +234,9 @@ func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error)
 		if _, err := s.CreateTasks(ctx, version.ID); err != nil {
 			return annotator.Job{}, err
 		}
+		if err := s.rankLater(ctx, version.ProjectID); err != nil {
+			return annotator.Job{}, err
+		}
 	}
 	return s.Job(ctx, jobID)
 }

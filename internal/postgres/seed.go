@@ -26,10 +26,10 @@ func (s *Store) LockUntouchedOf(ctx context.Context, v annotator.Version, imageI
 	err := s.inTx(ctx, func(tx *Store) error {
 		// Each image by its keys: without statistics the planner would read whole tables.
 		if _, err := tx.q.Exec(ctx, `
-			INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
-			SELECT i.project_id, i.id, $2, i.label, i.class, i.confidence
+			INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence, made_right)
+			SELECT i.project_id, i.id, $2, i.label, i.class, i.confidence, i.correct
 			FROM unnest($1::bigint[]) x(id), LATERAL (
-				SELECT i.project_id, i.id, i.label, p.class, p.confidence FROM images i, predictions p
+				SELECT i.project_id, i.id, i.label, p.class, p.confidence, p.correct FROM images i, predictions p
 				WHERE i.id = x.id AND p.image_id = x.id AND p.version_id = $2 AND i.project_id = $3 AND i.label IS NOT NULL AND i.retired_at IS NULL AND `+teaches+`
 					AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = x.id) LIMIT 1) i`,
 			distinct(imageIDs), v.ID, v.ProjectID); err != nil {

@@ -16,15 +16,17 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// taskColumns are the columns of tasks under the alias t, left joined with users u by author and with users judge by reviewer.
+// taskColumns are the columns of tasks under the alias t, left joined with users u by author, judge by reviewer and a by assignment.
 const taskColumns = `t.id, t.project_id, t.image_id, t.version_id, t.state, t.author_id, coalesce(u.name, ''),
-	t.reviewer_id, coalesce(judge.name, ''), t.lease_expires_at, coalesce(t.skip_reason, ''), t.returned, t.submitted_at, t.updated_at`
+	t.reviewer_id, coalesce(judge.name, ''), t.lease_expires_at, coalesce(t.skip_reason, ''), t.returned, t.submitted_at, t.updated_at,
+	t.handed_by, t.inside, t.made_right, t.assigned_to, coalesce(a.name, ''), t.assigned_at`
 
-const taskTables = `tasks t LEFT JOIN users u ON u.id = t.author_id LEFT JOIN users judge ON judge.id = t.reviewer_id`
+const taskTables = `tasks t LEFT JOIN users u ON u.id = t.author_id LEFT JOIN users judge ON judge.id = t.reviewer_id LEFT JOIN users a ON a.id = t.assigned_to`
 
 func taskFields(t *annotator.Task) []any {
 	return []any{&t.ID, &t.ProjectID, &t.ImageID, &t.VersionID, &t.State, &t.AuthorID, &t.AuthorName,
-		&t.ReviewerID, &t.ReviewerName, &t.LeaseExpiresAt, &t.SkipReason, &t.Returned, &t.SubmittedAt, &t.UpdatedAt}
+		&t.ReviewerID, &t.ReviewerName, &t.LeaseExpiresAt, &t.SkipReason, &t.Returned, &t.SubmittedAt, &t.UpdatedAt,
+		&t.HandedBy, &t.Inside, &t.MadeRight, &t.AssignedTo, &t.AssigneeName, &t.AssignedAt}
 }
 
 func scanTask(row pgx.CollectableRow) (t annotator.Task, err error) {
@@ -59,7 +61,9 @@ func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state ann
 	where := conditions(projectID, f, "state")
 	where.add(`t.state = $%d`, state)
 	where.add(`t.id <> $%d`, f.Except)
-	if state != annotator.TaskOpen {
+	if state == annotator.TaskOpen {
+		where.parts = append(where.parts, offered)
+	} else {
 		where.add(`t.author_id = $%d`, userID)
 	}
 	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE `+where.sql()+
@@ -96,8 +100,9 @@ func (s *Store) UpdateTask(ctx context.Context, t annotator.Task) error {
 		reason = &t.SkipReason
 	}
 	n, err := s.exec(ctx, `
-		UPDATE tasks SET state = $2, author_id = $3, lease_expires_at = $4, skip_reason = $5, returned = $6, submitted_at = $7, updated_at = $8, reviewer_id = $9
-		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt, t.ReviewerID)
+		UPDATE tasks SET state = $2, author_id = $3, lease_expires_at = $4, skip_reason = $5, returned = $6, submitted_at = $7, updated_at = $8,
+			handed_by = $9, assigned_to = $10, assigned_at = $11, reviewer_id = $12
+		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt, t.HandedBy, t.AssignedTo, t.AssignedAt, t.ReviewerID)
 	return changed(n, err, "task %d", t.ID)
 }
 
@@ -186,6 +191,16 @@ func (s *Store) TaskCards(ctx context.Context, projectID int64, f annotator.Task
 	return page, wrap(err, "listing the tasks of project %d", projectID)
 }
 
+// RecentCards implements annotator.TaskStore.
+func (s *Store) RecentCards(ctx context.Context, projectID, userID int64, limit int) ([]annotator.TaskCard, error) {
+	all, err := list(ctx, s, scanCard, `
+		WITH recent AS (
+			SELECT id FROM tasks WHERE project_id = $1 AND author_id = $2 AND submitted_at IS NOT NULL ORDER BY submitted_at DESC, id DESC LIMIT $3
+		)
+		SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id IN (SELECT id FROM recent) ORDER BY t.submitted_at DESC, t.id DESC`, projectID, userID, limit)
+	return all, wrap(err, "what user %d submitted last in project %d", userID, projectID)
+}
+
 // clause collects the conditions of a query on tasks t, with their arguments.
 type clause struct {
 	parts []string
@@ -201,6 +216,9 @@ func (c *clause) add(condition string, args ...any) {
 	c.parts = append(c.parts, fmt.Sprintf(condition, numbers...))
 	c.args = append(c.args, args...)
 }
+
+// last is the last argument.
+func (c *clause) last() string { return "$" + strconv.Itoa(len(c.args)) }
 
 func (c *clause) sql() string { return strings.Join(c.parts, " AND ") }
 
@@ -225,6 +243,13 @@ func conditions(projectID int64, f annotator.TaskFilter, except string) *clause 
 	}
 	if f.Author != nil && except != "author" {
 		c.add(`t.author_id = $%d`, *f.Author)
+	}
+	switch {
+	case f.Assignee == nil || except == "assignee":
+	case *f.Assignee == 0:
+		c.add(`t.assigned_to IS NULL`)
+	default:
+		c.add(`t.assigned_to = $%d`, *f.Assignee)
 	}
 	if f.Search != "" {
 		c.add(`EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.name ILIKE $%d)`, likeName(f.Search))
@@ -251,7 +276,8 @@ func readCursor(cursor string) (confidence float32, id int64, err error) {
 
 // CreateTasks implements annotator.ScanStore. It makes a task of every labelled training and pool image that the version gets wrong. An
 // image that somebody has worked on keeps its task, whichever version that is of. Untouched tasks of other versions that are open, or were
-// withdrawn because those versions are right, are removed, since this version predicts their images again.
+// withdrawn because those versions are right, are removed, since this version predicts their images again; one that is assigned to
+// somebody becomes a task of this version. What the version gets right comes into the reserve.
 func (s *Store) CreateTasks(ctx context.Context, versionID int64, images ...int64) (int, error) {
 	var created int
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -271,9 +297,10 @@ func (s *Store) CreateTasks(ctx context.Context, versionID int64, images ...int6
 // CreateTask implements annotator.ScanStore.
 func (s *Store) CreateTask(ctx context.Context, versionID, imageID int64) (int64, error) {
 	id, err := one(ctx, s, pgx.RowTo[int64], `
-		INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
-		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
-		FROM predictions p JOIN images i ON i.id = p.image_id
+		WITH out AS (DELETE FROM reserve WHERE version_id = $1 AND image_id = $2 RETURNING chance, inside, reason_place)
+		INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence, made_right, chance, inside, reason_place)
+		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence, p.correct, coalesce(out.chance, random()), out.inside, out.reason_place
+		FROM predictions p JOIN images i ON i.id = p.image_id LEFT JOIN out ON true
 		WHERE p.version_id = $1 AND i.id = $2 AND i.label IS NOT NULL AND NOT `+questioned+`
 		ON CONFLICT (version_id, image_id) DO UPDATE SET confidence = tasks.confidence -- two people asked at once
 		RETURNING id`, versionID, imageID)
@@ -288,7 +315,13 @@ func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []i
 		of, args = ` AND image_id = ANY($3)`, append(args, images)
 	}
 	if _, err := s.q.Exec(ctx, `
-		DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND (state = 'open' OR state = 'skipped' AND skip_reason = '`+string(annotator.WithdrawnRight)+`')`+of+`
+		UPDATE tasks t SET version_id = p.version_id, predicted = p.class, confidence = p.confidence, made_right = p.correct, inside = NULL, confusion_place = NULL, diverse_place = NULL, reason_place = NULL
+		FROM predictions p WHERE p.version_id = $2 AND p.image_id = t.image_id AND t.project_id = $1 AND t.version_id <> $2 AND t.state = 'open' AND t.assigned_to IS NOT NULL`+strings.ReplaceAll(of, "image_id", "t.image_id")+`
+			AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, args...); err != nil {
+		return 0, err
+	}
+	if _, err := s.q.Exec(ctx, `
+		DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND assigned_to IS NULL AND (state = 'open' OR state = 'skipped' AND skip_reason = '`+string(annotator.WithdrawnRight)+`')`+of+`
 		AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, args...); err != nil {
 		return 0, err
 	}
@@ -296,10 +329,12 @@ func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []i
 		INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
 		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
 		FROM predictions p JOIN images i ON i.id = p.image_id
-		WHERE i.project_id = $1 AND p.version_id = $2 AND NOT p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool')
-			AND i.broken = '' AND i.retired_at IS NULL AND `+teaches+` AND NOT `+questioned+of+`
+		WHERE i.project_id = $1 AND p.version_id = $2 AND NOT p.correct AND `+makesTasks+` AND NOT `+questioned+of+`
 			AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
 		ORDER BY i.id
 		ON CONFLICT (version_id, image_id) DO NOTHING`, args...)
-	return int(tag.RowsAffected()), err
+	if err != nil {
+		return 0, err
+	}
+	return int(tag.RowsAffected()), s.fillReserve(ctx, v, images)
 }

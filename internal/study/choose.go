@@ -1,7 +1,6 @@
 package study
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -10,19 +9,20 @@ import (
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/orders"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Order is the order in which pool images are given to people.
-type Order string
+type Order = orders.Order
 
-// The orders.
+// The orders that a study has; those by confusion and far apart are the studio's alone.
 const (
-	ConfidentlyWrong Order = "confident"    // that the network gets wrong, the most confident first
-	Uncertain        Order = "uncertain"    // right or wrong, the least confident first
-	WrongReason      Order = "wrong-reason" // that it gets right, those with the least attention inside the object first
-	Random           Order = "random"       // any, drawn by the seed
+	ConfidentlyWrong = orders.ConfidentlyWrong
+	Uncertain        = orders.Uncertain
+	WrongReason      = orders.WrongReason
+	Random           = orders.Random // drawn by the seed
 )
 
 // Orders are all of them.
@@ -34,6 +34,11 @@ type answer struct {
 	wrong      bool
 	confidence float32 // of the answer given
 	inside     float64 // attention inside the object; 0 where that is not known
+}
+
+// asked is what orders ask of an answer.
+func (a answer) asked() orders.Answer {
+	return orders.Answer{Right: !a.wrong, Confidence: a.confidence, Inside: a.inside}
 }
 
 // answersTo asks the network for some of the images, in their order.
@@ -61,21 +66,12 @@ func answersTo(ctx context.Context, network *inference.Network, images *samples.
 // choose lists pool images in an order, each edited to its mask: the mask's values over their largest.
 func (s *subject) choose(order Order, seed int64) (list []sample.Sample, err error) {
 	answers := slices.Clone(s.answers)
-	var leave func(answer) bool
-	switch order {
-	case ConfidentlyWrong:
-		leave = func(a answer) bool { return !a.wrong }
-		slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(b.confidence, a.confidence) })
-	case Uncertain:
-		slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(a.confidence, b.confidence) })
-	case WrongReason:
-		leave = func(a answer) bool { return a.wrong }
-		slices.SortStableFunc(answers, func(a, b answer) int { return cmp.Compare(a.inside, b.inside) })
-	case Random:
+	slices.SortStableFunc(answers, func(a, b answer) int { return order.Compare(a.asked(), b.asked()) })
+	if order == Random {
 		rand.New(rand.NewPCG(uint64(seed), 0x706f6f6c)).Shuffle(len(answers), func(i, k int) { answers[i], answers[k] = answers[k], answers[i] })
 	}
 	for _, a := range answers {
-		if leave == nil || !leave(a) {
+		if order.Takes(!a.wrong) {
 			a.Edited = aviary.EditFromGrid(a.Mask)
 			list = append(list, a.Sample)
 		}

@@ -331,7 +331,7 @@ func (c Cell) Title() string {
 	if c.Avoid {
 		painted += ", and where not to look"
 	}
-	return fmt.Sprintf("%s, strategy %s, %s edits (%s), %s", c.Subject(), c.Strategy, edits, c.Order.words(), painted)
+	return fmt.Sprintf("%s, strategy %s, %s edits (%s), %s", c.Subject(), c.Strategy, edits, c.Order.Kind().First, painted)
 }
 
 // PrintRounds writes a study's table in Markdown.
@@ -431,19 +431,6 @@ func lostWords(lost []Lost) string {
 		return "none failed"
 	}
 	return fmt.Sprintf("%d failed", len(lost))
-}
-
-// words say which images an order gives first.
-func (o Order) words() string {
-	switch o {
-	case ConfidentlyWrong:
-		return "confidently wrong first"
-	case Uncertain:
-		return "uncertain first"
-	case WrongReason:
-		return "right for the wrong reason first"
-	}
-	return "drawn at random"
 }
 
 func (h Hand) words() string {

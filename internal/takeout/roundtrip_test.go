@@ -86,7 +86,7 @@ func without(t *testing.T, raw []byte) string {
 	for line := range strings.Lines(string(raw)) {
 		var m map[string]json.RawMessage
 		must(t, json.Unmarshal([]byte(line), &m))
-		for _, field := range []string{"image_id", "task_id", "edit_id", "program", "task_state", "confidence"} {
+		for _, field := range []string{"image_id", "task_id", "edit_id", "program", "task_state", "confidence", "handed_by", "why"} {
 			delete(m, field)
 		}
 		rest, err := json.Marshal(m)

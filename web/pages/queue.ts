@@ -39,18 +39,25 @@ function selection(sheet: HTMLElement): void {
   const usual = document.querySelector<HTMLElement>("[data-unselected]");
   const count = document.querySelector<HTMLElement>("[data-selected-count]");
   const boxes = () => [...sheet.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
+  const matching = document.querySelector<HTMLElement>("[data-select-match]"); // all of the selection, also what is not shown
+  const whole = document.querySelector<HTMLInputElement>("input[data-all]");
   const refresh = () => {
     const n = boxes().filter((box) => box.checked).length;
     if (bar) bar.hidden = n === 0;
     if (usual) usual.hidden = n > 0;
-    if (count) count.textContent = `${n} selected`;
+    if (count) count.textContent = whole?.value ? `All ${Number(matching?.dataset["selectMatch"]).toLocaleString("en")} selected` : `${n} selected`;
     sheet.classList.toggle("selecting", n > 0);
   };
-  const all = (checked: boolean) => {
+  const all = (checked: boolean, also = "") => {
     for (const box of boxes()) box.checked = checked;
+    if (whole) whole.value = also;
     refresh();
   };
-  sheet.addEventListener("change", refresh);
+  sheet.addEventListener("change", () => {
+    if (whole) whole.value = ""; // a card was let go
+    refresh();
+  });
+  matching?.addEventListener("click", () => all(true, "1"));
   document.querySelector("[data-clear]")?.addEventListener("click", () => all(false));
   document.querySelector("[data-select-all]")?.addEventListener("click", () => all(true));
   document.addEventListener("keydown", (event) => {

@@ -3,7 +3,7 @@
 
 import { Client, type LabelRequest, type Selection } from "./api/client.ts";
 import { passing, Problem, reason } from "./api/problem.ts";
-import type { Edit, Scores, TaskDetail } from "./api/schema.d.ts";
+import type { Edit, Scores, TaskCard, TaskDetail } from "./api/schema.d.ts";
 import { Comparison } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
 import { Editor } from "./editor.ts";
@@ -80,6 +80,8 @@ export class Desk extends Emitter<DeskEvents> {
   readonly comparison: Comparison;
   readonly starts: Starts;
   readonly hint: Hint;
+  /** What this person submitted last in the project, the last first; each opens again. */
+  recent: readonly TaskCard[] = [];
   /** Tasks finished since the page was opened. */
   finished = 0;
   private readonly regions: Regions;
@@ -127,14 +129,21 @@ export class Desk extends Emitter<DeskEvents> {
     return this.autosave?.state ?? { kind: "untouched" };
   }
 
-  /** Opens a task: to paint where this person holds it, to look at where somebody else does or it is done, and else to look at until the first stroke takes it. */
-  async open(detail: TaskDetail): Promise<void> {
+  /**
+   * Opens a task: to paint where this person holds it, to look at where somebody else does or it is done, and else to look at until the first
+   * stroke takes it. What waits for review the first stroke takes back, or where it is only to be looked at (`again` is false) a button.
+   */
+  async open(detail: TaskDetail, again = true): Promise<void> {
     this.leaveTask();
     if (this.correcting) return this.openToCorrect(detail);
-    const free = detail.state === "open" || (detail.state === "changes-requested" && detail.author_id === this.user);
+    const painted = detail.author_id === this.user;
+    const theirs = detail.state === "open" && detail.assigned_to !== undefined && detail.assigned_to !== this.user;
+    const free = (detail.state === "open" && !theirs) || (detail.state === "changes-requested" && painted) || (detail.state === "submitted" && painted && again);
     const holder = detail.lease?.user_name ?? detail.author_name;
     const mine = detail.state === "leased" && detail.lease?.mine; // in review it is its reviewer's
-    this.setUp(detail, mine || free ? "" : (taskStateWords[detail.state] ?? `${holder || "Somebody else"} is painting this one`));
+    const why = taskStateWords[detail.state] ?? (theirs ? `Assigned to ${detail.assignee_name}` : `${holder || "Somebody else"} is painting this one`);
+    this.setUp(detail, mine || free ? "" : why);
+    if (this.canTakeBack && this.looking) this.emit("notice", "It waits for review: the first stroke takes it back");
     await Promise.resolve();
   }
 
@@ -144,6 +153,21 @@ export class Desk extends Emitter<DeskEvents> {
     if (!why) await this.client.claimReview(detail.id).catch((error: unknown) => (why = passing(error) ? "" : sentence(reason(error))));
     this.setUp(detail, why);
     if (!why) this.lease = new LeaseKeeper(() => this.client.renewReview(detail.id), (message) => this.emit("notice", `${sentence(message)}. What you painted is kept in this browser`));
+  }
+
+  /** Asks what this person submitted last. Painting works without it. */
+  async knowRecent(): Promise<void> {
+    const project = this.detail?.project.slug;
+    if (project) this.recent = await this.client.recent(project).catch(() => this.recent);
+  }
+
+  /** Opens what was submitted before the task at hand (`older`), or after it, and after the last of them the next task. */
+  async step(older: boolean): Promise<void> {
+    const at = this.recent.findIndex((card) => card.id === this.detail?.id);
+    const to = this.recent[at + (older ? 1 : -1)];
+    if (to) await this.openTask(to.id);
+    else if (older) this.emit("notice", this.recent.length === 0 ? "You have submitted nothing in this project yet" : "That is the oldest of your last ten");
+    else if (at === 0 && (await this.putDown())) await this.next();
   }
 
   /** Opens a task by its number. */
@@ -170,8 +194,9 @@ export class Desk extends Emitter<DeskEvents> {
     const { detail, autosave } = this;
     if (!detail || !autosave || !this.looking) return !this.looking;
     try {
-      const taken = await this.client.claim(detail.id);
+      const taken = await (detail.state === "submitted" ? this.client.takeBack(detail.id) : this.client.claim(detail.id));
       if (this.autosave !== autosave) return false; // another task has been opened meanwhile
+      if (detail.state === "submitted") this.emit("notice", "Taken back from review: submit it again when it is ready");
       this.detail = { ...detail, state: taken.state, ...(taken.lease && { lease: taken.lease }) };
       this.keepLease(detail, autosave);
       autosave.taken(taken.edit);
@@ -179,6 +204,7 @@ export class Desk extends Emitter<DeskEvents> {
       return true;
     } catch (error) {
       if (this.autosave !== autosave) return false;
+      if (detail.state === "submitted" && error instanceof Problem && error.status === 409 && (await this.ended(detail))) return false; // judged meanwhile
       if (passing(error)) this.emit("notice", "The studio can't be reached. What you paint is kept here, and the task is taken when the connection is back");
       else {
         autosave.lose(reason(error));
@@ -190,7 +216,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** Whether this person may take the task's map back from review. */
   get canTakeBack(): boolean {
-    return this.phase.kind === "reading" && this.detail?.state === "submitted" && this.detail.author_id === this.user;
+    return (this.phase.kind === "reading" || this.looking) && this.detail?.state === "submitted" && this.detail.author_id === this.user;
   }
 
   /** Takes the submitted map back, and goes on painting. */
@@ -210,6 +236,10 @@ export class Desk extends Emitter<DeskEvents> {
     const { detail, autosave } = this;
     if (!detail || !autosave || this.phase.kind !== "working") return;
     this.editor.document.commit();
+    if (this.looking && detail.state === "submitted" && !autosave.dirty) {
+      this.emit("notice", "Unchanged: it stays in review");
+      return this.next();
+    }
     if (this.editor.document.source !== "model" && this.editor.document.isModels) {
       this.emit("untouched", undefined);
       return;
@@ -391,7 +421,7 @@ export class Desk extends Emitter<DeskEvents> {
     const words = now && taskStateWords[now.state];
     if (!words || this.detail?.id !== detail.id) return false;
     const unsaved = this.autosave?.dirty;
-    await this.open(now);
+    await this.open(now, false);
     this.emit("notice", unsaved ? `${words}. What was painted in this window since then is kept in this browser` : words);
     return true;
   }

@@ -27,7 +27,7 @@ import type { Tool, ToolContext, ToolEvent } from "./tools/tool.ts";
 import { runWhole, withGamma, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
-export type Command = "likeness" | "region" | "segmenter" | "hint" | "submit" | "confirm" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
+export type Command = "likeness" | "region" | "segmenter" | "hint" | "submit" | "confirm" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map" | "older" | "newer";
 
 export interface EditorEvents {
   opened: undefined;

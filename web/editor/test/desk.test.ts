@@ -320,6 +320,46 @@ describe("the desk", () => {
     expect(t.saves[0]!.body["base_revision"]).toBe(3);
   });
 
+  it("opens what it submitted again, and takes it back with the first stroke", async () => {
+    const t = new TestEditor();
+    const edit = savedEdit(3, { h: 14, w: 14, values: zeros }, { state: "submitted" });
+    const free = open({ state: "submitted", author_id: 7, edit });
+    t.network.on("GET", /tasks\/1$/, () => [200, free]);
+    t.network.on("POST", /take-back$/, () => [200, { ...free, state: "leased", edit: { ...edit, state: "taken-back" } }]);
+    await t.desk.open(free);
+    expect([t.desk.phase.kind, t.desk.looking, t.desk.canTakeBack]).toEqual(["working", true, true]);
+    t.network.on("POST", /next/, () => [204]);
+    t.click(3, 3);
+    await t.wait(400);
+    expect([t.network.of("POST", /take-back$/).length, t.network.of("POST", /claim$/).length, t.desk.canTakeBack]).toEqual([1, 0, false]);
+    expect(t.saves[0]!.body["base_revision"]).toBe(3);
+  });
+
+  it("leaves in review what it looks at and does not change", async () => {
+    const t = new TestEditor();
+    const free = open({ state: "submitted", author_id: 7, edit: savedEdit(3, { h: 14, w: 14, values: zeros.map(() => 0.5) }, { state: "submitted" }) });
+    t.network.on("POST", /next/, () => [204]);
+    await t.desk.open(free);
+    await Promise.all([t.desk.submit(), t.wait(200)]);
+    expect([t.network.of("POST", /take-back$/).length, t.network.of("POST", /submit$/).length, t.desk.phase.kind]).toEqual([0, 0, "empty"]);
+  });
+
+  it("goes back through what it submitted last, and forward to the next task", async () => {
+    const t = await new TestEditor().open();
+    const cards = [3, 2].map((id) => task(id, zeros, 14, { state: "submitted", author_id: 7, edit: savedEdit(1, { h: 14, w: 14, values: zeros }, { task_id: id, state: "submitted" }) }));
+    t.network.on("GET", /tasks\/recent/, () => [200, { tasks: cards }]);
+    for (const card of cards) t.network.on("GET", new RegExp(`tasks/${card.id}$`), () => [200, { ...card, lease: undefined }]);
+    t.network.on("POST", /next/, () => [200, task(1, zeros, 14)]);
+    await t.desk.knowRecent();
+    const at: (number | undefined)[] = [];
+    for (const older of [true, true, true, false, false]) {
+      await Promise.all([t.desk.step(older), t.wait(50)]);
+      at.push(t.desk.detail?.id);
+    }
+    expect(at).toEqual([3, 2, 2, 3, 1]);
+    expect(t.notices).toContain("That is the oldest of your last ten");
+  });
+
   it("opens the saved map, not the model's, and scores both", async () => {
     const t = await new TestEditor().open(14, zeros, { edit: savedEdit(3, { h: 14, w: 14, values: zeros.map(() => 0.5) }) });
     expect(t.values[0]).toBe(0.5);

@@ -145,7 +145,7 @@ describe("a person's own keys", () => {
     t.editor.settings.set("singleKeys", false);
     t.key("e").key("3").key("x").key("?");
     expect([t.editor.tool, t.editor.settings.get("strength"), asked]).toEqual(["brush", 1, []]);
-    t.key("ArrowUp").key("PageUp").key("Ctrl+Enter");
+    t.key("ArrowUp").key("Alt+ArrowUp").key("Ctrl+Enter");
     expect([t.values[7 * 14 + 7], asked]).toEqual([Math.fround(0.05), ["submit"]]);
   });
 });
@@ -176,7 +176,7 @@ describe("editing by keyboard", () => {
     t.key("ArrowUp").key("Shift+ArrowRight").key("Ctrl+Shift+ArrowDown").key("Shift+ArrowUp"); // from row 8, column 8
     expect([t.editor.region?.rows, t.editor.region?.columns]).toEqual([[8, 11], [8, 9]]);
     expect(regionWords(t.editor.region!, t.values)).toBe("rows 8 to 11, columns 8 to 9, 8 cells, mean 0.00");
-    t.key("PageUp").key("+", true);
+    t.key("Alt+ArrowUp").key("+", true);
     expect(Array.from(t.values).filter((v) => v > 0)).toEqual(new Array(8).fill(Math.fround(0.1)));
     expect(t.history.steps.length).toBe(1);
     t.key("Enter"); // paints it
@@ -186,7 +186,7 @@ describe("editing by keyboard", () => {
     expect(t.editor.region?.columns).toEqual([8, 8]);
     t.key("ArrowLeft");
     expect([t.editor.region, t.editor.document.selection]).toEqual([null, null]);
-    t.key("PageDown");
+    t.key("Alt+Shift+ArrowDown");
     expect(t.history.position).toBe(0); // it was 0 already
     t.click(2, 2);
     t.key("Shift+ArrowDown");

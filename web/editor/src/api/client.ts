@@ -153,6 +153,11 @@ export class Client {
     return (await this.api.POST("/projects/{project}/tasks/next", { params: { path: { project }, query: { ...selection, ...(except !== undefined && { except }) } } })).data ?? null;
   }
 
+  /** What the person submitted last, the last first. */
+  async recent(project: string): Promise<readonly TaskCard[]> {
+    return (await answer(this.api.GET("/projects/{project}/tasks/recent", { params: { path: { project } } }))).tasks;
+  }
+
   /** The queue's first tasks that can be worked on. */
   queue(project: string, selection: Selection, limit: number): Promise<TaskPage> {
     return answer(this.api.GET("/tasks", { params: { query: { ...selection, project, state: ["open"], limit } } }));

@@ -446,7 +446,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give a project another name, description or time of feedback, or say who approves corrected maps; its slug stays
+         * Give a project another name, description, time of feedback or mix of orders, or say who approves corrected maps; its slug stays
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
@@ -466,6 +466,26 @@ export interface paths {
         get: operations["packProject"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/assignments/{undo}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an assignment back
+         * @description The tasks that are open still are offered to those who had them before. 409 when there are none. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["undoAssignment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -860,6 +880,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/painters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * To whom tasks can be assigned, by name
+         * @description Needs the role reviewer, and of a bearer token the scope review.
+         */
+        get: operations["painters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What people did on a day
+         * @description Most painted first. An admin sees everybody who did anything, others themselves. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["dayProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/purge": {
         parameters: {
             query?: never;
@@ -1028,6 +1088,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/tasks/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign, skip, give back or reopen many tasks at once
+         * @description In one transaction, at most 100000 tasks. What the action cannot be done with is left out and counted. An assigned task is offered to that person alone, before others. Needs the role annotator, and of a bearer token the scope paint.
+         */
+        post: operations["changeTasks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/tasks/next": {
         parameters: {
             query?: never;
@@ -1039,9 +1119,29 @@ export interface paths {
         put?: never;
         /**
          * Take the next task
-         * @description Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator, and of a bearer token the scope paint.
+         * @description Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then one that is assigned to the caller, then the first of the order that is furthest behind its share of the project's mix; `why` says which. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["nextTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/tasks/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the caller submitted last
+         * @description At most 10 tasks, the last first, as they are now. One in review can be taken back. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["recentTasks"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2230,6 +2330,34 @@ export interface components {
             /** @description The first of them, with the reason. */
             unknown_names?: string[];
         };
+        BulkRequestBody: {
+            /**
+             * @description assign, unassign and reopen are a reviewer's.
+             * @enum {string}
+             */
+            action: "assign" | "unassign" | "skip" | "release" | "reopen";
+            /** @description Instead of tasks: all that the query selects. */
+            all?: boolean;
+            /** @description Of skip: why. */
+            reason?: string;
+            /** @description Their ids. */
+            tasks?: number[];
+            /**
+             * Format: int64
+             * @description Of assign: to whom.
+             */
+            user?: number;
+        };
+        BulkResult: {
+            assignee?: string;
+            /** Format: int64 */
+            changed: number;
+            /** Format: int64 */
+            left_out: number;
+            /** Format: int64 */
+            undo_id?: number;
+            why?: string;
+        };
         ChangeProjectRequestBody: {
             description?: string;
             /**
@@ -2237,6 +2365,10 @@ export interface components {
              * @enum {string}
              */
             feedback?: "live" | "submitted" | "off";
+            /** @description How much of each order people are given to paint, in per cent of 100: confident, uncertain, confusion, diverse, wrong-reason, random. Left out: as it was. */
+            mix?: {
+                [key: string]: number;
+            };
             name?: string;
             /** @description A map that its reviewer corrected waits for another reviewer, in place of being approved with that. */
             second_reviewer?: boolean;
@@ -2463,6 +2595,22 @@ export interface components {
             /** Format: int64 */
             round: number;
         };
+        DayList: {
+            people: components["schemas"]["DayProgress"][];
+        };
+        DayProgress: {
+            /** Format: int64 */
+            approved: number;
+            /** Format: double */
+            minutes: number;
+            name: string;
+            /** Format: int64 */
+            painted: number;
+            /** Format: int64 */
+            returned: number;
+            /** Format: int64 */
+            user_id: number;
+        };
         DraftBody: {
             /**
              * Format: int64
@@ -2528,6 +2676,7 @@ export interface components {
             value?: unknown;
         };
         Facets: {
+            assignees: components["schemas"]["AuthorCount"][];
             authors: components["schemas"]["AuthorCount"][];
             confidence: number[];
             confusion: components["schemas"]["ConfusionPair"][];
@@ -3100,17 +3249,26 @@ export interface components {
             role: "annotator" | "reviewer" | "admin";
         };
         NextTask: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
             drawn_by?: number[];
             edit?: components["schemas"]["Edit"];
             edit_map?: components["schemas"]["Map"];
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
             /** Format: int64 */
             id: number;
             image: components["schemas"]["Image"];
             /** Format: int64 */
             image_id: number;
+            /** Format: float */
+            inside?: number;
             /** Format: int64 */
             label?: number;
             label_name: string;
@@ -3141,6 +3299,7 @@ export interface components {
             /** Format: int64 */
             version_id: number;
             view: components["schemas"]["ViewRegion"];
+            why: string;
         };
         Obstacle: {
             node?: string;
@@ -3198,6 +3357,14 @@ export interface components {
             approved: number;
             /** Format: int64 */
             images: number;
+        };
+        Painter: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+        };
+        PainterList: {
+            painters: components["schemas"]["Painter"][];
         };
         Points: {
             starting_points: components["schemas"]["StartingPoint"][];
@@ -3261,6 +3428,9 @@ export interface components {
             feedback: "live" | "submitted" | "off";
             /** Format: int64 */
             id: number;
+            mix: {
+                [key: string]: number;
+            };
             name: string;
             /** Format: date-time */
             purged_at?: string;
@@ -3328,6 +3498,9 @@ export interface components {
             in_review: number;
             /** Format: int64 */
             labels_waiting: number;
+            mix: {
+                [key: string]: number;
+            };
             name: string;
             /** Format: int64 */
             open_tasks: number;
@@ -3353,6 +3526,9 @@ export interface components {
              * @enum {string}
              */
             says: "class" | "none-of-these" | "ambiguous" | "right";
+        };
+        RecentList: {
+            tasks: components["schemas"]["TaskCard"][];
         };
         Reliability: {
             /** @enum {string} */
@@ -4006,13 +4182,22 @@ export interface components {
             images?: number[];
         };
         Task: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
             /** Format: int64 */
             id: number;
             /** Format: int64 */
             image_id: number;
+            /** Format: float */
+            inside?: number;
             /** Format: date-time */
             lease_expires_at?: string;
             /** Format: int64 */
@@ -4032,16 +4217,25 @@ export interface components {
             version_id: number;
         };
         TaskCard: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
             drawn_by?: number[];
             edit_map?: components["schemas"]["Map"];
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
             /** Format: int64 */
             id: number;
             image: components["schemas"]["Image"];
             /** Format: int64 */
             image_id: number;
+            /** Format: float */
+            inside?: number;
             label_name: string;
             /** Format: date-time */
             lease_expires_at?: string;
@@ -4061,19 +4255,29 @@ export interface components {
             updated_at: string;
             /** Format: int64 */
             version_id: number;
+            why: string;
         };
         TaskDetail: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
             drawn_by?: number[];
             edit?: components["schemas"]["Edit"];
             edit_map?: components["schemas"]["Map"];
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
             /** Format: int64 */
             id: number;
             image: components["schemas"]["Image"];
             /** Format: int64 */
             image_id: number;
+            /** Format: float */
+            inside?: number;
             label_name: string;
             lease?: components["schemas"]["Lease"];
             /** Format: date-time */
@@ -4100,6 +4304,7 @@ export interface components {
             /** Format: int64 */
             version_id: number;
             view: components["schemas"]["ViewRegion"];
+            why: string;
         };
         TaskPage: {
             next?: string;
@@ -4185,6 +4390,10 @@ export interface components {
             /** Format: int64 */
             images: number;
             maps: components["schemas"]["UnderMap"][];
+        };
+        Undone: {
+            /** Format: int64 */
+            changed: number;
         };
         Unreadable: {
             /** Format: int64 */
@@ -4356,6 +4565,8 @@ export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
 export type BeginRequestBody = components['schemas']['BeginRequestBody'];
 export type BringReport = components['schemas']['BringReport'];
+export type BulkRequestBody = components['schemas']['BulkRequestBody'];
+export type BulkResult = components['schemas']['BulkResult'];
 export type ChangeProjectRequestBody = components['schemas']['ChangeProjectRequestBody'];
 export type ChangeRequestBody = components['schemas']['ChangeRequestBody'];
 export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody'];
@@ -4373,6 +4584,8 @@ export type ConfusedPair = components['schemas']['ConfusedPair'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
 export type CorrectRequestBody = components['schemas']['CorrectRequestBody'];
 export type CurveRound = components['schemas']['CurveRound'];
+export type DayList = components['schemas']['DayList'];
+export type DayProgress = components['schemas']['DayProgress'];
 export type DraftBody = components['schemas']['DraftBody'];
 export type Edit = components['schemas']['Edit'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
@@ -4419,6 +4632,8 @@ export type NextTask = components['schemas']['NextTask'];
 export type Obstacle = components['schemas']['Obstacle'];
 export type Origin = components['schemas']['Origin'];
 export type Painted = components['schemas']['Painted'];
+export type Painter = components['schemas']['Painter'];
+export type PainterList = components['schemas']['PainterList'];
 export type Points = components['schemas']['Points'];
 export type PredictedImage = components['schemas']['PredictedImage'];
 export type Prediction = components['schemas']['Prediction'];
@@ -4428,6 +4643,7 @@ export type ProjectForecast = components['schemas']['ProjectForecast'];
 export type ProjectList = components['schemas']['ProjectList'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
 export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
+export type RecentList = components['schemas']['RecentList'];
 export type Reliability = components['schemas']['Reliability'];
 export type ReliabilityBin = components['schemas']['ReliabilityBin'];
 export type RemoveRequestBody = components['schemas']['RemoveRequestBody'];
@@ -4488,6 +4704,7 @@ export type Trainability = components['schemas']['Trainability'];
 export type TypedRequestBody = components['schemas']['TypedRequestBody'];
 export type UnderMap = components['schemas']['UnderMap'];
 export type UnderMaps = components['schemas']['UnderMaps'];
+export type Undone = components['schemas']['Undone'];
 export type Unreadable = components['schemas']['Unreadable'];
 export type UnreadableImage = components['schemas']['UnreadableImage'];
 export type Upload = components['schemas']['Upload'];
@@ -5460,6 +5677,39 @@ export interface operations {
             };
         };
     };
+    undoAssignment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                undo: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undone"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     audit: {
         parameters: {
             query?: {
@@ -6281,6 +6531,75 @@ export interface operations {
             };
         };
     };
+    painters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PainterList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dayProgress: {
+        parameters: {
+            query?: {
+                /** @description A date such as 2026-11-30; today without it. */
+                day?: string;
+                /** @description Where the day begins and ends, such as Europe/Zurich; UTC without it. */
+                zone?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     purgeProject: {
         parameters: {
             query?: never;
@@ -6634,6 +6953,57 @@ export interface operations {
             };
         };
     };
+    changeTasks: {
+        parameters: {
+            query?: {
+                /** @description Any of these; all without it. */
+                state?: ("open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped")[];
+                /** @description True class; -1: any. */
+                label?: number;
+                /** @description Predicted class; -1: any. */
+                predicted?: number;
+                min_confidence?: number;
+                max_confidence?: number;
+                /** @description Who paints or painted it (user id). */
+                author?: number;
+                /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
+                assignee?: number;
+                /** @description Part of the image's name. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResult"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     nextTask: {
         parameters: {
             query?: {
@@ -6647,6 +7017,8 @@ export interface operations {
                 max_confidence?: number;
                 /** @description Who paints or painted it (user id). */
                 author?: number;
+                /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
+                assignee?: number;
                 /** @description Part of the image's name. */
                 q?: string;
                 /** @description A task that is not given out: the one that the caller is submitting meanwhile. */
@@ -6678,6 +7050,38 @@ export interface operations {
                 content?: never;
             };
             /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recentTasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecentList"];
+                };
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -7213,6 +7617,8 @@ export interface operations {
                 max_confidence?: number;
                 /** @description Who paints or painted it (user id). */
                 author?: number;
+                /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
+                assignee?: number;
                 /** @description Part of the image's name. */
                 q?: string;
                 /** @description From the page before. */
@@ -7260,6 +7666,8 @@ export interface operations {
                 max_confidence?: number;
                 /** @description Who paints or painted it (user id). */
                 author?: number;
+                /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
+                assignee?: number;
                 /** @description Part of the image's name. */
                 q?: string;
             };

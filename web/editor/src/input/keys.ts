@@ -59,8 +59,9 @@ function digitOf(k: KeyInput): number | undefined {
 
 /** Rows and columns that an arrow goes by. */
 const arrows: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-const raising: readonly string[] = ["+", "=", "PageUp"];
-const lowering: readonly string[] = ["-", "_", "PageDown"];
+const raising: readonly string[] = ["+", "="];
+const lowering: readonly string[] = ["-", "_"];
+const upDown: readonly string[] = ["ArrowUp", "ArrowDown"]; // with Alt
 
 export const bindings: readonly Binding[] = [
   tool("B", "b", "Brush", "brush"),
@@ -126,11 +127,15 @@ export const bindings: readonly Binding[] = [
       else e.moveCell(far * rows, far * columns);
     } },
   { keys: "⇧← ⇧↑ ⇧→ ⇧↓", does: "Select a region of cells, from the one that you are on (Ctrl: by four)", group: "Cell", matches: () => false, run: () => undefined },
-  { keys: "+ −, PageUp PageDown", does: "Change the cell, or the region, by 0.05 (Alt: 0.01)", group: "Cell", matches: (k) => !k.ctrl && (raising.includes(k.key) || lowering.includes(k.key)),
-    run: (e, k) => e.nudge((lowering.includes(k.key) ? -1 : 1) * (k.alt ? 0.01 : 0.05), k.repeat) },
+  { keys: "+ −, Alt ↑ ↓", does: "Change the cell, or the region, by 0.05 (Alt + −, Alt ⇧↑ ↓: 0.01)", group: "Cell", matches: (k) => !k.ctrl && (raising.includes(k.key) || lowering.includes(k.key) || (k.alt && upDown.includes(k.key))),
+    run: (e, k) => {
+      const fine = upDown.includes(k.key) ? k.shift : k.alt;
+      e.nudge((raising.includes(k.key) || k.key === "ArrowUp" ? 1 : -1) * (fine ? 0.01 : 0.05), k.repeat);
+    } },
   { keys: "Ctrl Enter", does: "Submit", group: "Task", chord: "Ctrl+Enter", matches: (k) => k.ctrl && k.key === "Enter", run: (e) => e.emit("command", "submit") },
   { keys: "Y", does: "The model's map is fine as it is: confirm and submit it", group: "Task", ...plain("y"), run: (e, k) => { if (!k.repeat) e.emit("command", "confirm"); } },
   { keys: "Ctrl Space", does: "Skip", group: "Task", chord: "Ctrl+ ", matches: (k) => k.ctrl && k.key === " ", run: (e) => e.emit("command", "skip") },
+  { keys: "Page ↑ ↓", does: "Back through the last ten that you submitted, and forward again", group: "Task", matches: named("PageUp", "PageDown"), run: (e, k) => { if (!k.repeat) e.emit("command", k.key === "PageUp" ? "older" : "newer"); } },
   { keys: "T", does: "The label is wrong: the true class, none of these, ambiguous", group: "Task", ...plain("t"), run: (e) => e.emit("command", "label") },
   { keys: "Ctrl S", does: "Save now (every stroke is saved by itself)", group: "Task", matches: ctrl("s"), run: (e) => e.emit("command", "save") },
   { keys: "?", does: "This help", group: "Task", matches: named("?"), run: (e) => e.emit("command", "help") },

@@ -91,6 +91,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     else if (command === "label" && !desk.correcting) dialogs.label();
     else if (command === "save") desk.saveNow();
     else if (command === "help") dialogs.help();
+    else if (command === "older" || command === "newer") void desk.step(command === "older");
   });
   sayKeys(root, editor);
   desk.on("corrected", ({ id }) => {

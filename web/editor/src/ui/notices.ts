@@ -9,13 +9,14 @@ import { icon } from "./icons.ts";
 /** What is to be marked, and what the network takes it for: in the bar, or in a line of its own where that has no room. */
 export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
   const line = h(`p.aim.aim-${place}`, { "data-testid": `aim-${place}` });
-  desk.on("opened", ({ label_name: truth, project, prediction, mechanism }) => {
+  desk.on("opened", ({ label_name: truth, project, prediction, mechanism, why }) => {
     const answer = project.classes.find((c) => c.index === prediction.class)?.name ?? "";
     const says = prediction.correct ? "the network says so too" : `the network says ${answer}`;
     line.title = `${truth ? `True class: ${truth}. ` : ""}${mechanism.values}`;
     fill(
       line, ...(truth ? [h("span.muted", {}, "Mark the "), h("strong", { "data-testid": "true-class" }, truth)] : [h("strong", {}, "No label")]),
       h("span.muted", {}, ` · ${says} (${probability(prediction.confidence, digitsFor(prediction.confidence))})`),
+      ...(place === "line" ? [h("small.aim-why.muted", {}, why)] : []),
     );
   });
   return line;

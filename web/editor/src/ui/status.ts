@@ -1,5 +1,5 @@
 // The line under the canvas: the cell under the pointer or the keyboard, its value, what the model gave it, and
-// what the attention mechanism makes of it; and how far we are zoomed in.
+// what the attention mechanism makes of it, or else why the task is there; and how far we are zoomed in.
 
 import type { Desk } from "../desk.ts";
 import { gain, number, percent, value } from "../format.ts";
@@ -45,7 +45,7 @@ export function statusLine(desk: Desk): HTMLElement {
   const now = h("strong.status-value", { "data-testid": "cell-value" });
   const was = h("span.status-was");
   const gained = h("span.status-gain", { "data-testid": "cell-gain" });
-  const hint = h("span.status-hint");
+  const hint = h("span.status-hint", { "data-testid": "why" });
   const zoom = h("span.status-zoom");
 
   const show = () => {
@@ -55,7 +55,9 @@ export function statusLine(desk: Desk): HTMLElement {
     say(now, words?.value ?? "");
     say(was, words?.other ?? words?.was ?? "");
     say(gained, words?.gain ?? "");
-    say(hint, words ? "" : modeHint(desk));
+    const mode = modeHint(desk);
+    say(hint, words ? "" : mode || (desk.detail?.why ?? ""));
+    hint.toggleAttribute("data-why", !mode);
     say(zoom, `zoom ${Math.round(editor.viewport.scale * 100)} %`);
   };
   calm(editor, show);

@@ -42,10 +42,11 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   const showSave = () => {
     const now = desk.saveState;
     state.dataset["state"] = desk.phase.kind === "reading" ? "readonly" : now.kind;
-    say(words, desk.phase.kind === "reading" ? "read only" : saveWords(now, Date.now(), desk.correcting));
+    const waits = desk.canTakeBack && !desk.correcting;
+    say(words, desk.phase.kind === "reading" ? "read only" : waits ? "in review" : saveWords(now, Date.now(), desk.correcting));
     if (["offline", "conflict", "lost", "refused", "signed-out"].includes(now.kind)) say(told, saveWords(now, Date.now()));
     else if (now.kind === "saved" && told.textContent !== "") say(told, "saved");
-    state.title = desk.correcting ? "What you paint is kept in this browser, and stored once you approve it" : now.kind === "looking" ? "You look at this task. The first stroke takes it, and nobody else can paint it then" : "message" in now ? now.message : "";
+    state.title = desk.correcting ? "What you paint is kept in this browser, and stored once you approve it" : waits ? "It waits for review. The first stroke takes it back" : now.kind === "looking" ? "You look at this task. The first stroke takes it, and nobody else can paint it then" : "message" in now ? now.message : "";
     act.hidden = desk.correcting || !desk.canTakeBack && !["conflict", "lost", "looking", "signed-out"].includes(now.kind);
     say(act, desk.canTakeBack ? "Take it back" : now.kind === "conflict" ? "Choose" : now.kind === "signed-out" ? "Sign in" : now.kind === "looking" ? "Take it" : "Take it again");
   };

@@ -1,0 +1,91 @@
+package annotator
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+
+	"github.com/abn-studio/studio/internal/orders"
+)
+
+// Handed is how somebody got a task: by one of the orders, or as follows.
+type Handed string
+
+// The ways besides the orders.
+const (
+	HandedChosen   Handed = "chosen"   // they opened this very task
+	HandedAssigned Handed = "assigned" // it was assigned to them
+)
+
+// HandedWays are all of them.
+func HandedWays() []Handed {
+	var all []Handed
+	for _, order := range orders.All() {
+		all = append(all, Handed(order))
+	}
+	return append(all, HandedChosen, HandedAssigned)
+}
+
+// Reason is why a task is there.
+type Reason struct {
+	Handed        Handed
+	Label, Answer string // the image's class, and the version's answer
+	Right         bool
+	Confidence    float32  // of the answer, in [0,1]
+	Inside        *float32 // Task.Inside
+	Assignee      string
+}
+
+// Sentence says it.
+func (r Reason) Sentence() string {
+	says := fmt.Sprintf("The network says %s with %s", r.Answer, perCent(r.Confidence))
+	switch orders.Order(r.Handed) {
+	case orders.ConfidentlyWrong:
+		return says + ": confidently wrong"
+	case orders.Uncertain:
+		return says + " only: uncertain"
+	case orders.Confusion:
+		return fmt.Sprintf("One of the images of %s that the network takes for %s", r.Label, r.Answer)
+	case orders.Diverse:
+		return says + ", which is wrong; the image is unlike those that were given out before it"
+	case orders.WrongReason:
+		switch {
+		case r.Inside == nil:
+			return fmt.Sprintf("The network is right (%s, %s), and its map is far from the approved maps of %s", r.Answer, perCent(r.Confidence), r.Label)
+		case *r.Inside < 0.5:
+			return fmt.Sprintf("The network is right (%s, %s) with only %s of its attention on the object: right for the wrong reason", r.Answer, perCent(r.Confidence), perCent(*r.Inside))
+		}
+		return fmt.Sprintf("The network is right (%s, %s) with %s of its attention on the object, the least of those that were left", r.Answer, perCent(r.Confidence), perCent(*r.Inside))
+	case orders.Random:
+		return "Drawn at random, as a control"
+	}
+	switch {
+	case r.Handed == HandedAssigned:
+		return "Assigned to " + cmp.Or(r.Assignee, "somebody")
+	case r.Handed == HandedChosen && r.Right:
+		return says + ", which is right; the task was chosen by hand"
+	case r.Handed == HandedChosen:
+		return says + ", which is wrong; the task was chosen by hand"
+	case r.Right:
+		return says + ", which is right; somebody asked for a map"
+	}
+	return says + ", which is wrong"
+}
+
+// perCent is a share in [0,1] in whole per cent. What is not quite all is not called all.
+func perCent(share float32) string {
+	switch whole := math.Round(100 * float64(share)); {
+	case whole >= 100 && share < 1:
+		return "more than 99%"
+	case whole == 0 && share > 0:
+		return "less than 1%"
+	default:
+		return fmt.Sprintf("%.0f%%", whole)
+	}
+}
+
+// reason is that of a card whose classes have names.
+func (c TaskCard) reason(answer string) Reason {
+	return Reason{Handed: c.HandedBy, Label: c.LabelName, Answer: answer, Right: c.Prediction.Correct, Confidence: c.Prediction.Confidence,
+		Inside: c.Inside, Assignee: c.AssigneeName}
+}
