@@ -106,7 +106,7 @@ func (s *studio) worked(t testing.TB) {
 	ok(s.service.Review(ctx, s.Reviewer, retracted.Edit.ID, annotator.VerdictReject, "too wide"))
 	ok(s.service.Retract(ctx, s.Reviewer, retracted.Edit.ID))
 	rejected := paint(s.Bob, 0.5)
-	ok(s.service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no"))
+	ok(s.service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no", annotator.ReasonTooTight, annotator.ReasonBackground))
 	corrected := paint(s.Bob, 0.7)
 	ok(s.Service.Correct(ctx, s.Reviewer, corrected.Edit.ID, annotator.Draft{BaseRevision: corrected.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.2)}, "the beak"))
 	taken := paint(s.Bob, 0.6)
