@@ -28,6 +28,8 @@ type EditStore interface {
 	Reviews(ctx context.Context, taskID int64) ([]Review, error)
 	// CorrectEdit moves a submitted edit to corrected.
 	CorrectEdit(ctx context.Context, id int64) error
+	// ReasonCounts counts the verdicts of a project that have a reason and were not taken back.
+	ReasonCounts(ctx context.Context, projectID int64) (map[Reason]int, error)
 	// TakeBackEdit moves a submitted edit to taken back.
 	TakeBackEdit(ctx context.Context, id int64) error
 	// LockVerdict returns the task of an edit, locked, and the number of the round that learns from the edit, 0 without one. No round of

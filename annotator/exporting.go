@@ -169,6 +169,7 @@ type ExportedMap struct {
 	Confidence  float32         `json:"confidence" parquet:"confidence"`
 	Reviewer    string          `json:"reviewer" parquet:"reviewer"` // "" before there is a verdict
 	Comment     string          `json:"comment" parquet:"comment"`
+	Reasons     string          `json:"reasons" parquet:"reasons"` // of the verdict: "too wide; missed a part"
 	CreatedAt   time.Time       `json:"created_at" parquet:"created_at,timestamp(microsecond)"`
 	SubmittedAt *time.Time      `json:"submitted_at" parquet:"submitted_at,optional,timestamp(microsecond)"`
 	ReviewedAt  *time.Time      `json:"reviewed_at" parquet:"reviewed_at,optional,timestamp(microsecond)"`
@@ -214,6 +215,7 @@ type ExportedReview struct {
 	Reviewer    string    `json:"reviewer" parquet:"reviewer"`
 	Verdict     string    `json:"verdict" parquet:"verdict"`
 	Comment     string    `json:"comment" parquet:"comment"`
+	Reasons     string    `json:"reasons" parquet:"reasons"` // "too wide; missed a part"
 	At          time.Time `json:"at" parquet:"at,timestamp(microsecond)"`
 }
 

@@ -26,8 +26,8 @@ func HandedWays() []Handed {
 	return append(all, HandedChosen, HandedAssigned)
 }
 
-// Reason is why a task is there.
-type Reason struct {
+// Handing is why a task was handed to somebody.
+type Handing struct {
 	Handed        Handed
 	Label, Answer string // the image's class, and the version's answer
 	Right         bool
@@ -37,7 +37,7 @@ type Reason struct {
 }
 
 // Sentence says it.
-func (r Reason) Sentence() string {
+func (r Handing) Sentence() string {
 	says := fmt.Sprintf("The network says %s with %s", r.Answer, perCent(r.Confidence))
 	switch orders.Order(r.Handed) {
 	case orders.ConfidentlyWrong:
@@ -85,7 +85,7 @@ func perCent(share float32) string {
 }
 
 // reason is that of a card whose classes have names.
-func (c TaskCard) reason(answer string) Reason {
-	return Reason{Handed: c.HandedBy, Label: c.LabelName, Answer: answer, Right: c.Prediction.Correct, Confidence: c.Prediction.Confidence,
+func (c TaskCard) reason(answer string) Handing {
+	return Handing{Handed: c.HandedBy, Label: c.LabelName, Answer: answer, Right: c.Prediction.Correct, Confidence: c.Prediction.Confidence,
 		Inside: c.Inside, Assignee: c.AssigneeName}
 }

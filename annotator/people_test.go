@@ -204,6 +204,7 @@ func TestRoles(t *testing.T) {
 		"Correct": {annotator.RoleReviewer, func(u annotator.User) error {
 			return only(s.Correct(ctx, u, 1, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}, ""))
 		}},
+		"ReasonCounts":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.ReasonCounts(ctx, u, "birds")) }},
 		"ClaimReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.ClaimReview(ctx, u, 1)) }},
 		"RenewReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.RenewReview(ctx, u, 1)) }},
 		"ReleaseReview":    {annotator.RoleReviewer, func(u annotator.User) error { return s.ReleaseReview(ctx, u, 1) }},

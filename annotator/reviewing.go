@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // MayJudge reports whether a user may judge the submitted edit of a task: nil, or ErrForbidden or ErrConflict with the reason.
@@ -36,8 +37,8 @@ func (c TaskCard) MayCorrect(u User) error {
 }
 
 // Review judges a submitted edit, where TaskCard.MayJudge allows it; *LeaseError where somebody else has it to judge. A rejection needs a
-// comment and sends the task back to its author.
-func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdict, comment string) (TaskDetail, error) {
+// comment or a reason, and sends the task back to its author.
+func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdict, comment string, reasons ...Reason) (TaskDetail, error) {
 	if err := may(actor, RoleReviewer); err != nil {
 		return TaskDetail{}, err
 	}
@@ -48,8 +49,11 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 	if err != nil {
 		return TaskDetail{}, err
 	}
-	if comment == "" && v == VerdictReject {
-		return TaskDetail{}, &ValidationError{Field: "comment", Message: "say what should change: a rejection goes back to its author"}
+	if reasons, err = checkReasons(reasons); err != nil {
+		return TaskDetail{}, err
+	}
+	if comment == "" && len(reasons) == 0 && v == VerdictReject {
+		return TaskDetail{}, &ValidationError{Field: "comment", Message: "say what should change, or choose a reason: a rejection goes back to its author"}
 	}
 	var taskID int64
 	err = s.store.InTx(ctx, func(tx Store) error {
@@ -80,7 +84,7 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if err := task.FreeToJudge(actor, now); err != nil {
 			return err
 		}
-		_, err = tx.JudgeEdit(ctx, Review{EditID: editID, ReviewerID: actor.ID, Verdict: v, Comment: comment, CreatedAt: now})
+		_, err = tx.JudgeEdit(ctx, Review{EditID: editID, ReviewerID: actor.ID, Verdict: v, Comment: comment, Reasons: reasons, CreatedAt: now})
 		if err != nil {
 			return err
 		}
@@ -101,7 +105,7 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if err := tx.UpdateTask(ctx, task); err != nil {
 			return err
 		}
-		if err := s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(editID), comment); err != nil || v != VerdictApprove {
+		if err := s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(editID), said(comment, reasons)); err != nil || v != VerdictApprove {
 			return err
 		}
 		return ConsiderForecast(ctx, tx, task.ProjectID)
@@ -110,6 +114,35 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		return TaskDetail{}, err
 	}
 	return s.taskDetail(ctx, actor, taskID)
+}
+
+// said is what a verdict says beside being one: "too wide: the tail is not the tree's".
+func said(comment string, reasons []Reason) string {
+	words := make([]string, len(reasons))
+	for i, reason := range reasons {
+		words[i] = string(reason)
+	}
+	if len(words) > 0 && comment != "" {
+		return strings.Join(words, ", ") + ": " + comment
+	}
+	return strings.Join(words, ", ") + comment
+}
+
+// ReasonCounts counts the reasons of a project's verdicts, each reason of Reasons in its place.
+func (s *Service) ReasonCounts(ctx context.Context, actor User, slug string) ([]ReasonCount, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := s.store.ReasonCounts(ctx, project.ID)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]ReasonCount, len(Reasons))
+	for i, reason := range Reasons {
+		all[i] = ReasonCount{reason, counts[reason]}
+	}
+	return all, nil
 }
 
 // judgedAlready is the ErrConflict of an edit that does not wait for review: it says who has judged it, if somebody has.

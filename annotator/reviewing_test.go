@@ -2,6 +2,7 @@ package annotator_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
@@ -103,6 +104,51 @@ func TestRejectionGoesBackToItsAuthor(t *testing.T) {
 	done, err := w.Service.Review(ctx, w.Reviewer, e.ID, annotator.VerdictApprove, "")
 	if err != nil || done.State != annotator.TaskApproved || done.Returned || len(done.Reviews) != 2 {
 		t.Errorf("approved: %+v, %v", done.Task, err)
+	}
+}
+
+// A verdict may have reasons, which are counted; one of them is enough to return a map.
+func TestAVerdictHasReasons(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.submitted(w.Ada)
+	var invalid *annotator.ValidationError
+	if _, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictReject, "", "ugly"); !errors.As(err, &invalid) || invalid.Field != "reasons" {
+		t.Errorf("a reason that is none: %v, want a *ValidationError", err)
+	}
+	back, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictReject, "", annotator.ReasonMissedPart, annotator.ReasonTooWide, annotator.ReasonTooWide)
+	if want := []annotator.Reason{annotator.ReasonTooWide, annotator.ReasonMissedPart}; err != nil || !slices.Equal(back.Reviews[0].Reasons, want) {
+		t.Fatalf("returned with %+v, %v; want %v", back.Reviews, err, want)
+	}
+	other := w.submitted(w.Bob)
+	if _, err := w.Service.Review(ctx, w.Reviewer, other.Edit.ID, annotator.VerdictApprove, "well enough", annotator.ReasonTooWide); err != nil {
+		t.Fatal(err)
+	}
+	count := func() map[annotator.Reason]int {
+		t.Helper()
+		all, err := w.Service.ReasonCounts(ctx, w.Ada, "birds")
+		if err != nil || len(all) != len(annotator.Reasons) {
+			t.Fatalf("%v, %v", all, err)
+		}
+		counts := map[annotator.Reason]int{}
+		for _, c := range all {
+			counts[c.Reason] = c.Count
+		}
+		return counts
+	}
+	if got := count(); got[annotator.ReasonTooWide] != 2 || got[annotator.ReasonMissedPart] != 1 || got[annotator.ReasonTooTight] != 0 {
+		t.Errorf("counted: %v", got)
+	}
+	if _, err := w.Service.Retract(ctx, w.Reviewer, other.Edit.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(); got[annotator.ReasonTooWide] != 1 {
+		t.Errorf("after one was taken back: %v", got)
+	}
+	reviews, err := w.Store.ExportReviews(ctx, w.Project.ID, annotator.ExportFilter{States: []string{"rejected"}}, 0, 10)
+	if err != nil || len(reviews) != 1 || reviews[0].Reasons != "too wide; missed a part" {
+		t.Errorf("exported: %+v, %v", reviews, err)
 	}
 }
 

@@ -192,7 +192,7 @@ type Draft struct {
 // Verdict is a reviewer's judgement.
 type Verdict string
 
-// The verdicts. A rejection needs a comment: it goes back to its author.
+// The verdicts. A rejection needs a comment or a Reason: it goes back to its author.
 const (
 	VerdictApprove Verdict = "approve"
 	VerdictReject  Verdict = "reject"
@@ -210,6 +210,7 @@ type Review struct {
 	Reviewer   string    `json:"reviewer"`
 	Verdict    Verdict   `json:"verdict"`
 	Comment    string    `json:"comment"`
+	Reasons    []Reason  `json:"reasons"` // in the order of Reasons
 	CreatedAt  time.Time `json:"created_at"`
 	// A verdict that was taken back counts for nothing; it stays in the history.
 	TakenBackAt *time.Time `json:"taken_back_at,omitempty"`

@@ -18,6 +18,12 @@ ALTER TABLE edits
     ADD CONSTRAINT edits_state_check CHECK (state IN ('draft', 'submitted', 'approved', 'rejected', 'taken-back', 'corrected'));
 COMMENT ON COLUMN edits.corrects IS 'The painter''s revision that a reviewer corrected with this one; null for a painter''s own.';
 
+ALTER TABLE reviews
+    ADD COLUMN reasons text[] NOT NULL DEFAULT '{}',
+    DROP CONSTRAINT reviews_rejection_says_why,
+    ADD CONSTRAINT reviews_rejection_says_why CHECK (verdict <> 'reject' OR btrim(comment) <> '' OR reasons <> '{}');
+COMMENT ON COLUMN reviews.reasons IS 'What is wrong with the map, in words of annotator.Reasons.';
+
 ALTER TABLE projects ADD COLUMN second_reviewer boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN projects.second_reviewer IS 'A map that its reviewer corrected waits for another reviewer, in place of being approved with that.';
 DROP TRIGGER projects_changed ON projects;
@@ -77,8 +83,8 @@ DECLARE
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         IF OLD.taken_back_at IS NOT NULL OR NEW.taken_back_at IS NULL
-           OR (NEW.id, NEW.edit_id, NEW.reviewer_id, NEW.verdict, NEW.comment, NEW.created_at)
-              IS DISTINCT FROM (OLD.id, OLD.edit_id, OLD.reviewer_id, OLD.verdict, OLD.comment, OLD.created_at) THEN
+           OR (NEW.id, NEW.edit_id, NEW.reviewer_id, NEW.verdict, NEW.comment, NEW.created_at, NEW.reasons)
+              IS DISTINCT FROM (OLD.id, OLD.edit_id, OLD.reviewer_id, OLD.verdict, OLD.comment, OLD.created_at, OLD.reasons) THEN
             RAISE EXCEPTION 'review % cannot be changed: it can be taken back once', OLD.id
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'reviews_append_only';
         END IF;
@@ -215,6 +221,13 @@ CREATE TRIGGER projects_changed BEFORE UPDATE ON projects FOR EACH ROW
         AND (OLD.name, OLD.description, OLD.feedback, OLD.start_method, OLD.start_radius) IS DISTINCT FROM (NEW.name, NEW.description, NEW.feedback, NEW.start_method, NEW.start_radius))
     EXECUTE FUNCTION projects_stay();
 ALTER TABLE projects DROP COLUMN second_reviewer;
+ALTER TABLE reviews DISABLE TRIGGER reviews_check;
+UPDATE reviews SET comment = array_to_string(reasons, ', ') WHERE verdict = 'reject' AND btrim(comment) = '';
+ALTER TABLE reviews
+    DROP CONSTRAINT reviews_rejection_says_why,
+    ADD CONSTRAINT reviews_rejection_says_why CHECK (verdict <> 'reject' OR btrim(comment) <> ''),
+    DROP COLUMN reasons;
+ALTER TABLE reviews ENABLE TRIGGER reviews_check;
 ALTER TABLE edits
     DROP CONSTRAINT edits_state_check,
     ADD CONSTRAINT edits_state_check CHECK (state IN ('draft', 'submitted', 'approved', 'rejected', 'taken-back')),

@@ -14,9 +14,30 @@ import (
 
 // Reviews is the view model of the page of all that waits for review.
 type Reviews struct {
-	Page   annotator.TaskPage
-	Yours  int                   // of those shown: how many the visitor may take now
-	Judged *annotator.TaskDetail // what the visitor has judged last, if that can be taken back
+	Page    annotator.TaskPage
+	Yours   int                   // of those shown: how many the visitor may take now
+	Judged  *annotator.TaskDetail // what the visitor has judged last, if that can be taken back
+	Reasons []annotator.ReasonCount
+}
+
+// reasons says how often which reason was given: "too wide 12, missed a part 3"; "" for none yet.
+func (v Reviews) reasons() string {
+	var words []string
+	for _, r := range v.Reasons {
+		if r.Count > 0 {
+			words = append(words, string(r.Reason)+" "+Count(r.Count))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// reasonWords lists the reasons of a verdict.
+func reasonWords(reasons []annotator.Reason) string {
+	words := make([]string, len(reasons))
+	for i, r := range reasons {
+		words[i] = string(r)
+	}
+	return strings.Join(words, ", ")
 }
 
 // NewReviews returns the view of a page of tasks in review, for a person.
@@ -90,6 +111,7 @@ type Review struct {
 	Waiting   int                   // submitted tasks, this one included
 	Problem   string                // what was wrong with the last verdict
 	Comment   string                // the comment that was typed with that verdict
+	Reasons   []annotator.Reason    // the reasons that were chosen with it
 	Judged    *annotator.TaskDetail // what the visitor has judged before this one, if that can be taken back
 	Corrects  bool                  // the visitor may correct it (TaskCard.MayCorrect)
 	Refused   error                 // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
@@ -236,6 +258,29 @@ func (v Review) outcomeWord() (word, class string) {
 	default:
 		return "✗ Still wrong with the edit: fine-tuning may carry it further.", "bad"
 	}
+}
+
+// returned is the last verdict that returned a map before the present one, and that map; ok is false if there is none.
+func (v Review) returned() (r annotator.Review, before annotator.Edit, ok bool) {
+	if v.Task.Edit == nil {
+		return r, before, false
+	}
+	for _, r := range slices.Backward(v.Task.Reviews) {
+		if r.Verdict != annotator.VerdictReject || r.TakenBackAt != nil || r.EditID == v.Task.Edit.ID {
+			continue
+		}
+		at := slices.IndexFunc(v.Revisions, func(e annotator.Edit) bool { return e.ID == r.EditID })
+		return r, v.Revisions[max(at, 0)], at >= 0
+	}
+	return r, before, false
+}
+
+// returner is who returned the map, to the visitor.
+func returner(f Frame, r annotator.Review) string {
+	if f.User != nil && f.User.ID == r.ReviewerID {
+		return "You"
+	}
+	return r.Reviewer
 }
 
 // byWhom names who painted a task's map, and the reviewer who corrected it.

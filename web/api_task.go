@@ -305,18 +305,27 @@ func (a *api) reviews() {
 		func(ctx context.Context, actor annotator.User, in *ByTask) (*nothing, error) {
 			return nil, a.server.service.ReleaseReview(ctx, actor, in.Task)
 		})
+	type reasonList struct {
+		Reasons []annotator.ReasonCount `json:"reasons"`
+	}
+	handle(a, annotator.RoleAnnotator, get("reasonCounts", "/projects/{project}/reviews/reasons", "How many verdicts have which reason"),
+		func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[reasonList], error) {
+			counts, err := a.server.service.ReasonCounts(ctx, actor, in.Project)
+			return &answer[reasonList]{reasonList{orEmpty(counts)}}, err
+		})
 	type reviewRequest struct {
 		Edit int64 `path:"edit"`
 		Body struct {
-			Verdict annotator.Verdict `json:"verdict"`
-			Comment string            `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one."`
+			Verdict annotator.Verdict  `json:"verdict"`
+			Comment string             `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one, or a reason."`
+			Reasons []annotator.Reason `json:"reasons,omitempty" maxItems:"5" doc:"What is wrong with the map."`
 		}
 	}
 	review := post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else")
 	review.Description = "409 when another reviewer has it to judge, or has judged it. It need not be taken before."
 	handle(a, role, review,
 		func(ctx context.Context, actor annotator.User, in *reviewRequest) (*answer[annotator.TaskDetail], error) {
-			t, err := a.server.service.Review(ctx, actor, in.Edit, in.Body.Verdict, in.Body.Comment)
+			t, err := a.server.service.Review(ctx, actor, in.Edit, in.Body.Verdict, in.Body.Comment, in.Body.Reasons...)
 			return &answer[annotator.TaskDetail]{tidy(t)}, err
 		})
 	type correctRequest struct {

@@ -18,6 +18,9 @@ func (s *Server) reviewsPage(v *visit) error {
 	}
 	view := templates.NewReviews(page, v.actor)
 	view.Judged = s.judged(v)
+	if view.Reasons, err = s.service.ReasonCounts(v.Context(), v.actor, v.project.Slug); err != nil {
+		return err
+	}
 	return v.render(templates.ReviewsPage(v.frame("Review", "review"), view))
 }
 
@@ -145,7 +148,11 @@ func (s *Server) judge(v *visit) error {
 			Problem: "A newer map has been submitted meanwhile; this is it."})
 	}
 	verdict := annotator.Verdict(form.Get("verdict"))
-	if _, err := s.service.Review(v.Context(), v.actor, edit, verdict, form.Get("comment")); err != nil {
+	var reasons []annotator.Reason
+	for _, word := range form["reason"] {
+		reasons = append(reasons, annotator.Reason(word))
+	}
+	if _, err := s.service.Review(v.Context(), v.actor, edit, verdict, form.Get("comment"), reasons...); err != nil {
 		status := outcome(err).status
 		problem, err := problemText(err)
 		if err != nil {
@@ -154,7 +161,7 @@ func (s *Server) judge(v *visit) error {
 		if t, err = s.taskOf(v); err != nil { // as it is now: somebody else may have it, or have judged it
 			return err
 		}
-		return s.showReview(v, status, templates.Review{Task: &t, Comment: form.Get("comment"), Problem: problem})
+		return s.showReview(v, status, templates.Review{Task: &t, Comment: form.Get("comment"), Reasons: reasons, Problem: problem})
 	}
 	next, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, t.ID)
 	var limit *annotator.LeaseLimitError

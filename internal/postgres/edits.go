@@ -125,8 +125,8 @@ func (s *Store) SubmitEdit(ctx context.Context, id int64, before, after *annotat
 func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Review, error) {
 	err := s.inTx(ctx, func(tx *Store) (err error) {
 		r.ID, err = one(ctx, tx, pgx.RowTo[int64], `
-			INSERT INTO reviews (edit_id, reviewer_id, verdict, comment, created_at) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
-			r.EditID, r.ReviewerID, r.Verdict, r.Comment, r.CreatedAt)
+			INSERT INTO reviews (edit_id, reviewer_id, verdict, comment, reasons, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+			r.EditID, r.ReviewerID, r.Verdict, r.Comment, texts(r.Reasons), r.CreatedAt)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Re
 // Reviews implements annotator.EditStore.
 func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, error) {
 	all, err := list(ctx, s, pgx.RowToStructByName[annotator.Review], `
-		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.created_at,
+		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.reasons, r.created_at,
 			r.taken_back_at, coalesce(b.name, '') AS taken_back_by
 		FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN users u ON u.id = r.reviewer_id LEFT JOIN users b ON b.id = r.taken_back_by
 		WHERE e.task_id = $1 ORDER BY r.id`, taskID)
@@ -154,6 +154,18 @@ func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, 
 		all = []annotator.Review{}
 	}
 	return all, wrap(err, "listing the reviews of task %d", taskID)
+}
+
+// ReasonCounts implements annotator.EditStore.
+func (s *Store) ReasonCounts(ctx context.Context, projectID int64) (map[annotator.Reason]int, error) {
+	all, err := list(ctx, s, pgx.RowToStructByPos[annotator.ReasonCount], `
+		SELECT reason, count(*) FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN tasks t ON t.id = e.task_id, unnest(r.reasons) reason
+		WHERE t.project_id = $1 AND r.taken_back_at IS NULL AND r.reasons <> '{}' GROUP BY reason`, projectID)
+	counts := map[annotator.Reason]int{}
+	for _, c := range all {
+		counts[c.Reason] = c.Count
+	}
+	return counts, wrap(err, "counting the reasons of project %d", projectID)
 }
 
 // TakeBackEdit implements annotator.EditStore.

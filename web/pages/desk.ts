@@ -1,11 +1,13 @@
 // One map in review: its part of the page, who has it to judge, and the verdict on it.
 import type { Client } from "../editor/src/api/client.ts";
 import { passing, Problem, reason } from "../editor/src/api/problem.ts";
+import type { ReviewRequestBody } from "../editor/src/api/schema.d.ts";
 import { LeaseKeeper } from "../editor/src/lease.ts";
 import { wordsKey } from "../editor/src/save/journal.ts";
 import { OtherMethods } from "./methods.ts";
 import { Panes } from "./panes.ts";
 
+type Reason = NonNullable<ReviewRequestBody["reasons"]>[number];
 export type Verdict = "approve" | "reject";
 
 export interface Actions {
@@ -31,6 +33,7 @@ export class ReviewDesk {
   private readonly form: HTMLFormElement | null;
   private readonly comment: HTMLTextAreaElement | null;
   private readonly buttons: HTMLButtonElement[];
+  private readonly boxes: HTMLInputElement[]; // of the reasons
   private readonly kept: string; // where the comment is kept until the verdict has arrived
   private lease: LeaseKeeper | null = null;
   private taking: Promise<void> | null = null;
@@ -47,6 +50,7 @@ export class ReviewDesk {
     this.edit = Number(this.form?.querySelector<HTMLInputElement>("input[name=edit]")?.value);
     this.comment = this.form?.querySelector("textarea") ?? null;
     this.buttons = [...(this.form?.querySelectorAll<HTMLButtonElement>("button[name=verdict]") ?? [])];
+    this.boxes = [...(this.form?.querySelectorAll<HTMLInputElement>("input[name=reason]") ?? [])];
     this.kept = wordsKey(root.dataset["user"] ?? "", this.edit);
     for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
     this.listen();
@@ -56,6 +60,18 @@ export class ReviewDesk {
   /** What the reviewer has written. */
   get words(): string {
     return this.comment?.value.trim() ?? "";
+  }
+
+  /** The reasons that the reviewer has chosen. */
+  get reasons(): Reason[] {
+    return this.boxes.filter((box) => box.checked).map((box) => box.value as Reason);
+  }
+
+  /** Presses the reason of a key, from 1. Whether there is one. */
+  choose(key: string): boolean {
+    const box = this.boxes[Number(key) - 1];
+    box?.click();
+    return box !== undefined;
   }
 
   /** Its pictures are decoded, so that they are drawn at once when their turn comes. */
@@ -191,8 +207,8 @@ export class ReviewDesk {
       event.preventDefault();
       const verdict = (event.submitter as HTMLButtonElement | null)?.value;
       if (!this.seen || this.sent || (verdict !== "approve" && verdict !== "reject")) return;
-      if (verdict === "reject" && comment && this.words === "") {
-        comment.setCustomValidity("Say what should change: it goes back to its author.");
+      if (verdict === "reject" && comment && this.words === "" && this.reasons.length === 0) {
+        comment.setCustomValidity("Choose a reason, or say what should change: it goes back to its author.");
         comment.reportValidity();
         comment.focus();
         return;
@@ -209,6 +225,12 @@ export class ReviewDesk {
       else localStorage.removeItem(this.kept);
       void this.take();
     });
+    for (const box of this.boxes) {
+      box.addEventListener("change", () => {
+        forgive();
+        void this.take();
+      });
+    }
     comment?.addEventListener("keydown", (event) => {
       if (event.key === "Escape") comment.blur(); // back to the keys
     });

@@ -19,8 +19,8 @@ export class Panes {
     this.stages = [...root.querySelectorAll<HTMLElement>("[data-stage]")];
     this.inners = this.stages.flatMap((stage) => stage.querySelector<HTMLElement>(".stage-inner") ?? []);
     this.probe = root.querySelector("#probe");
-    this.own = mapOf(root, 2);
-    this.edit = mapOf(root, 3);
+    this.own = mapOf(root, "own");
+    this.edit = mapOf(root, "edit");
     for (const stage of this.stages) this.listen(stage);
     root.querySelector("[data-review-reset]")?.addEventListener("click", () => this.reset());
     const cells = root.querySelector<HTMLInputElement>("[data-review-cells]");
@@ -91,9 +91,8 @@ export class Panes {
   }
 }
 
-/** The map of a pane, counted from 1. */
-function mapOf(root: HTMLElement, pane: number): CellMap | null {
-  const canvas = root.querySelector<HTMLCanvasElement>(`.pane:nth-child(${pane}) canvas`);
+function mapOf(root: HTMLElement, which: "own" | "edit"): CellMap | null {
+  const canvas = root.querySelector<HTMLCanvasElement>(`canvas.of-${which}`);
   const map = canvas ? decodeMap(canvas.dataset["map"] ?? "") : null;
   const marks = canvas?.dataset["marks"];
   return map && marks ? { ...map, marks } : map;

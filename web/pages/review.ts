@@ -1,4 +1,4 @@
-// The review page: A and X judge, and the next map is there at once. It is fetched and taken ahead, and put in the place of the one before
+// The review page: A and X judge, 1 to 5 say why, and the next map is there at once. It is fetched and taken ahead, and put in the place of the one before
 // without a new page; address and history are kept as pages would.
 import { Client } from "../editor/src/api/client.ts";
 import { Problem, reason } from "../editor/src/api/problem.ts";
@@ -38,6 +38,7 @@ class Session {
 
   key(key: string, event: KeyboardEvent): boolean {
     if (key === "a" || key === "x") return event.repeat || this.current.press(key === "a" ? "approve" : "reject");
+    if (/^[1-9]$/.test(key) && !event.repeat) return this.current.choose(key);
     if (key === "m") return this.current.methods.next();
     if (key === "0") return (this.current.panes.reset(), true);
     return false;
@@ -60,7 +61,7 @@ class Session {
       desk.refused();
       return;
     }
-    const sent = client.judge(desk.edit, { verdict, ...(desk.words && { comment: desk.words }) }).then(() => null, (error: unknown) => why(error));
+    const sent = client.judge(desk.edit, { verdict, ...(desk.words && { comment: desk.words }), ...(desk.reasons.length > 0 && { reasons: desk.reasons }) }).then(() => null, (error: unknown) => why(error));
     this.settled = sent.then((problem) => problem === null);
     const { next } = this;
     if (next) this.follow(desk, verdict, next);

@@ -92,7 +92,7 @@ func (s *Studio) Work(t testing.TB) {
 	ok(s.Service.Review(ctx, s.Reviewer, retracted.Edit.ID, annotator.VerdictReject, "too wide"))
 	ok(s.Service.Retract(ctx, s.Reviewer, retracted.Edit.ID))
 	rejected := paint(s.Bob, 0.5)
-	ok(s.Service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no"))
+	ok(s.Service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no", annotator.ReasonTooTight, annotator.ReasonBackground))
 	corrected := paint(s.Bob, 0.7)
 	ok(s.Service.Correct(ctx, s.Reviewer, corrected.Edit.ID, annotator.Draft{BaseRevision: corrected.Edit.Revision, Source: annotator.SourcePainted, Map: Map(0.2)}, "the beak"))
 	taken := paint(s.Bob, 0.6)

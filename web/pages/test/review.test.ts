@@ -33,12 +33,12 @@ for (const target of [document, window] as EventTarget[]) {
 /** The part of the page of one edit, as the templates write it. */
 const desk = (task: number, held: string, picture = "") => `<div data-desk="${task}" data-address="/projects/birds/review/${task}" data-title="Review #${task}" data-held="${held}" data-user="7" data-waiting="3" data-tab="4"><h1>#${task} owl</h1>
     <div data-review><div class="panes">
-    ${["", mapText(side, side, own, true), mapText(side, side, edited, true)].map((map) => `<div class="pane"><div data-stage><div class="stage-inner">${picture}${map && `<canvas data-map="${map}"></canvas>`}</div></div></div>`).join("")}
+    ${["", mapText(side, side, own, true), mapText(side, side, edited, true)].map((map, i) => `<div class="pane"><div data-stage><div class="stage-inner">${picture}${map && `<canvas class="of-${["", "own", "edit"][i] ?? ""}" data-map="${map}"></canvas>`}</div></div></div>`).join("")}
     </div><p id="probe"></p><button data-review-reset></button><input type="checkbox" data-review-cells></div>
     <select data-method><option value="">none</option><option value="cam attention" data-name="CAM">CAM, attention</option><option value="grad-cam perception" data-name="Grad-CAM">Grad-CAM, perception</option></select>
     <select data-method-class><option value="3">owl</option></select><p data-method-words></p><p data-method-probe></p>
     <div data-others data-task="${task}" hidden><figure><canvas data-other="own"></canvas></figure><figure><canvas data-other="edit"></canvas></figure></div>
-    <form data-verdict><input type="hidden" name="edit" value="${100 + task}"><p data-hand></p><span data-waiting-count>3</span><textarea></textarea>
+    <form data-verdict><input type="hidden" name="edit" value="${100 + task}"><p data-hand></p><span data-waiting-count>3</span><input type="checkbox" name="reason" value="too wide"><input type="checkbox" name="reason" value="missed a part"><textarea></textarea>
     <button name="verdict" value="approve">Approve</button><button name="verdict" value="reject">Reject</button><button data-later data-key="n">Later</button></form>
     <div data-judged-before></div><template data-judged="approve"><form class="judged">You judged #${task}: approved <button>Take it back</button></form></template><template data-judged="reject"><form class="judged">You judged #${task}: changes requested <button>Take it back</button></form></template></div>`;
 
@@ -203,11 +203,18 @@ describe("a review", () => {
     const comment = find<HTMLTextAreaElement>("textarea");
     find("button[value=reject]").click();
     await pass(20);
-    expect([of("/edits/108/review").length, comment.validationMessage]).toEqual([0, "Say what should change: it goes back to its author."]);
+    expect([of("/edits/108/review").length, comment.validationMessage]).toEqual([0, "Choose a reason, or say what should change: it goes back to its author."]);
     comment.value = "The tail";
     comment.dispatchEvent(new Event("input"));
     find("button[value=reject]").click();
     await vi.waitFor(() => { expect([of("/edits/108/review").length, comment.validationMessage]).toEqual([1, ""]); });
+  });
+
+  it("is sent back with a reason alone, by its number", async () => {
+    await judgeable();
+    for (const key of ["2", "1", "1", "9"]) pressKey(key);
+    pressKey("x");
+    await vi.waitFor(() => { expect(of("/edits/108/review").map(({ body }) => body)).toEqual([{ verdict: "reject", reasons: ["missed a part"] }]); });
   });
 
   it("is judged by A and X, not while a comment is written", async () => {

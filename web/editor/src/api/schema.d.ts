@@ -1000,6 +1000,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/reviews/reasons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many verdicts have which reason
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["reasonCounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/rounds": {
         parameters: {
             query?: never;
@@ -3527,6 +3547,15 @@ export interface components {
              */
             says: "class" | "none-of-these" | "ambiguous" | "right";
         };
+        ReasonCount: {
+            /** Format: int64 */
+            count: number;
+            /** @enum {string} */
+            reason: "too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background";
+        };
+        ReasonList: {
+            reasons: components["schemas"]["ReasonCount"][];
+        };
         RecentList: {
             tasks: components["schemas"]["TaskCard"][];
         };
@@ -3562,6 +3591,7 @@ export interface components {
             edit_id: number;
             /** Format: int64 */
             id: number;
+            reasons: ("too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background")[];
             reviewer: string;
             /** Format: int64 */
             reviewer_id: number;
@@ -3574,8 +3604,10 @@ export interface components {
             verdict: "approve" | "reject";
         };
         ReviewRequestBody: {
-            /** @description Goes back to the author; a rejection needs one. */
+            /** @description Goes back to the author; a rejection needs one, or a reason. */
             comment?: string;
+            /** @description What is wrong with the map. */
+            reasons?: ("too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background")[];
             /** @enum {string} */
             verdict: "approve" | "reject";
         };
@@ -4643,6 +4675,8 @@ export type ProjectForecast = components['schemas']['ProjectForecast'];
 export type ProjectList = components['schemas']['ProjectList'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
 export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
+export type ReasonCount = components['schemas']['ReasonCount'];
+export type ReasonList = components['schemas']['ReasonList'];
 export type RecentList = components['schemas']['RecentList'];
 export type Reliability = components['schemas']['Reliability'];
 export type ReliabilityBin = components['schemas']['ReliabilityBin'];
@@ -6732,6 +6766,38 @@ export interface operations {
                 content?: never;
             };
             /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reasonCounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReasonList"];
+                };
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;

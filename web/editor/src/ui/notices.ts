@@ -35,6 +35,7 @@ export function reviewNote(desk: Desk): HTMLElement {
       h("div", {},
         h("strong", {}, `${last.reviewer} asks for changes`),
         h("time", { datetime: last.created_at, title: when.toLocaleString() }, ago(Date.now() - when.getTime())),
+        ...(last.reasons.length > 0 ? [h("p", {}, h("strong", {}, last.reasons.join(", ")))] : []),
         h("p", {}, last.comment)),
     );
   });
