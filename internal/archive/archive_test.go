@@ -19,11 +19,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
-	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
-	"github.com/abn-studio/studio/internal/recipe"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -44,102 +41,17 @@ func ok[T any](v T, err error) T {
 }
 
 // studio is a studio with a database and a blob store of its own.
-type studio struct {
-	*pgtest.World
-	service *annotator.Service
-	blobs   *blob.Store
-}
+type studio struct{ *pgtest.Studio }
 
 func newStudio(t testing.TB) *studio {
 	t.Helper()
-	s := &studio{World: pgtest.NewWorld(t)}
-	s.blobs = ok(blob.Open(t.Context(), t.TempDir(), blob.Options{}))
-	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.blobs, Clock: s.Clock.Now})
-	return s
-}
-
-func (s *studio) put(t testing.TB, content string) string {
-	hash, _, err := s.blobs.Put(t.Context(), strings.NewReader(content))
-	must(t, err)
-	return hash
-}
-
-// worked makes a project in which people did everything that leaves something.
-func (s *studio) worked(t testing.TB) {
-	t.Helper()
-	ctx := t.Context()
-	project := ok(s.service.CreateProject(ctx, s.Admin, "flock", "A flock of birds", "what they are\nand \"are not\""))
-	var images []annotator.NewImage
-	for i := range 24 {
-		n := annotator.NewImage{Name: fmt.Sprintf("train/%d — é.png", i), Split: annotator.SplitTrain, Class: fmt.Sprintf("class-%d", i%3), Hash: s.put(t, fmt.Sprint("picture ", i)), Width: 64, Height: 48, Group: "g"}
-		if i%4 == 3 {
-			n.Split = annotator.SplitTest
-		}
-		if i == 5 {
-			n.MaskHash, n.Clicks = s.put(t, "a mask"), [][2]float64{{0.1, 0.7}}
-		}
-		if i == 6 {
-			n.Broken, n.Hash = "no picture", pgtest.Hash(6)
-		}
-		images = append(images, n)
-	}
-	ok(s.Store.AddImages(ctx, project.ID, images))
-	first := pgtest.NewVersion(1)
-	first.ModelHash = s.put(t, "a network")
-	version := ok(s.Store.AddVersion(ctx, project.ID, first))
-	must(t, s.Scan(ctx, version.ID))
-	rows := ok(s.Store.Images(ctx, project.ID))
-	paint := func(who annotator.User, v float32) annotator.TaskDetail {
-		d := ok(s.service.NextTask(ctx, who, annotator.TaskFilter{Project: "flock"}))
-		m := pgtest.Map(v)
-		m.Values[0] = 0.1 + v/3
-		base := 0
-		if d.Edit != nil { // rejected
-			base = d.Edit.Revision
-		}
-		e := ok(s.service.SaveDraft(ctx, who, d.ID, annotator.Draft{BaseRevision: base, Source: annotator.SourcePainted, Map: m, Provenance: []byte("{\"seconds\": 1.50,\n \"strokes\":3}"), History: []byte(`{"v": [1, 2]}`)}))
-		return ok(s.Service.Submit(ctx, who, d.ID, e.Revision))
-	}
-	approved := paint(s.Ada, 0.3)
-	ok(s.service.Review(ctx, s.Reviewer, approved.Edit.ID, annotator.VerdictApprove, ""))
-	retracted := paint(s.Bob, 0.4)
-	ok(s.service.Review(ctx, s.Reviewer, retracted.Edit.ID, annotator.VerdictReject, "too wide"))
-	ok(s.service.Retract(ctx, s.Reviewer, retracted.Edit.ID))
-	rejected := paint(s.Bob, 0.5)
-	ok(s.service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no"))
-	corrected := paint(s.Bob, 0.7)
-	ok(s.Service.Correct(ctx, s.Reviewer, corrected.Edit.ID, annotator.Draft{BaseRevision: corrected.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.2)}, "the beak"))
-	taken := paint(s.Bob, 0.6)
-	ok(s.service.TakeBack(ctx, s.Bob, taken.ID))
-	must(t, s.service.Skip(ctx, s.Bob, taken.ID, "blurred"))
-	label := ok(s.service.ProposeLabel(ctx, s.Ada, rows[12].ID, annotator.LabelProposal{Says: annotator.LabelIsNone, Comment: "a cat"}))
-	ok(s.service.JudgeLabel(ctx, s.Reviewer, label.ID, annotator.LabelConfirm, ""))
-	ok(s.service.ProposeLabel(ctx, s.Bob, rows[13].ID, annotator.LabelProposal{Says: annotator.LabelIsAmbiguous}))
-	ok(s.service.BringMaps(ctx, s.Admin, "flock", "maps.npz", []annotator.BroughtMap{{From: "x", ImageID: rows[20].ID, Map: pgtest.Map(0.25), Author: "Zoë", State: annotator.EditApproved}}, annotator.BringChoices{}))
-	round := ok(s.service.StartRound(ctx, s.Admin, "flock", recipe.Defaults(), "key"))
-	claim, _, err := s.Store.ClaimRound(ctx, round.ID)
-	must(t, err)
-	must(t, s.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: arms.Candidate, Step: 1, LossAtt: 0.1}, {Arm: arms.Control, Step: 1}}))
-	var lost annotator.Unreadable
-	lost.Add(rows[2], "gone")
-	must(t, s.Store.SetUnreadable(ctx, claim, lost))
-	candidate := pgtest.NewVersion(2)
-	candidate.ModelHash = s.put(t, "a better network")
-	made := ok(s.service.FinishRound(ctx, claim, candidate, annotator.RoundResult{Headline: "+3", Fixed: []int64{rows[3].ID, rows[7].ID}, Moved: []int64{rows[11].ID}, Seconds: 1.5}, annotator.RoundRows{
-		Count: 2, Packed: []byte("\x1f\x8brows"), Judged: []int64{rows[3].ID, rows[7].ID, rows[11].ID},
-		Shown: []annotator.ShownImage{{ID: rows[3].ID, Candidate: annotator.ShownAnswer{Class: 1, Confidence: 0.5, Map: pgtest.Map(0.5)}}},
-	}))
-	must(t, s.Scan(ctx, made.ID))
-	ok(s.service.ActivateVersion(ctx, s.Admin, made.ID, ""))
-	ok(s.service.DeleteImages(ctx, s.Admin, "flock", []int64{rows[22].ID, rows[21].ID}))
-	ok(s.service.PurgeImages(ctx, s.Admin, "flock", []int64{rows[22].ID}))
-	ok(s.service.NextTask(ctx, s.Bob, annotator.TaskFilter{Project: "flock"})) // he holds it
+	return &studio{pgtest.NewStudio(t)}
 }
 
 func (s *studio) pack(t testing.TB, slug string, pictures bool) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	_, err := Write(t.Context(), s.service, s.Admin, Request{Project: slug, PackChoices: annotator.PackChoices{Pictures: pictures}, Studio: "test", Now: time.Unix(1, 0)}, &out)
+	_, err := Write(t.Context(), s.Service, s.Admin, Request{Project: slug, PackChoices: annotator.PackChoices{Pictures: pictures}, Studio: "test", Now: time.Unix(1, 0)}, &out)
 	must(t, err)
 	return out.Bytes()
 }
@@ -149,7 +61,7 @@ func (s *studio) unpack(ctx context.Context, raw []byte, slug, images string) (a
 	if err != nil {
 		return annotator.Project{}, err
 	}
-	return s.service.UnpackProject(ctx, s.Admin, slug, "", a.With(images, nil))
+	return s.Service.UnpackProject(ctx, s.Admin, slug, "", a.With(images, nil))
 }
 
 func entries(t testing.TB, raw []byte) map[string]string {
@@ -172,7 +84,7 @@ func entries(t testing.TB, raw []byte) map[string]string {
 func TestAProjectComesBackEqual(t *testing.T) {
 	t.Parallel()
 	here, there := newStudio(t), newStudio(t)
-	here.worked(t)
+	here.Work(t)
 	// The other studio knows Ada and Rose, and has another Bob under another address.
 	first := here.pack(t, "flock", true)
 	project, err := there.unpack(t.Context(), first, "", "")
@@ -212,8 +124,8 @@ func TestAProjectComesBackEqual(t *testing.T) {
 		t.Errorf("what somebody has to judge is in review in the archive, and not\n%s", was["rows/tasks.jsonl"])
 	}
 	// Work goes on there.
-	d := ok(there.service.NextTask(t.Context(), there.Ada, annotator.TaskFilter{Project: "flock"}))
-	ok(there.service.SaveDraft(t.Context(), there.Ada, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: attention.Map{Height: 2, Width: 3, Values: make([]float32, 6)}}))
+	d := ok(there.Service.NextTask(t.Context(), there.Ada, annotator.TaskFilter{Project: "flock"}))
+	ok(there.Service.SaveDraft(t.Context(), there.Ada, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: attention.Map{Height: 2, Width: 3, Values: make([]float32, 6)}}))
 	if _, err := there.unpack(t.Context(), first, "", ""); err == nil || !strings.Contains(err.Error(), "another project has it") {
 		t.Errorf("a second one of the same name: %v", err)
 	}
@@ -237,7 +149,7 @@ var leftOut = map[string]string{
 func TestEveryColumnIsArchived(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
-	s.worked(t)
+	s.Work(t)
 	all := entries(t, s.pack(t, "flock", false))
 	for _, table := range annotator.ArchiveTables {
 		line, _, _ := strings.Cut(all["rows/"+table+".jsonl"], "\n")
@@ -263,12 +175,12 @@ func TestEveryColumnIsArchived(t *testing.T) {
 func TestPeopleOfAnArchive(t *testing.T) {
 	t.Parallel()
 	here, there := newStudio(t), newStudio(t)
-	ok(here.service.CreateUser(t.Context(), here.Admin, annotator.NewUser{Email: "Only-Here@example.org", Name: "Only Here", Password: "plum-kettle-91", Role: annotator.RoleAdmin}))
+	ok(here.Service.CreateUser(t.Context(), here.Admin, annotator.NewUser{Email: "Only-Here@example.org", Name: "Only Here", Password: "plum-kettle-91", Role: annotator.RoleAdmin}))
 	users := ok(here.Store.Users(t.Context()))
 	only := users[slices.IndexFunc(users, func(u annotator.User) bool { return u.Name == "Only Here" })]
-	here.worked(t)
+	here.Work(t)
 	name := "Flock"
-	ok(here.service.ChangeProject(t.Context(), only, "flock", annotator.ProjectChange{Name: &name}))
+	ok(here.Service.ChangeProject(t.Context(), only, "flock", annotator.ProjectChange{Name: &name}))
 	_, err := there.unpack(t.Context(), here.pack(t, "flock", true), "", "")
 	must(t, err)
 	for _, u := range ok(there.Store.Users(t.Context())) {
@@ -289,9 +201,9 @@ func TestPeopleOfAnArchive(t *testing.T) {
 func TestAnonymousArchives(t *testing.T) {
 	t.Parallel()
 	here, there := newStudio(t), newStudio(t)
-	here.worked(t)
+	here.Work(t)
 	var out bytes.Buffer
-	about := ok(Write(t.Context(), here.service, here.Admin, Request{Project: "flock", PackChoices: annotator.PackChoices{Pictures: true, Anonymous: true}, Now: time.Unix(1, 0)}, &out))
+	about := ok(Write(t.Context(), here.Service, here.Admin, Request{Project: "flock", PackChoices: annotator.PackChoices{Pictures: true, Anonymous: true}, Now: time.Unix(1, 0)}, &out))
 	if !about.Anonymous {
 		t.Error("it does not say that it is anonymous")
 	}
@@ -325,7 +237,7 @@ func TestAnonymousArchives(t *testing.T) {
 	must(t, err)
 	came := people() - before
 	out.Reset()
-	ok(Write(t.Context(), here.service, here.Admin, Request{Project: "flock", PackChoices: annotator.PackChoices{Pictures: true, Anonymous: true}, Now: time.Unix(1, 0)}, &out))
+	ok(Write(t.Context(), here.Service, here.Admin, Request{Project: "flock", PackChoices: annotator.PackChoices{Pictures: true, Anonymous: true}, Now: time.Unix(1, 0)}, &out))
 	_, err = there.unpack(t.Context(), out.Bytes(), "second", "")
 	must(t, err)
 	if again := people() - before - came; came < 4 || again != came {
@@ -337,7 +249,7 @@ func TestAnonymousArchives(t *testing.T) {
 func TestImagesByReference(t *testing.T) {
 	t.Parallel()
 	here, there := newStudio(t), newStudio(t)
-	here.worked(t)
+	here.Work(t)
 	raw := here.pack(t, "flock", false)
 	for name := range entries(t, raw) {
 		if strings.HasPrefix(name, "files/") && len(entries(t, raw)[name]) < len("a network") {
@@ -353,7 +265,7 @@ func TestImagesByReference(t *testing.T) {
 	for i := range 24 {
 		must(t, os.WriteFile(filepath.Join(folder, "train", fmt.Sprintf("%d — é.png", i)), fmt.Append(nil, "picture ", i), 0o600))
 	}
-	there.put(t, "a mask")
+	there.Put(t, "a mask")
 	must(t, os.WriteFile(filepath.Join(folder, "train", "4 — é.png"), []byte("another"), 0o600))
 	if _, err := there.unpack(t.Context(), raw, "", folder); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "train/4 — é.png is another picture") {
 		t.Errorf("with another picture: %v", err)
@@ -392,7 +304,7 @@ func rewritten(t *testing.T, raw []byte, change func(name, content string) strin
 func TestDamagedArchives(t *testing.T) {
 	t.Parallel()
 	here, there := newStudio(t), newStudio(t)
-	here.worked(t)
+	here.Work(t)
 	raw := here.pack(t, "flock", true)
 	in := func(name string, replace ...string) []byte {
 		return rewritten(t, raw, func(n, content string) string {
@@ -410,7 +322,7 @@ func TestDamagedArchives(t *testing.T) {
 			return content
 		})
 	}
-	hash := here.put(t, "picture 0")
+	hash := here.Put(t, "picture 0")
 	for name, c := range map[string]struct {
 		raw  []byte
 		want string
@@ -436,7 +348,7 @@ func TestDamagedArchives(t *testing.T) {
 	if _, err := there.unpack(t.Context(), flipped, "", ""); err == nil || !strings.Contains(err.Error(), "files/"+hash) {
 		t.Errorf("a flipped bit: %v", err)
 	}
-	if projects := ok(there.service.Projects(t.Context(), there.Admin, annotator.ProjectOpen)); len(projects) != 1 {
+	if projects := ok(there.Service.Projects(t.Context(), there.Admin, annotator.ProjectOpen)); len(projects) != 1 {
 		t.Errorf("%d projects are there", len(projects))
 	}
 }
