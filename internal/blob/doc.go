@@ -5,7 +5,7 @@
 //	folder.go  files in a folder, also the cache in front of a bucket
 //	bucket.go  a bucket of an S3 endpoint, for several machines
 //	sweep.go   removing files that no row refers to
-//	verify.go  List, and Verify: whether a file's bytes still have its hash
+//	verify.go  List; Verify: whether a file's bytes still have its hash; Stream: a file read once, and checked
 //	owner.go   which studio owns the store, and so may sweep it
 //
 // Addresses: a folder's path or file:///path; s3://BUCKET?region=R&prefix=P/ with the credentials the

@@ -174,9 +174,13 @@ func checked(ctx context.Context, r io.Reader, hash string) error {
 		return fmt.Errorf("reading file %s: %w", hash, err)
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != hash {
-		return fmt.Errorf("file %s: %w (its bytes are not those of its SHA-256)%s", hash, annotator.ErrDamaged, remedy)
+		return damaged(hash)
 	}
 	return nil
+}
+
+func damaged(hash string) error {
+	return fmt.Errorf("file %s: %w (its bytes are not those of its SHA-256)%s", hash, annotator.ErrDamaged, remedy)
 }
 
 // fetch copies a file from the bucket.

@@ -79,5 +79,7 @@ type Store interface {
 	Importing(ctx context.Context) (bool, error) // whether an import is running: no row refers yet to the files that it has stored
 	ForgetUploads(ctx context.Context, age time.Duration) (int, error)
 	ReferencedBlobs(ctx context.Context) (map[string]struct{}, error)
+	// BackingUp reports whether a backup copies blobs, which are then not removed. It is asked after ReferencedBlobs.
+	BackingUp(ctx context.Context) (bool, error)
 	RemoveExpiredSessions(ctx context.Context) error
 }

@@ -85,6 +85,9 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if copied, err := w.config.Store.BackingUp(ctx); err != nil || copied {
+		return err // a backup that runs may name files that no row refers to any more
+	}
 	removed, bytes, err := w.config.Blobs.Sweep(ctx, age, func(hash string) bool {
 		_, used := kept[hash]
 		return used

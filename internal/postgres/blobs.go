@@ -31,14 +31,38 @@ type BlobUse struct {
 
 // BlobUses returns every reference to a blob. Images that an import could not read are left out: their files are not kept.
 func (s *Store) BlobUses(ctx context.Context) ([]BlobUse, error) {
-	uses, err := list(ctx, s, pgx.RowToStructByPos[BlobUse], `
-		SELECT hash, 'image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE broken = '' AND i.purged_at IS NULL
-		UNION ALL SELECT mask_hash, 'mask of image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE mask_hash <> ''
-		UNION ALL SELECT model_hash, 'model of version ' || v.number || ' of ' || p.slug FROM versions v JOIN projects p ON p.id = v.project_id WHERE p.purged_at IS NULL
-		UNION ALL SELECT model_hash, 'uploaded model ' || u.name || ' for ' || p.slug FROM uploads u JOIN projects p ON p.id = u.project_id WHERE u.state <> 'added'
-		UNION ALL SELECT encoder_hash, 'encoder of the segmenter ' || name FROM segmenter UNION ALL SELECT decoder_hash, 'decoder of the segmenter ' || name FROM segmenter
-		ORDER BY 1, 2`)
+	uses, err := list(ctx, s, pgx.RowToStructByPos[BlobUse], blobUses(SchemaVersion()))
 	return uses, wrap(err, "listing the blobs in use")
+}
+
+// blobUses is the statement of BlobUses for a schema of any release: a backup is also made of a database that is not migrated yet.
+func blobUses(schema int64) string {
+	image, project, segmenter := "true", "true", ""
+	if schema >= 36 { // migrations/00036_images_deleted.sql
+		image = "i.purged_at IS NULL"
+	}
+	if schema >= 40 { // migrations/00040_projects_end.sql
+		project = "p.purged_at IS NULL"
+	}
+	if schema >= 43 { // migrations/00043_segmenter.sql
+		segmenter = `UNION ALL SELECT encoder_hash, 'encoder of the segmenter ' || name FROM segmenter UNION ALL SELECT decoder_hash, 'decoder of the segmenter ' || name FROM segmenter`
+	}
+	return `
+		SELECT hash, 'image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE broken = '' AND ` + image + `
+		UNION ALL SELECT mask_hash, 'mask of image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE mask_hash <> ''
+		UNION ALL SELECT model_hash, 'model of version ' || v.number || ' of ' || p.slug FROM versions v JOIN projects p ON p.id = v.project_id WHERE ` + project + `
+		UNION ALL SELECT model_hash, 'uploaded model ' || u.name || ' for ' || p.slug FROM uploads u JOIN projects p ON p.id = u.project_id WHERE u.state <> 'added'
+		` + segmenter + ` ORDER BY 1, 2`
+}
+
+// blobsLock is the advisory lock that a backup shares while it copies: what its snapshot names must not be removed meanwhile.
+const blobsLock = 0x61626e_626c6f62 // "abnblob"
+
+// BackingUp reports whether a backup copies blobs. Who removes blobs first asks which of them rows refer to, and then this: a backup
+// that begins later does not name the others.
+func (s *Store) BackingUp(ctx context.Context) (bool, error) {
+	free, err := one(ctx, s, pgx.RowTo[bool], `SELECT pg_try_advisory_xact_lock($1)`, int64(blobsLock))
+	return !free, wrap(err, "looking for a backup that runs")
 }
 
 // Installation is the studio's own id, made with its database.

@@ -149,11 +149,17 @@ func (s *Store) PurgeImages(ctx context.Context, projectID int64, images []int64
 	return wrap(err, "purging %d images of project %d", len(images), projectID)
 }
 
-// UnusedBlobs implements annotator.ImageListStore.
+// UnusedBlobs implements annotator.ImageListStore. While a backup copies them it names none, and leaves them to the worker that tidies.
 func (s *Store) UnusedBlobs(ctx context.Context, hashes []string) ([]string, error) {
 	unused, err := list(ctx, s, pgx.RowTo[string], `
 		SELECT DISTINCT h FROM unnest($1::text[]) AS h
 		WHERE NOT EXISTS (SELECT FROM images WHERE hash = h AND purged_at IS NULL) AND NOT EXISTS (SELECT FROM images WHERE mask_hash = h)
 			AND NOT EXISTS (SELECT FROM versions WHERE model_hash = h AND `+notPurged+`) AND NOT EXISTS (SELECT FROM uploads WHERE model_hash = h AND state <> 'added')`, hashes)
+	if err == nil && len(unused) > 0 {
+		var copied bool
+		if copied, err = s.BackingUp(ctx); copied {
+			unused = nil
+		}
+	}
 	return unused, wrap(err, "looking for blobs that nothing refers to")
 }
