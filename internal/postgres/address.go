@@ -18,6 +18,13 @@ import (
 // connectWithin bounds a connection attempt where the address sets no connect_timeout of its own.
 const connectWithin = 5 * time.Second
 
+// The names by which PostgreSQL knows connections: of servers, workers and commands, of a backup, of a restore.
+const (
+	application        = "abn-studio"
+	backupApplication  = application + " backup"
+	restoreApplication = application + " restore"
+)
+
 // AddressError is the error of a database's address that cannot be read. It shows no part of the address, since that may be a part of
 // the password.
 type AddressError struct{ Reason string }
@@ -54,7 +61,7 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 	}
 	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, connectWithin)
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "abn-studio"
+		config.ConnConfig.RuntimeParams["application_name"] = application
 	}
 	// Set by a statement, since connection poolers refuse connection parameters that they do not know.
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {

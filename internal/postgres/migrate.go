@@ -20,9 +20,17 @@ const migrationLock = 0x61626e_73747564 // "abnstud"
 // Migrate brings the database to the newest schema: the studio's own tables and River's. Several processes may call it at once. A
 // database that a newer studio has migrated is left alone: *SchemaError.
 func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
+	return migrateAs(ctx, dsn, "", log)
+}
+
+// migrateAs migrates under a name for PostgreSQL; "": that of the address, or the usual one.
+func migrateAs(ctx context.Context, dsn, name string, log *slog.Logger) error {
 	config, err := poolConfig(dsn)
 	if err != nil {
 		return err
+	}
+	if name != "" {
+		config.ConnConfig.RuntimeParams["application_name"] = name
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -40,16 +48,26 @@ func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 		return fmt.Errorf("migrating: waiting for another migration: %w", err)
 	}
 
+	if err := checkSchema(ctx, pool); err != nil {
+		return err
+	}
+	return migrateTo(ctx, pool, nil, log)
+}
+
+// migrateTo applies the migrations that are missing in the schema that a pool works in: all, or those up to a backup's.
+func migrateTo(ctx context.Context, pool *pgxpool.Pool, to *Schema, log *slog.Logger) error {
 	db := stdlib.OpenDBFromPool(pool)
 	defer db.Close()
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithSlog(log))
 	if err != nil {
 		return fmt.Errorf("migrating: %w", err)
 	}
-	if err := checkSchema(ctx, pool); err != nil {
-		return err
+	up, options := provider.Up, &rivermigrate.MigrateOpts{}
+	if to != nil {
+		up = func(ctx context.Context) ([]*goose.MigrationResult, error) { return provider.UpTo(ctx, to.Studio) }
+		options.TargetVersion = int(to.River)
 	}
-	done, err := provider.Up(ctx)
+	done, err := up(ctx)
 	if err != nil {
 		return fmt.Errorf("migrating: %w", err)
 	}
@@ -57,7 +75,7 @@ func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("migrating River's tables: %w", err)
 	}
-	result, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	result, err := river.Migrate(ctx, rivermigrate.DirectionUp, options)
 	if err != nil {
 		return fmt.Errorf("migrating River's tables: %w", err)
 	}

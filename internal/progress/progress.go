@@ -33,6 +33,9 @@ const (
 	Evaluating          Stage = "evaluating"
 	Sweeping            Stage = "sweeping"  // one fine-tuning after the other
 	Verifying           Stage = "verifying" // what is kept is read and compared with its hash
+	Dumping             Stage = "dumping"   // rows go into a backup
+	Copying             Stage = "copying"   // files go into a backup, or come out of one
+	Loading             Stage = "loading"   // rows come out of a backup
 )
 
 // words are what a stage does, as people say it.
@@ -40,6 +43,7 @@ var words = map[Stage]string{
 	Drawing: "drawing birds", Composing: "composing", Fetching: "fetching", Reading: "reading", Storing: "storing", Scanning: "scanning", Features: "features",
 	EvaluatingParent: "measuring the parent", GammaSearch: "searching γ", Candidate: "training the candidate", EvaluatingCandidate: "measuring the candidate",
 	Control: "training the control", EvaluatingControl: "measuring the control", Train: "training", Evaluating: "measuring", Sweeping: "sweeping", Verifying: "verifying",
+	Dumping: "writing rows", Copying: "copying files", Loading: "loading rows",
 }
 
 // The stages of a round's further arms and seeds are called after them.
@@ -113,8 +117,10 @@ func (s Stage) Unit() string {
 		return "files"
 	case Sweeping:
 		return "fine-tunings"
-	case Verifying:
+	case Verifying, Dumping, Copying:
 		return "MiB"
+	case Loading:
+		return "rows"
 	}
 	if _, _, trained := s.Arm(); trained {
 		return "steps"
