@@ -62,6 +62,22 @@ func (f storageFlags) openToServe(ctx context.Context, log *slog.Logger, beside 
 // open starts the database, migrates it and opens the blobs. If another studio runs on the data folder, its database server is used if
 // beside is set; otherwise open fails, since a data folder has only one server of pages.
 func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (*storage, error) {
+	s, err := f.reach(ctx, log, beside)
+	if err != nil {
+		return nil, err
+	}
+	patience := time.Duration(0) // the store's own
+	if !beside {
+		patience = pagePatience
+	}
+	if err := s.connect(ctx, f.BlobURL, patience, log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// reach starts the database, or finds the one that runs, as open does. It neither migrates nor opens anything.
+func (f storageFlags) reach(ctx context.Context, log *slog.Logger, beside bool) (*storage, error) {
 	s := &storage{DSN: f.DatabaseURL}
 	var err error
 	if s.Data, err = f.dataDir(); err != nil {
@@ -81,13 +97,6 @@ func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (
 			return nil, err
 		}
 	}
-	patience := time.Duration(0) // the store's own
-	if !beside {
-		patience = pagePatience
-	}
-	if err := s.connect(ctx, f.BlobURL, patience, log); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
 	return s, nil
 }
 
@@ -102,6 +111,11 @@ func (s *storage) connect(ctx context.Context, blobs string, patience time.Durat
 	if s.Store, err = postgres.Open(ctx, postgres.Config{DSN: s.DSN, Patience: patience, Logger: log}); err != nil {
 		return err
 	}
+	return s.openBlobs(ctx, blobs)
+}
+
+// openBlobs opens the blob store of an address; "": the one in the data folder.
+func (s *storage) openBlobs(ctx context.Context, blobs string) (err error) {
 	if blobs == "" {
 		blobs = filepath.Join(s.Data, "blobs")
 	}

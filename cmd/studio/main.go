@@ -39,6 +39,8 @@ type commandLine struct {
 	Export     exportCommand     `cmd:"" help:"Write a project's maps, predictions, reviews, tasks or audit trail for other programs."`
 	Model      modelCommand      `cmd:"" help:"Inspect a model, or add it to a project."`
 	Verify     verifyCommand     `cmd:"" help:"Read every picture and model that is kept, and say what is missing or damaged."`
+	Backup     backupCommand     `cmd:"" help:"Back up database and files into a folder or a bucket, while the studio runs; check and list backups."`
+	Restore    restoreCommand    `cmd:"" help:"Restore a backup into an empty database, or put files back that were lost."`
 
 	Train    trainCommand    `cmd:"" group:"Without a database" help:"Train a network from pictures and labels."`
 	Predict  predictCommand  `cmd:"" group:"Without a database" help:"Predict a folder of pictures."`
@@ -78,7 +80,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
-	exitLost    = 3 // studio verify: a file is missing or damaged
+	exitLost    = 3 // studio verify, backup, backup verify: a file is missing or damaged
 )
 
 func main() {
@@ -122,7 +124,7 @@ func run(ctx context.Context, args []string, streams *stdio) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errLost):
+	case errors.Is(err, errLost), errors.Is(err, errDamagedBackup):
 		fmt.Fprintln(streams.Err, "studio:", err)
 		return exitLost
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:

@@ -127,10 +127,16 @@ func (b *Backup) verifyPart(ctx context.Context, part Part, rows map[string]int6
 	return nil
 }
 
-// verifyObject compares an object's bytes, and those of the blob in it, with their hashes; hash is "" where that is not known.
+// verifyObject compares the blob in an object with its hash, or, where it cannot be opened, the object's bytes with those that were written.
 func (b *Backup) verifyObject(ctx context.Context, o Object, hash string) error {
 	at := Part{objectPath(b.About.Blobs, o.Name), o.Bytes, o.sum()}
-	r, err := b.openFile(ctx, at, b.keys.sealed && b.Readable())
+	var r io.ReadCloser
+	var err error
+	if b.Readable() {
+		r, err = b.openObject(ctx, o)
+	} else {
+		r, err = b.openFile(ctx, at, false)
+	}
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,12 @@ func DefaultDataDir(dataHome string) (string, error) {
 	return filepath.Join(dataHome, "abn-studio"), nil
 }
 
+// Exists reports whether a data folder has a cluster.
+func Exists(dataDir string) bool {
+	_, err := os.Stat(filepath.Join(Config{DataDir: dataDir}.cluster(), "PG_VERSION"))
+	return err == nil
+}
+
 func (c Config) withDefaults() (Config, error) {
 	if c.DataDir == "" {
 		return c, errors.New("no data folder is given")
