@@ -24,7 +24,7 @@ type verifyCommand struct {
 }
 
 // errLost is the error that ends the command with exit code 3.
-var errLost = errors.New("files are missing or damaged: put them back from a backup, or import or add them again")
+var errLost = errors.New("files are missing or damaged: put them back from a backup (studio restore --files), or import or add them again")
 
 // verifyReport is what --json prints.
 type verifyReport struct {

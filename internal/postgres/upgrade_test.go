@@ -18,6 +18,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -103,6 +104,24 @@ func fill(t *testing.T, w *pgtest.World) {
 	_, err = w.Store.EnqueueEvaluate(ctx, w.Version.ID)
 	try(err)
 	try(w.Store.Heartbeat(ctx, annotator.Worker{ID: "worker-1", Host: "here", PID: 1}))
+}
+
+// TestEveryReleaseHasADump finds a release whose database nobody kept: TestUpgrade, and the backup's TestEveryRelease, would pass it by.
+func TestEveryReleaseHasADump(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(fixture.Root(), "CHANGELOG.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	releases := regexp.MustCompile(`(?m)^## (\d+\.\d+\.\d+)`).FindAllStringSubmatch(string(text), -1)
+	if len(releases) == 0 {
+		t.Fatal("CHANGELOG.md has no release")
+	}
+	for _, release := range releases {
+		if _, err := os.Stat(filepath.Join("testdata", "schema-"+release[1]+".sql")); err != nil {
+			t.Errorf("release %s has no dump of its database: %v (see -dump)", release[1], err)
+		}
+	}
 }
 
 // TestUpgrade migrates the database of every release to the newest schema. The store reads what was in it, work in progress can be
