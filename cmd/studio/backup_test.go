@@ -33,6 +33,10 @@ func TestBackupAndRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	queued, err := p.Store.EnqueueEvaluate(t.Context(), p.version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -90,11 +94,21 @@ func TestBackupAndRestore(t *testing.T) {
 	says(t, exitLost, "not in it: file "+images[0].Hash, "backup", filepath.Join(t.TempDir(), "other"), "--data", there)
 	says(t, exitOK, "Put back 1 files", "restore", "--files", dir, "--data", there, "--identity", key)
 
-	restored := launch(t, "serve", "--data", there, "--listen", "127.0.0.1:0", "--no-worker")
+	restored := launch(t, "serve", "--data", there, "--listen", "127.0.0.1:0", "--threads", "1")
 	c := signIn(t, addressIn(restored.until(t, "answers on ")))
 	if status, body := c.fetch(t, c.base+"/projects/aviary"); status != http.StatusOK {
 		t.Errorf("the project after the restore: %d %s", status, body)
 	}
+	// Work that was queued is done.
+	s, err := storageFlags{DataDir: there}.open(t.Context(), discard(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	eventually(t, "what was queued when the backup was made is done", func() bool {
+		j, err := s.Store.Job(t.Context(), queued.ID)
+		return err == nil && j.State == "finished"
+	})
 	stop(t, server)
 
 	objects, err := filepath.Glob(filepath.Join(dir, "blobs-*", "*", "*"))

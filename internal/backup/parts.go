@@ -98,7 +98,6 @@ type partReader struct {
 	raw    *counted // what was read of the file
 	file   io.Reader
 	closes []func() error
-	keys   opening
 	about  *Encryption
 	inside bool // what is inside is compared by the caller, and the file need not be the one that was written
 	over   error

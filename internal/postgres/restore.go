@@ -284,9 +284,9 @@ func (r *Restore) Commit(ctx context.Context) error {
 		if err := r.take(ctx, tx, there); err != nil {
 			return err
 		}
-		statements := make([]string, len(loaded))
-		for i, o := range loaded {
-			statements[i] = fmt.Sprintf(`ALTER %s %s SET SCHEMA %s`, o.kind, o.qualified(restoringSchema), pgx.Identifier{r.home}.Sanitize())
+		statements := make([]string, 0, len(loaded)+1)
+		for _, o := range loaded {
+			statements = append(statements, fmt.Sprintf(`ALTER %s %s SET SCHEMA %s`, o.kind, o.qualified(restoringSchema), pgx.Identifier{r.home}.Sanitize()))
 		}
 		statements = append(statements, `DROP SCHEMA `+restoringSchema) // it is empty
 		_, err = tx.Exec(ctx, strings.Join(statements, ";\n"), pgx.QueryExecModeSimpleProtocol)

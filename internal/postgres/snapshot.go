@@ -205,6 +205,9 @@ func sequencesOf(ctx context.Context, tx pgx.Tx) ([]SavedSequence, error) {
 func (s *Snapshot) Copy(ctx context.Context, table *SavedTable, w io.Writer) error {
 	tag, err := s.conn.PgConn().CopyTo(ctx, w, fmt.Sprintf(`COPY %s TO STDOUT`, columnsOf(*table)))
 	table.Rows = tag.RowsAffected()
+	if away(err) {
+		err = unavailable(err)
+	}
 	return wrap(err, "copying the table %s", table.Name)
 }
 
