@@ -101,7 +101,7 @@ func (s *Studio) Work(t testing.TB) {
 	label := ok(s.Service.ProposeLabel(ctx, s.Ada, rows[12].ID, annotator.LabelProposal{Says: annotator.LabelIsNone, Comment: "a cat"}))
 	ok(s.Service.JudgeLabel(ctx, s.Reviewer, label.ID, annotator.LabelConfirm, ""))
 	ok(s.Service.ProposeLabel(ctx, s.Bob, rows[13].ID, annotator.LabelProposal{Says: annotator.LabelIsAmbiguous}))
-	ok(s.Service.BringMaps(ctx, s.Admin, "flock", "maps.npz", []annotator.BroughtMap{{From: "x", ImageID: rows[20].ID, Map: Map(0.25), Author: "Zoë", State: annotator.EditApproved}}, annotator.BringChoices{}))
+	ok(s.Service.BringMaps(ctx, s.Admin, "flock", "maps.npz", []annotator.BroughtMap{{From: "x", ImageID: rows[20].ID, Map: Map(0.25), Author: "Zoë", State: annotator.EditTransitions.To(annotator.EventApprove)}}, annotator.BringChoices{}))
 	round := ok(s.Service.StartRound(ctx, s.Admin, "flock", recipe.Defaults(), "key"))
 	claim, _, err := s.Store.ClaimRound(ctx, round.ID)
 	must(t, err)
