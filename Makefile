@@ -22,10 +22,10 @@ build: bin/studio ## build bin/studio
 verify: node_modules/.package-lock.json ## regenerate what is generated, check the pages' types; fail on a diff
 	@$(MAKE) --no-print-directory generate
 	@npm run --silent check
-	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md docs/training.md docs/architecture.md docs/measures.md third_party || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
+	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md docs/training.md docs/architecture.md docs/measures.md docs/studies third_party || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
 	@echo "verify: generated files are up to date"
 
-generate: node_modules/.package-lock.json ## templ pages, API types, bundles, docs/operators.md, the tables of docs/training.md and docs/measures.md, the states of docs/architecture.md, ONNX Runtime's headers
+generate: node_modules/.package-lock.json ## templ pages, API types, bundles, docs/operators.md, the tables of docs/training.md, docs/measures.md and docs/studies, the states of docs/architecture.md, ONNX Runtime's headers
 	@.ci/generate
 
 # The linter comes as source through Go's module proxy and is compiled once (three minutes on two cores); another one may run beside it.

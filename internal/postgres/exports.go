@@ -63,11 +63,13 @@ func (from exportSource) conditions(projectID int64, f annotator.ExportFilter) *
 	if f.Class != "" {
 		c.add(`i.label IN (SELECT c.index FROM classes c WHERE c.project_id = i.project_id AND (c.key = $%[1]d OR c.name = $%[1]d))`, f.Class)
 	}
-	if f.Author != "" && from.key == "a.id" {
+	switch {
+	case f.Author == "":
+	case from.key == "a.id":
 		c.add(`(a.actor = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
-	} else if f.Author != "" && from.learned != "" { // also whose map a reviewer corrected
+	case from.learned != "": // also whose map a reviewer corrected
 		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d) OR painter.name = $%[1]d OR lower(painter.email) = lower($%[1]d))`, f.Author)
-	} else if f.Author != "" {
+	default:
 		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
 	}
 	if f.Search != "" {
