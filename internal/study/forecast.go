@@ -50,13 +50,13 @@ type Outcome string
 
 // The outcomes.
 const (
-	Better Outcome = "better"
-	NoneIs Outcome = "unclear"
-	Worse  Outcome = "worse"
+	Better  Outcome = "better"
+	Unclear Outcome = "unclear"
+	Worse   Outcome = "worse"
 )
 
 // Outcomes are all of them.
-var Outcomes = []Outcome{Better, NoneIs, Worse}
+var Outcomes = []Outcome{Better, Unclear, Worse}
 
 func outcomeOf(d Interval) Outcome {
 	switch {
@@ -65,7 +65,7 @@ func outcomeOf(d Interval) Outcome {
 	case d.High < 0:
 		return Worse
 	}
-	return NoneIs
+	return Unclear
 }
 
 // Record counts rounds by what was forecast and what came of it.
@@ -99,7 +99,7 @@ func (r Record) Print(w io.Writer) {
 	fmt.Fprint(w, "| painting was forecast to be | rounds | maps clearly better than the baseline | no clear difference | clearly worse |\n|---|---|---|---|---|\n")
 	for _, v := range forecast.Verdicts {
 		if of := r[v]; of != nil {
-			fmt.Fprintf(w, "| %s to pay | %d | %d | %d | %d |\n", v, of[Better]+of[NoneIs]+of[Worse], of[Better], of[NoneIs], of[Worse])
+			fmt.Fprintf(w, "| %s to pay | %d | %d | %d | %d |\n", v, of[Better]+of[Unclear]+of[Worse], of[Better], of[Unclear], of[Worse])
 		}
 	}
 }
