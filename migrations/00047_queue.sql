@@ -7,7 +7,8 @@ COMMENT ON COLUMN projects.mix IS 'The share of each order in what is given out,
 DROP TRIGGER projects_changed ON projects;
 CREATE TRIGGER projects_changed BEFORE UPDATE ON projects FOR EACH ROW
     WHEN ((OLD.closed_at IS NOT NULL OR OLD.deleted_at IS NOT NULL)
-        AND (OLD.name, OLD.description, OLD.feedback, OLD.start_method, OLD.start_radius, OLD.mix) IS DISTINCT FROM (NEW.name, NEW.description, NEW.feedback, NEW.start_method, NEW.start_radius, NEW.mix))
+        AND (OLD.name, OLD.description, OLD.feedback, OLD.second_reviewer, OLD.start_method, OLD.start_radius, OLD.mix)
+            IS DISTINCT FROM (NEW.name, NEW.description, NEW.feedback, NEW.second_reviewer, NEW.start_method, NEW.start_radius, NEW.mix))
     EXECUTE FUNCTION projects_stay();
 
 CREATE TABLE queues (
@@ -91,6 +92,7 @@ DROP TABLE queues;
 DROP TRIGGER projects_changed ON projects;
 CREATE TRIGGER projects_changed BEFORE UPDATE ON projects FOR EACH ROW
     WHEN ((OLD.closed_at IS NOT NULL OR OLD.deleted_at IS NOT NULL)
-        AND (OLD.name, OLD.description, OLD.feedback, OLD.start_method, OLD.start_radius) IS DISTINCT FROM (NEW.name, NEW.description, NEW.feedback, NEW.start_method, NEW.start_radius))
+        AND (OLD.name, OLD.description, OLD.feedback, OLD.second_reviewer, OLD.start_method, OLD.start_radius)
+            IS DISTINCT FROM (NEW.name, NEW.description, NEW.feedback, NEW.second_reviewer, NEW.start_method, NEW.start_radius))
     EXECUTE FUNCTION projects_stay();
 ALTER TABLE projects DROP COLUMN mix;

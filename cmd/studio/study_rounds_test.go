@@ -103,6 +103,16 @@ func TestStudyRounds(t *testing.T) {
 	if code, _, log := runStudio(t, "study", "publish", out, "--out", out); code != exitFailure || !strings.Contains(log, "is the study itself") {
 		t.Errorf("publishing to itself: exit %d, %s", code, log)
 	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(out, link); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, log := runStudio(t, "study", "publish", out, "--out", link); code != exitFailure || !strings.Contains(log, "is the study itself") {
+		t.Errorf("publishing to itself by a link: exit %d, %s", code, log)
+	}
+	if code, _, log := runStudio(t, "study", "publish", published, "--out", out); code != exitFailure || !strings.Contains(log, "has the rows of a study") {
+		t.Errorf("publishing over a study: exit %d, %s", code, log)
+	}
 	for i, a := range arguments {
 		if a == out {
 			arguments[i] = published

@@ -35,6 +35,11 @@ func TestStudyMakeSplit(t *testing.T) {
 		arguments := append([]string{"study", "make", "split", "--images", images, "--masks", masks, "--out", filepath.Join(dir, name), "--json"}, more...)
 		made[name] = decodeJSON[study.Divided](t, evaluated(t, arguments...))
 	}
+	for split, of := range made["one"].Splits { // 12 clusters of three and three of two, of 36 pictures: about the shares
+		if share := map[string]int{"train": 18, "validation": 4, "pool": 5, "test": 9}[split]; of.Images < share-5 || of.Images > share+5 {
+			t.Errorf("%s has %d pictures, want about %d", split, of.Images, share)
+		}
+	}
 	if made["one"].Digest != made["again"].Digest || made["one"].Digest == made["two"].Digest {
 		t.Errorf("digests %s, %s, and with another seed %s", made["one"].Digest, made["again"].Digest, made["two"].Digest)
 	}
@@ -82,6 +87,27 @@ func TestStudyMakeSplit(t *testing.T) {
 		if code, _, log := runStudio(t, arguments...); code != exitFailure || !strings.Contains(log, strings.TrimSuffix(what, ",")) {
 			t.Errorf("%v: exit %d, %s, want %q", flags, code, log, what)
 		}
+	}
+}
+
+// A class is what the data set calls it, whatever folders may be called.
+func TestStudyMakeSplitNamesNoFolderOutside(t *testing.T) {
+	t.Parallel()
+	images, masks := writePatches(t)
+	dir := t.TempDir()
+	out := filepath.Join(dir, "deep", "set")
+	evaluated(t, "study", "make", "split", "--images", images, "--masks", masks, "--out", out, "--join", "../../../evil=class0;a/b=class1,class2", "--json")
+	divided, err := dataset.Open("folder", filepath.Join(out, "images"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer divided.Close()
+	if !slices.Equal(divided.Classes, []string{"../../../evil", "a/b"}) || divided.Len() != 36 {
+		t.Errorf("%d pictures of %q", divided.Len(), divided.Classes)
+	}
+	found, err := os.ReadDir(dir)
+	if err != nil || len(found) != 1 || found[0].Name() != "deep" {
+		t.Errorf("%v, %v", found, err)
 	}
 }
 

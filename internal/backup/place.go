@@ -67,6 +67,9 @@ func OpenPlace(ctx context.Context, address string) (Place, error) {
 		return nil, err
 	}
 	if dir != "" {
+		if real, err := filepath.EvalSymlinks(dir); err == nil { // walking does not enter a link
+			dir = real
+		}
 		return folder(dir), nil
 	}
 	u, err := url.Parse(address)

@@ -50,6 +50,16 @@ func refers(column, table string) archiveColumn {
 		in:  fmt.Sprintf("CASE WHEN r.%[2]s IS NOT NULL THEN coalesce((SELECT id FROM archive_%[1]s m WHERE m.n = r.%[2]s), -1) END", table, column)}
 }
 
+// assignment is a column of a task's assignment, which comes in only where the person can paint here: nobody else would be offered the task.
+func assignment(column, value string) archiveColumn {
+	c := archiveColumn{name: column, out: "t." + column,
+		in: "(SELECT " + value + " FROM archive_people m JOIN users u ON u.id = m.id WHERE m.n = r.assigned_to AND NOT u.generator AND NOT u.disabled)"}
+	if column == "assigned_to" {
+		c.out = refers(column, "people").out
+	}
+	return c
+}
+
 // verbatim is a column of type json, whose text stays as it is: in the archive it is a string.
 func verbatim(column string) archiveColumn {
 	return archiveColumn{name: column, out: "t." + column + "::text", in: "(r." + column + " #>> '{}')::json"}
@@ -116,8 +126,8 @@ var archiveTables = []archiveTable{
 		columns: append(plain("packed"), refers("round_id", "rounds"), named("images", "judged shown"))},
 	{name: "predictions", of: "predictions", where: "t.version_id IN (SELECT id FROM archive_versions)", order: "t.version_id, t.image_id", columns: append(plain("class confidence correct "+
 		"att_class top_classes top_values probabilities map_height map_width map"), refers("version_id", "versions"), refers("image_id", "images"))},
-	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at confusion_place diverse_place reason_place inside assigned_at"),
-		orElse("made_right", "false"), orElse("handed_by", "''"), orElse("chance", "random()"), refers("assigned_to", "people"),
+	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at confusion_place diverse_place reason_place inside"),
+		orElse("made_right", "false"), orElse("handed_by", "''"), orElse("chance", "random()"), assignment("assigned_to", "m.id"), assignment("assigned_at", "r.assigned_at"),
 		refers("image_id", "images"), refers("version_id", "versions"), ended("state", literal(annotator.TaskTransitions.To(annotator.EventGiveBackDue)), literal(annotator.TaskTransitions.To(annotator.EventGiveBack))),
 		archiveColumn{name: "author_id", out: "CASE WHEN t.state <> " + leased + " OR t.returned THEN (SELECT n FROM archive_people m WHERE m.id = t.author_id) END", in: refers("author_id", "people").in})},
 	{name: "edits", of: "edits", where: "t.task_id IN (SELECT id FROM archive_tasks)", numbers: true, columns: append(plain("revision state source map_height map_width map created_at "+

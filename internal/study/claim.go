@@ -82,7 +82,7 @@ func (b *workbench) digest(seed int64) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintln(sum, s.Name, s.Class, s.Split, s.Group, info.Size())
+		fmt.Fprintln(sum, s.Name, s.Class, s.Split, s.Group, s.Cluster, info.Size())
 	}
 	if b.Masks == "" {
 		return hex.EncodeToString(sum.Sum(nil)), nil

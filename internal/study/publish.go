@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -22,10 +23,18 @@ const answersFolder = "answers"
 // Publish writes a study to another folder in the form in which a repository keeps it: what each arm answered to each image, and the
 // figures of each arm that do not follow from that. Its table is that of the study. What the folder has of the same study is replaced.
 func Publish(dir, out string) (rounds int, err error) {
-	if dir, err := filepath.Abs(dir); err != nil {
+	if inFolder(dir, out) {
+		return 0, fmt.Errorf("%s is the study itself: publish it to another folder", out)
+	}
+	settings, err := os.ReadFile(filepath.Join(dir, studyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%s holds no round of a study", dir)
+	}
+	if err != nil {
 		return 0, err
-	} else if other, err := filepath.Abs(out); err != nil || dir == other {
-		return 0, errors.Join(err, fmt.Errorf("%s is the study itself: publish it to another folder", out))
+	}
+	if err := sameStudy(settings, out); err != nil {
+		return 0, err
 	}
 	list, err := ReadRounds(dir)
 	if err != nil {
@@ -33,10 +42,6 @@ func Publish(dir, out string) (rounds int, err error) {
 	}
 	if len(list) == 0 {
 		return 0, fmt.Errorf("%s holds no round of a study", dir)
-	}
-	settings, err := os.ReadFile(filepath.Join(dir, studyFile))
-	if err != nil {
-		return 0, err
 	}
 	if err := os.MkdirAll(filepath.Join(out, answersFolder), 0o755); err != nil {
 		return 0, err
@@ -71,6 +76,41 @@ func Publish(dir, out string) (rounds int, err error) {
 		}
 		return nil
 	})
+}
+
+// inFolder reports whether two names are one folder.
+func inFolder(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
+}
+
+// sameStudy refuses a folder that has another study, or one whose rows would be lost.
+func sameStudy(settings []byte, out string) error {
+	if _, err := os.Stat(filepath.Join(out, "rows")); err == nil {
+		return fmt.Errorf("%s has the rows of a study: publish to another folder", out)
+	}
+	there, err := os.ReadFile(filepath.Join(out, studyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var was, is claimed
+	if err := errors.Join(err, json.Unmarshal(there, &was), json.Unmarshal(settings, &is)); err != nil {
+		return fmt.Errorf("%s: %w", out, err)
+	}
+	for seed, digest := range was.Pictures {
+		if now, has := is.Pictures[seed]; has && now != digest {
+			return fmt.Errorf("%s has a study of other pictures (seed %s): publish to another folder", out, seed)
+		}
+	}
+	was.Pictures = is.Pictures
+	if before, err := json.Marshal(was); err != nil || !same(before, is) {
+		return errors.Join(err, fmt.Errorf("%s has another study: publish to another folder", out))
+	}
+	return nil
 }
 
 // figuresOf are the figures of each arm of a round on the held-out images, by the measure's name, to six places.

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/durable"
@@ -93,75 +94,69 @@ type divided struct {
 	sample dataset.Sample
 	class  string
 	hash   string // SHA-256 of the file
+	mask   string // of its mask's pixels; "" without an object
 	split  string
 	file   string // below images and masks, without the mask's suffix
 }
 
 // Make writes the pictures to out: images/SPLIT/CLASS/NNNN as they are, masks likewise, metadata.csv with what each is made of, and study.json.
-// A folder that has the same set already is left as it is; one that has another is refused.
+// A folder that has the same set already is left as it is; one that has another, or other files, is refused.
 func (s Split) Make(ctx context.Context, out string, meter *progress.Meter) (d Divided, err error) {
 	if err := s.Validate(); err != nil {
 		return d, err
 	}
-	about := filepath.Join(out, studyFile)
-	text, err := os.ReadFile(about)
-	switch {
-	case err == nil:
-		if err := json.Unmarshal(text, &d); err != nil {
-			return d, fmt.Errorf("%s: %w", about, err)
-		}
-		was, _ := json.Marshal(d.SplitOptions)
-		if is, _ := json.Marshal(s.SplitOptions); string(was) != string(is) {
-			return d, fmt.Errorf("%s holds another set: give another --out", out)
-		}
-		return d, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return d, err
-	}
-	if files, err := os.ReadDir(out); err == nil && len(files) > 0 {
-		return d, fmt.Errorf("%s holds other files: give a new or an empty folder with --out", out)
-	}
-	made := filepath.Clean(out) + ".part" // a run that is cut off leaves no half set
-	if err := os.RemoveAll(made); err != nil {
-		return d, err
-	}
-	if err := os.MkdirAll(made, 0o755); err != nil {
-		return d, err
+	if real, err := filepath.EvalSymlinks(out); err == nil {
+		out = real
 	}
 	d = Divided{SplitOptions: s.SplitOptions, Splits: map[string]DividedPart{}}
 	list, err := s.read(ctx, &d)
 	if err != nil {
 		return d, err
 	}
-	var rows strings.Builder
-	table := csv.NewWriter(&rows)
-	_ = table.Write([]string{"file", "class", "split", "source", "sha256", "cluster"})
-	for i, one := range list {
-		masked, err := s.write(ctx, made, one)
+	table := tableOf(list)
+	sum := sha256.Sum256([]byte(table))
+	d.Digest = hex.EncodeToString(sum[:])
+	text, err := os.ReadFile(filepath.Join(out, studyFile))
+	switch {
+	case err == nil:
+		var was Divided
+		if err := json.Unmarshal(text, &was); err != nil || was.Digest != d.Digest {
+			return d, errors.Join(err, fmt.Errorf("%s holds another set: give another --out", out))
+		}
+		return was, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return d, err
+	}
+	if files, err := os.ReadDir(out); err == nil && len(files) > 0 {
+		return d, fmt.Errorf("%s holds other files: give a new or an empty folder with --out", out)
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return d, err
+	}
+	made, err := os.MkdirTemp(filepath.Dir(out), ".studio-split-") // a run that is cut off leaves no half set
+	if err != nil {
+		return d, err
+	}
+	defer func() {
 		if err != nil {
+			err = errors.Join(err, os.RemoveAll(made))
+		}
+	}()
+	for i, one := range list {
+		if err := s.write(ctx, made, one); err != nil {
 			return d, fmt.Errorf("%s: %w", one.sample.Name, err)
 		}
-		part := d.Splits[one.split]
-		part.Images++
-		if masked {
-			part.Masked++
-		}
-		d.Splits[one.split] = part
-		_ = table.Write([]string{one.file, one.class, one.split, one.sample.Name, one.hash, one.sample.Cluster})
 		meter.Advance(progress.Composing, i+1)
 	}
-	table.Flush()
-	for name, text := range map[string]string{"metadata.csv": rows.String(), "images/metadata.csv": groupsOf(list)} {
+	if text, err = json.MarshalIndent(d, "", "  "); err != nil {
+		return d, err
+	}
+	for name, text := range map[string]string{"metadata.csv": table, "images/metadata.csv": groupsOf(list), studyFile: string(text) + "\n"} {
 		if err := durable.WriteFile(filepath.Join(made, filepath.FromSlash(name)), []byte(text)); err != nil {
 			return d, err
 		}
 	}
-	sum := sha256.Sum256([]byte(rows.String()))
-	d.Digest = hex.EncodeToString(sum[:])
-	if text, err = json.MarshalIndent(d, "", "  "); err != nil {
-		return d, err
-	}
-	if err := durable.WriteFile(filepath.Join(made, studyFile), append(text, '\n')); err != nil {
+	if err := os.Chmod(made, 0o755); err != nil {
 		return d, err
 	}
 	if err := os.Remove(out); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -170,13 +165,25 @@ func (s Split) Make(ctx context.Context, out string, meter *progress.Meter) (d D
 	return d, os.Rename(made, out)
 }
 
-// groupsOf is what the pictures' folder says of groups and clusters.
+// tableOf says of every picture where it goes, what it is made of and where its object is.
+func tableOf(list []divided) string {
+	var rows strings.Builder
+	table := csv.NewWriter(&rows)
+	_ = table.Write([]string{"file", "class", "split", "source", "sha256", "mask_sha256", "group", "cluster"})
+	for _, one := range list {
+		_ = table.Write([]string{one.file, one.class, one.split, one.sample.Name, one.hash, one.mask, one.sample.Group, one.sample.Cluster})
+	}
+	table.Flush()
+	return rows.String()
+}
+
+// groupsOf is what the pictures' folder says of classes, whose names need not be names of folders, of groups and of clusters.
 func groupsOf(list []divided) string {
 	var text strings.Builder
 	table := csv.NewWriter(&text)
-	_ = table.Write([]string{"file", dataset.ColumnGroup, dataset.ColumnCluster})
+	_ = table.Write([]string{dataset.ColumnFile, dataset.ColumnClass, dataset.ColumnSplit, dataset.ColumnGroup, dataset.ColumnCluster})
 	for _, one := range list {
-		_ = table.Write([]string{one.file, one.sample.Group, one.sample.Cluster})
+		_ = table.Write([]string{one.file, one.class, one.split, one.sample.Group, one.sample.Cluster})
 	}
 	table.Flush()
 	return text.String()
@@ -188,8 +195,7 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 		return nil, err
 	}
 	of, twice := map[string][]divided{}, map[string]bool{}
-	masks, all := samples.View{Masks: s.Masks}, 0
-	masked := 0
+	masks, count, masked := samples.View{Masks: s.Masks}, 0, 0
 	var named []dataset.Sample
 	for _, one := range s.Images.All() {
 		named = append(named, one)
@@ -216,11 +222,15 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 		}
 		twice[hash] = true
 		one = masks.Masked(one)
-		all++
-		if s.Images.HasMask(one) {
+		count++
+		mask, err := s.maskOf(ctx, one)
+		if err != nil {
+			return nil, fmt.Errorf("the mask of %s: %w", one.Name, err)
+		}
+		if mask != "" {
 			masked++
 		}
-		of[class] = append(of[class], divided{sample: one, class: class, hash: hash})
+		of[class] = append(of[class], divided{sample: one, class: class, hash: hash, mask: mask})
 	}
 	for class := range of {
 		d.Classes = append(d.Classes, class)
@@ -232,30 +242,30 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 	if masked == 0 {
 		return nil, fmt.Errorf("%s has no masks: edits are made of them. Name a folder of masks, named after the pictures, with --masks", s.Images.Dir)
 	}
-	few := float64(masked) < fewMasks*float64(all)
+	few := float64(masked) < fewMasks*float64(count)
 	for _, class := range d.Classes {
-		one := of[class]
-		random.New(s.Seed, "divide", class).Shuffle(len(one), func(i, j int) { one[i], one[j] = one[j], one[i] })
-		s.deal(one, few)
-		list = append(list, one...)
+		list = append(list, of[class]...)
 	}
-	whole := map[string]string{} // the split of a cluster: that of its first picture
-	for i, one := range list {
-		cluster := one.sample.Cluster
-		if first, known := whole[cluster]; known {
-			list[i].split = first
-		} else if cluster != "" {
-			whole[cluster] = one.split
+	s.deal(list, few)
+	for _, split := range []string{dataset.Train, dataset.Pool, dataset.Test} {
+		if !slices.ContainsFunc(list, func(one divided) bool { return one.split == split }) {
+			return nil, fmt.Errorf("no picture is left for the %s: there are %d, in %d clusters and pictures of their own", split, len(list), len(unitsOf(list, all(len(list)))))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b divided) int {
 		return cmp.Or(slices.Index(dividedSplits, a.split)-slices.Index(dividedSplits, b.split), strings.Compare(a.class, b.class))
 	})
-	count := map[string]int{}
+	numbers := map[string]int{}
 	for i := range list {
-		folder := path.Join(list[i].split, list[i].class)
-		list[i].file = fmt.Sprintf("%s/%04d%s", folder, count[folder], strings.ToLower(path.Ext(list[i].sample.Name)))
-		count[folder]++
+		folder := path.Join(list[i].split, folderOf(list[i].class, d.Classes))
+		list[i].file = fmt.Sprintf("%s/%04d%s", folder, numbers[folder], strings.ToLower(path.Ext(list[i].sample.Name)))
+		numbers[folder]++
+		part := d.Splits[list[i].split]
+		part.Images++
+		if list[i].mask != "" {
+			part.Masked++
+		}
+		d.Splits[list[i].split] = part
 	}
 	return list, nil
 }
@@ -277,49 +287,101 @@ func (s Split) checkJoin() error {
 	return nil
 }
 
-// deal gives a class's pictures, in a random order, their splits.
+// deal gives pictures their splits: each class's by the shares, clusters whole. Where a cluster has pictures of several classes, it is dealt
+// with the first of them.
 func (s Split) deal(list []divided, few bool) {
-	var rest []int
-	if few {
-		var masked []int
-		for i := range list {
-			if s.Images.HasMask(list[i].sample) {
-				masked = append(masked, i)
-			} else {
-				rest = append(rest, i)
+	units := unitsOf(list, all(len(list)))
+	of := map[string][][]int{} // by class
+	var classes []string
+	for _, unit := range units {
+		class := list[unit[0]].class
+		if of[class] == nil {
+			classes = append(classes, class)
+		}
+		of[class] = append(of[class], unit)
+	}
+	give := func(unit []int, split string) {
+		for _, i := range unit {
+			list[i].split = split
+		}
+	}
+	for _, class := range classes {
+		units := of[class]
+		random.New(s.Seed, "divide", class).Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
+		if few {
+			masked := slices.DeleteFunc(slices.Clone(units), func(unit []int) bool {
+				return !slices.ContainsFunc(unit, func(i int) bool { return list[i].mask != "" })
+			})
+			units = slices.DeleteFunc(units, func(unit []int) bool {
+				return slices.ContainsFunc(unit, func(i int) bool { return list[i].mask != "" })
+			})
+			pool := int(math.Ceil(poolOfMasked * float64(len(masked))))
+			for n, unit := range masked {
+				split := dataset.Test
+				if n < pool {
+					split = dataset.Pool
+				}
+				give(unit, split)
 			}
 		}
-		pool := int(math.Ceil(poolOfMasked * float64(len(masked))))
-		for n, i := range masked {
-			list[i].split = dataset.Test
-			if n < pool {
-				list[i].split = dataset.Pool
+		shares := []float64{s.Train, s.Validation, s.Pool}
+		if few { // the pool has its pictures: its share is divided like the others
+			for i := range shares {
+				shares[i] /= 1 - s.Pool
 			}
+			shares[2] = 0
 		}
-	} else {
-		for i := range list {
-			rest = append(rest, i)
+		pictures := 0
+		for _, unit := range units {
+			pictures += len(unit)
 		}
-	}
-	shares := []float64{s.Train, s.Validation, s.Pool}
-	if few { // the pool has its pictures: its share is divided like the others
-		for i := range shares {
-			shares[i] /= 1 - s.Pool
-		}
-		shares[2] = 0
-	}
-	at := 0
-	for n, share := range shares {
-		for range int(math.Round(share * float64(len(rest)))) {
-			if at < len(rest) {
-				list[rest[at]].split = dividedSplits[n]
-				at++
+		dealt, bound, n := 0, shares[0]*float64(pictures), 0
+		for _, unit := range units {
+			for n < len(shares) && float64(dealt)+float64(len(unit))/2 > bound {
+				if n++; n < len(shares) {
+					bound += shares[n] * float64(pictures)
+				}
 			}
+			give(unit, dividedSplits[n])
+			dealt += len(unit)
 		}
 	}
-	for ; at < len(rest); at++ {
-		list[rest[at]].split = dataset.Test
+}
+
+// unitsOf are pictures in clusters, in the order of their first ones; a picture that belongs to no other is one.
+func unitsOf(list []divided, pictures []int) (units [][]int) {
+	at := map[string]int{}
+	for _, i := range pictures {
+		cluster := list[i].sample.Cluster
+		place, known := at[cluster]
+		if cluster == "" || !known {
+			at[cluster] = len(units)
+			units = append(units, []int{i})
+			continue
+		}
+		units[place] = append(units[place], i)
 	}
+	return units
+}
+
+// all are the numbers from 0 to n−1.
+func all(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// folderOf is the name of a class's folder: its own, where that is one on every system, else its number among the classes.
+func folderOf(class string, classes []string) string {
+	plain := strings.IndexFunc(class, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" ._-", r)
+	}) < 0
+	if plain && !strings.HasPrefix(class, ".") && strings.TrimSpace(class) == class && !strings.HasSuffix(class, ".") {
+		return class
+	}
+	return fmt.Sprintf("class-%04d", slices.Index(classes, class))
 }
 
 // joined is the class that a picture of a class gets; "" for none.
@@ -335,26 +397,38 @@ func (s Split) joined(class string) string {
 	return ""
 }
 
-// write copies a picture and writes its mask, if it shows an object.
-func (s Split) write(ctx context.Context, out string, one divided) (masked bool, err error) {
-	data, err := os.ReadFile(one.sample.Path)
-	if err != nil {
-		return false, err
+// maskOf is the hash of a picture's mask; "" where it shows no object.
+func (s Split) maskOf(ctx context.Context, one dataset.Sample) (hash string, err error) {
+	if !s.Images.HasMask(one) {
+		return "", nil
 	}
-	if err := writeBelow(filepath.Join(out, "images", filepath.FromSlash(one.file)), func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
-		return false, err
-	}
-	if !s.Images.HasMask(one.sample) {
-		return false, nil
-	}
-	to := filepath.Join(out, "masks", filepath.FromSlash(strings.TrimSuffix(one.file, path.Ext(one.file))+".png"))
-	err = s.Images.ObjectMask(ctx, one.sample, func(mask *image.Gray) error {
-		return writeBelow(to, func(w io.Writer) error { return png.Encode(w, mask) })
+	err = s.Images.ObjectMask(ctx, one, func(mask *image.Gray) error {
+		sum := sha256.Sum256(mask.Pix)
+		hash = hex.EncodeToString(sum[:])
+		return nil
 	})
 	if errors.Is(err, dataset.ErrNoObject) {
-		return false, nil
+		return "", nil
 	}
-	return err == nil, err
+	return hash, err
+}
+
+// write copies a picture, and its mask where it shows an object.
+func (s Split) write(ctx context.Context, out string, one divided) error {
+	data, err := os.ReadFile(one.sample.Path)
+	if err != nil {
+		return err
+	}
+	if err := writeBelow(filepath.Join(out, "images", filepath.FromSlash(one.file)), func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
+		return err
+	}
+	if one.mask == "" {
+		return nil
+	}
+	to := filepath.Join(out, "masks", filepath.FromSlash(strings.TrimSuffix(one.file, path.Ext(one.file))+".png"))
+	return s.Images.ObjectMask(ctx, one.sample, func(mask *image.Gray) error {
+		return writeBelow(to, func(w io.Writer) error { return png.Encode(w, mask) })
+	})
 }
 
 // writeBelow writes a file and the folders above it.

@@ -455,6 +455,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.editor.document.replace("Other version", fromWire(map), sourceOf(state.current), false, marksFromWire(map.marks, map.values.length), state.current.origin ?? this.editor.document.origin);
     this.autosave = autosave;
     autosave.keptTheirs();
+    this.baseline = null; // what both began with is another revision now
   }
 
   /** The connection is back. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { regionWords } from "../src/cell_region.ts";
-import { chordOf, Keymap } from "../src/input/keymap.ts";
-import { bindings, keyDown, keymap, keysOf, movable } from "../src/input/keys.ts";
+import { chordOf } from "../src/input/keymap.ts";
+import { bindings, keyDown, keyUp, keymap, keymapOf, keysOf, movable } from "../src/input/keys.ts";
 import { letterOf } from "../src/input/letter.ts";
 import { Settings } from "../src/settings.ts";
 import { cellWords } from "../src/ui/status.ts";
@@ -122,7 +122,7 @@ describe("a person's own keys", () => {
     const storage = new MemoryStorage();
     const first = new Settings(storage);
     first.set("keys", map.toString());
-    expect(new Keymap(movable, new Settings(storage).get("keys")).chord("b")).toBe("p");
+    expect(keymapOf(new Settings(storage).get("keys")).chord("b")).toBe("p");
     expect(keysOf(bindings[0]!, map)).toBe("P");
     map.give("b", "b");
     map.give("p", "p");
@@ -132,10 +132,32 @@ describe("a person's own keys", () => {
   it("are told apart by letter on every layout, and what is kept wrongly is nobody's choice", () => {
     const chord = (key: string, code: string, shift = false, ctrl = false) => chordOf({ key, code, shift, ctrl, alt: false });
     expect([chord("и", "KeyB"), chord("B", "KeyB", true), chord("<", "IntlBackslash", true), chord("s", "KeyS", false, true)]).toEqual(["b", "Shift+b", "<", "Ctrl+s"]);
-    for (const kept of ["", "7", "[1]", '{"b":7}', '{"b":"Tab"}', '{"none":"z"}', "null"]) expect(new Keymap(movable, kept).changed).toBe(false);
+    for (const kept of ["", "7", "[1]", '{"b":7}', '{"b":"Tab"}', '{"none":"z"}', "null"]) expect(keymapOf(kept).changed).toBe(false);
     const chords = movable.map((b) => b.chord);
     expect(new Set(chords).size).toBe(chords.length);
-    for (const b of movable) expect(new Keymap(movable, "{}").refusal(b.chord, b.chord === "z" ? "Shift+z" : "z"), b.does).toBe("");
+    for (const b of movable) expect(keymapOf("{}").refusal(b.chord, "z"), b.does).toBe("");
+  });
+
+  it("can change places, be taken back one by one, and take nothing from what has no key of its own", () => {
+    const map = keymapOf("{}");
+    for (const [of, chord] of [["b", "z"], ["e", "b"], ["b", "e"]] as const) {
+      expect(map.refusal(of, chord)).toBe("");
+      map.give(of, chord);
+    }
+    expect(keymapOf(map.toString()).toString()).toBe(map.toString());
+    map.give("Ctrl+Enter", "Ctrl+m");
+    expect(map.refusal("Ctrl+Enter", "Ctrl+Enter")).toBe("");
+    for (const chord of ["a", "Shift+a", "Ctrl+s", "Ctrl++", "Alt+-", "Enter", "[", "3", "?", " "]) expect(map.refusal("s", chord), chord).toContain("stays what it is");
+  });
+
+  it("let go of what was held, whichever modifier is lifted first", async () => {
+    const t = await new TestEditor().open();
+    t.editor.settings.set("keys", '{"p":"Shift+z"}');
+    const z = { code: "KeyZ", ctrl: false, alt: false, repeat: false };
+    keyDown(t.editor, { ...z, key: "Z", shift: true });
+    expect(t.editor.showPhotograph).toBe(true);
+    keyUp(t.editor, { ...z, key: "z", shift: false });
+    expect(t.editor.showPhotograph).toBe(false);
   });
 
   it("do nothing without Ctrl or Alt where that is switched off", async () => {

@@ -19,40 +19,46 @@ export function chordOf(k: Pick<KeyInput, "key" | "code" | "ctrl" | "shift" | "a
 
 /** The key press that a chord of the table stands for. */
 function pressOf(chord: string, repeat: boolean): KeyInput {
-  const parts = chord.split("+");
-  const key = parts.pop() ?? "";
-  return { key, code: "", ctrl: parts.includes("Ctrl"), shift: parts.includes("Shift"), alt: parts.includes("Alt"), repeat };
+  const { key, before } = partsOf(chord);
+  return { key, code: "", ctrl: before.includes("Ctrl"), shift: before.includes("Shift"), alt: before.includes("Alt"), repeat };
+}
+
+/** A chord's key, which may be the plus itself, and its modifiers. */
+function partsOf(chord: string): { readonly key: string; readonly before: readonly string[] } {
+  const key = chord.endsWith("+") ? "+" : (chord.split("+").pop() ?? "");
+  return { key, before: chord.slice(0, chord.length - key.length).split("+").filter(Boolean) };
 }
 
 /** A chord as people read it. */
 export function chordWords(chord: string): string {
-  const key = chord.endsWith("+") ? "+" : (chord.split("+").pop() ?? "");
+  const { key, before } = partsOf(chord);
   const name = key === " " ? "Space" : key.length === 1 ? key.toUpperCase() : key;
-  const before = chord.slice(0, chord.length - key.length).split("+").filter(Boolean);
   return before.includes("Shift") && before.length === 1 ? `⇧${name}` : [...before, name].join(" ");
 }
 
 /** Whether a chord is one character, which somebody who dictates may say by accident. */
 const single = (chord: string): boolean => /^(Shift\+)?[^ ]$/u.test(chord);
 
-/** Keys that stay what they are: everybody relies on them, or the browser keeps them for itself. */
+/** Keys that the browser keeps for itself. */
 const fixed = new Set([
-  "Escape", "Enter", "Tab", "Delete", "Backspace", " ", "?", "[", "]", "{", "}", "+", "-", "=", "_", "Ctrl+z", "Ctrl+Shift+z", "Ctrl+y", "Ctrl+0",
-  ...Array.from("0123456789"), ...Array.from("tnwqrlpfhjdacvxou", (letter) => `Ctrl+${letter}`), ...Array.from("tnwpirj", (letter) => `Ctrl+Shift+${letter}`),
+  ...Array.from("tnwqrlpfhjdacvxou", (letter) => `Ctrl+${letter}`), ...Array.from("tnwpirj", (letter) => `Ctrl+Shift+${letter}`),
 ]);
 const named = /^(Arrow|Page|Home|End|F\d+$|Shift$|Control$|Alt$|AltGraph$|Meta$|CapsLock$|Dead$|Process$|Unidentified$|ContextMenu$|.*(Tab|Enter|Escape)$)/;
 
 export class Keymap {
   private own = new Map<string, string>(); // the table's chord → the person's
 
-  /** `bound` are the table's lines that can have another key; `kept` is what toString gave. */
-  constructor(private readonly bound: readonly Bound[], kept: string) {
+  /** `bound` are the table's lines that can have another key, `kept` is what toString gave, and `others` whether a press is one of the lines that can't. */
+  constructor(private readonly bound: readonly Bound[], private readonly others: (k: KeyInput) => boolean, kept: string) {
     try {
-      for (const [chord, own] of Object.entries(JSON.parse(kept) as Record<string, unknown>)) {
-        if (typeof own === "string" && !this.refusal(chord, own)) this.own.set(chord, own);
-      }
+      for (const [of, own] of Object.entries(JSON.parse(kept) as Record<string, unknown>)) if (typeof own === "string") this.own.set(of, own);
     } catch {
       // what can't be read is nobody's choice
+    }
+    for (let wrong = true; wrong;) { // all together: two may have changed places
+      const found = [...this.own].find(([of, own]) => this.refusal(of, own) !== "");
+      wrong = found !== undefined;
+      if (found) this.own.delete(found[0]);
     }
   }
 
@@ -72,8 +78,8 @@ export class Keymap {
   /** Why a line of the table can't have a chord; "" where it can. */
   refusal(of: string, chord: string): string {
     if (!this.bound.some((b) => b.chord === of)) return "There is nothing to give a key to";
-    const key = chord.endsWith("+") ? "+" : (chord.split("+").pop() ?? "");
-    if (key === "" || fixed.has(chord) || named.test(key)) return `${chordWords(chord)} stays what it is: take another key`;
+    const { key } = partsOf(chord);
+    if (chord !== of && (key === "" || fixed.has(chord) || named.test(key) || this.others(pressOf(chord, false)))) return `${chordWords(chord)} stays what it is: take another key`;
     const taken = this.bound.find((b) => b.chord !== of && this.chord(b.chord) === chord);
     return taken ? `${chordWords(chord)} is already “${taken.does}”: give that another key first` : "";
   }

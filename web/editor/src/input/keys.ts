@@ -155,7 +155,8 @@ function escape(e: Editor): void {
 export const movable: readonly (Binding & Bound)[] = bindings.filter((b): b is Binding & Bound => b.chord !== undefined);
 
 /** The keys that this person has chosen. */
-export const keymap = (e: Editor): Keymap => new Keymap(movable, e.settings.get("keys"));
+export const keymapOf = (kept: string): Keymap => new Keymap(movable, (k) => bindings.some((b) => b.chord === undefined && b.matches(k)), kept);
+export const keymap = (e: Editor): Keymap => keymapOf(e.settings.get("keys"));
 
 /** The key of a line of the table, as people read it. */
 export function keysOf(binding: Binding, map: Keymap): string {
@@ -166,11 +167,22 @@ export function keysOf(binding: Binding, map: Keymap): string {
 /** The key press that the table is asked for. */
 const asked = (e: Editor, k: KeyInput): KeyInput | null => keymap(e).translate(k, e.settings.get("singleKeys"));
 
+/** What the keys that are down stand for, by where they are. */
+const down = new WeakMap<Editor, Map<string, KeyInput>>();
+const placeOf = (k: KeyInput): string => k.code || letterOf(k);
+
+function pressedAs(editor: Editor): Map<string, KeyInput> {
+  let keys = down.get(editor);
+  if (!keys) down.set(editor, keys = new Map<string, KeyInput>());
+  return keys;
+}
+
 /** Runs what a key is bound to; false if it is bound to nothing. */
 export function keyDown(editor: Editor, pressed: KeyInput): boolean {
   if (pressed.key === "Shift") editor.holdShift(true);
   const k = asked(editor, pressed);
   if (!k) return false;
+  pressedAs(editor).set(placeOf(pressed), k);
   const binding = bindings.find((b) => b.matches(k) && (b.there?.(editor) ?? true));
   if (!binding) return false;
   binding.run(editor, k);
@@ -180,7 +192,8 @@ export function keyDown(editor: Editor, pressed: KeyInput): boolean {
 /** Ends what lasts while a key is held. */
 export function keyUp(editor: Editor, lifted: KeyInput): boolean {
   if (lifted.key === "Shift") editor.holdShift(false);
-  const k = keymap(editor).translate(lifted, true) ?? lifted; // a key that was pressed is lifted, whatever was changed meanwhile
+  const k = pressedAs(editor).get(placeOf(lifted)) ?? lifted; // as it was pressed: with other modifiers, or before its key was changed
+  pressedAs(editor).delete(placeOf(lifted));
   editor.releaseTool(letterOf(k));
   if (k.key === " ") editor.holdPan(false);
   else if (letterOf(k) === "c") editor.holdModel(false);
