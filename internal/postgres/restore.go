@@ -314,7 +314,7 @@ func (r *Restore) take(ctx context.Context, tx pgx.Tx, there []object) error {
 	if err := r.unused(ctx, tx); err != nil {
 		return err
 	}
-	for _, kind := range []string{aTable, aFunction, aType} {
+	for _, kind := range []string{aTable, aFunction, aSequence, aType} {
 		if len(byKind[kind]) == 0 {
 			continue
 		}
@@ -325,10 +325,11 @@ func (r *Restore) take(ctx context.Context, tx pgx.Tx, there []object) error {
 	return nil
 }
 
-// What a schema has of its own. Indexes, sequences, constraints and triggers follow their tables.
+// What a schema has of its own. Indexes, constraints, triggers and the sequences of columns follow their tables.
 const (
 	aTable    = "TABLE"
 	aFunction = "FUNCTION"
+	aSequence = "SEQUENCE" // of no column
 	aType     = "TYPE"
 )
 
@@ -362,6 +363,8 @@ func objectsOf(ctx context.Context, tx pgx.Tx, schema string) ([]object, error) 
 	rows, err := tx.Query(ctx, `
 		SELECT '`+aTable+`', relname::text, '' FROM pg_class WHERE relnamespace = $1::text::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
 		UNION ALL SELECT '`+aFunction+`', proname::text, '(' || pg_get_function_identity_arguments(oid) || ')' FROM pg_proc WHERE pronamespace = $1::text::regnamespace
+		UNION ALL SELECT '`+aSequence+`', c.relname::text, '' FROM pg_class c WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'S'
+			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i'))
 		UNION ALL SELECT '`+aType+`', typname::text, '' FROM pg_type WHERE typnamespace = $1::text::regnamespace AND typtype IN ('e', 'd')
 		ORDER BY 1, 2`, pgx.Identifier{schema}.Sanitize())
 	if err != nil {
