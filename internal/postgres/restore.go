@@ -49,10 +49,22 @@ func BeginRestore(ctx context.Context, dsn string, log *slog.Logger) (*Restore, 
 	return r, nil
 }
 
+// restoreWait is how long a restore waits for another one to end.
+const restoreWait = 4 * time.Second
+
 func (r *Restore) begin(ctx context.Context) error {
 	var free bool
-	if err := r.hold.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), coalesce(current_schema()::text, '')`, int64(restoreLock)).Scan(&free, &r.home); err != nil {
-		return wrap(err, "reading the database")
+	for wait := time.Duration(0); !free && wait <= restoreWait; wait += restoreWait / 20 { // the server frees the lock of one that has just ended a little later
+		if wait > 0 {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(restoreWait / 20):
+			}
+		}
+		if err := r.hold.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), coalesce(current_schema()::text, '')`, int64(restoreLock)).Scan(&free, &r.home); err != nil {
+			return wrap(err, "reading the database")
+		}
 	}
 	switch {
 	case !free:
