@@ -60,7 +60,7 @@ func TestRowsAsFiles(t *testing.T) {
 	if err != nil || len(again) != 1 || again[0].Image != "a.png" {
 		t.Errorf("%+v, %v", again, err)
 	}
-	if err := (Reader{}).Write(&table, packed(t, rows...), annotator.RowsCSV, []annotator.Class{{Name: "owl"}, {Name: "wren"}}); err != nil || !bytes.Contains(table.Bytes(), []byte("a.png,,1,wren,0,owl,false")) {
+	if err := (Reader{}).Write(&table, packed(t, rows...), annotator.RowsCSV, []annotator.Class{{Name: "owl"}, {Name: "wren"}}); err != nil || !bytes.Contains(table.Bytes(), []byte("a.png,,,1,wren,0,owl,false")) {
 		t.Errorf("%s, %v", table.Bytes(), err)
 	}
 	if err := (Reader{}).Write(&table, []byte("no gzip"), annotator.RowsCSV, nil); err == nil {
