@@ -293,7 +293,7 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 	label := into[annotator.LabelVerdict](s.as(annotator.RoleAnnotator).api(http.MethodPost, fmt.Sprintf("/images/%d/label", questioned.ID), map[string]any{"says": "ambiguous"}).want(http.StatusCreated))
 	w.things = map[string]string{"slug": "birds", "point": "model", "project": "birds", "token": "1", "import": staged.ID, "example": "0", "class": "0"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": s.version.ID, "round": round.ID,
-		"upload": upload.Upload.ID, "edit": edit.ID, "user": other.ID, "verdict": label.ID} {
+		"upload": upload.Upload.ID, "edit": edit.ID, "user": other.ID, "verdict": label.ID, "undo": 1} {
 		w.things[name] = strconv.FormatInt(id, 10)
 	}
 
