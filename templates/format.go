@@ -68,19 +68,8 @@ func Difference(unit string, v float64) string {
 	return text.Signed(v, 3)
 }
 
-// Bytes writes a size: 12.4 MB.
-func Bytes(n int64) string {
-	switch f := float64(n); {
-	case n < 1000:
-		return fmt.Sprintf("%d B", n)
-	case f < 1e6:
-		return fmt.Sprintf("%.1f kB", f/1e3)
-	case f < 1e9:
-		return fmt.Sprintf("%.1f MB", f/1e6)
-	default:
-		return fmt.Sprintf("%.2f GB", f/1e9)
-	}
-}
+// Bytes writes a size as text.Bytes does.
+func Bytes(n int64) string { return text.Bytes(n) }
 
 // Millions writes a number of parameters: 31.2 M.
 func Millions(n int64) string {

@@ -80,7 +80,7 @@ func (r *round) parent(ctx context.Context, made networks) (err error) {
 		return err
 	}
 	made[arms.Parent] = []armResult{own}
-	before += len(r.edited) + len(r.heldout) + len(r.choosing) + r.perturbed()*measure.Passes(r.net.input[1])
+	before += r.judgedImages()
 	if refitted != nil {
 		made[arms.ParentRefit] = []armResult{refitted.armResult}
 	}

@@ -13,6 +13,11 @@ import (
 // perturbed is how many held-out images a network's deletion and insertion are taken of.
 func (r *round) perturbed() int { return min(r.spec.Settings.Perturbed, len(r.heldout)) }
 
+// judgedImages is how many images a network goes through where it is judged, each pass over a changed one counted as an image.
+func (r *round) judgedImages() int {
+	return len(r.heldout) + len(r.edited) + len(r.choosing) + r.perturbed()*measure.Passes(r.net.input[1])
+}
+
 // perturb takes deletion and insertion of some held-out images, evenly spread, the same of every network, and notes them in its results.
 // two is judged where it has a second last layer, whose answers are refitted; else it is nil. The attention branch looks anew at every
 // changed picture. tell is called with the number of passes over a picture so far.
@@ -31,11 +36,11 @@ func (r *round) perturb(ctx context.Context, judged measure.Forwarder, two *twoH
 			return nil, err
 		}
 		for i := range n {
-			rows := [][]float32{out.LogitsPer[i*classes : (i+1)*classes]}
+			heads := [][]float32{out.LogitsPer[i*classes : (i+1)*classes]}
 			if two != nil {
-				rows = append(rows, two.logits[i*classes:(i+1)*classes])
+				heads = append(heads, two.logits[i*classes:(i+1)*classes])
 			}
-			for _, row := range rows {
+			for _, row := range heads {
 				logits.Softmax(row)
 				probabilities = append(probabilities, row...)
 			}

@@ -172,7 +172,7 @@ func (r *round) trainAll(ctx context.Context, control bool, made networks) error
 
 // planned corrects the plan that was made before any file was opened.
 func (r *round) planned() {
-	s, judged := r.spec.Settings, len(r.heldout)+len(r.edited)+len(r.choosing)+r.perturbed()*measure.Passes(r.net.input[1])
+	s, judged := r.spec.Settings, r.judgedImages()
 	for _, p := range r.plan {
 		arm, _, trained := p.Stage.Arm()
 		total := judged

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/backup"
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // backupCommand makes backups and looks after them.
@@ -175,9 +176,9 @@ func (c *backupMakeCommand) Run(ctx context.Context, streams *stdio) (err error)
 		})
 	} else {
 		fmt.Fprintf(streams.Out, "Backup %s in %s: %d rows, %d files, %s (%d files new, %s written) in %.1f s%s\n",
-			made.Name, place, made.Contents.Rows(), made.Contents.Blobs, size(made.About.Bytes), made.New, size(made.NewBytes), seconds, sealedAs(made.About))
+			made.Name, place, made.Contents.Rows(), made.Contents.Blobs, text.Bytes(made.About.Bytes), made.New, text.Bytes(made.NewBytes), seconds, sealedAs(made.About))
 		if made.Pruned.Backups+made.Pruned.Objects > 0 {
-			fmt.Fprintf(streams.Out, "Removed %d older backups and %d files (%s) that no other needs.\n", made.Pruned.Backups, made.Pruned.Objects, size(made.Pruned.Bytes))
+			fmt.Fprintf(streams.Out, "Removed %d older backups and %d files (%s) that no other needs.\n", made.Pruned.Backups, made.Pruned.Objects, text.Bytes(made.Pruned.Bytes))
 		}
 		if made.Pruned.Waits {
 			fmt.Fprintln(streams.Out, "Files of older backups stay for now: another backup is being written there, or is damaged.")
@@ -211,14 +212,6 @@ func outside(to, data, blobs string) error {
 		return fmt.Errorf("%s cannot be made: %w (is the disk mounted?)", folder, err)
 	}
 	return nil
-}
-
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	if bytes < 1e9 {
-		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
-	}
-	return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
 }
 
 func sealedAs(a backup.About) string {
@@ -282,7 +275,7 @@ func (c *backupVerifyCommand) Run(ctx context.Context, streams *stdio) (err erro
 	if c.JSON {
 		err = printJSON(streams.Out, v)
 	} else {
-		fmt.Fprintf(streams.Out, "Backup %s: %d parts and %d files, %s, read in %.1f s\n", v.Name, v.Parts, v.Objects, size(v.Bytes), time.Since(start).Seconds())
+		fmt.Fprintf(streams.Out, "Backup %s: %d parts and %d files, %s, read in %.1f s\n", v.Name, v.Parts, v.Objects, text.Bytes(v.Bytes), time.Since(start).Seconds())
 		if !v.Opened {
 			fmt.Fprintln(streams.Out, "It is encrypted and was not opened: its bytes were compared alone.")
 		}
@@ -353,7 +346,7 @@ func (c *backupListCommand) Run(ctx context.Context, streams *stdio) (err error)
 			fmt.Fprintf(out, "%s\t%s\t\t\t\t\n", r.Name, r.Error)
 			continue
 		}
-		fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%s\t%s\n", r.Name, r.Release, r.Schema, r.Files, size(r.Bytes), strings.TrimPrefix(sealedAs(all[i].About), ", "))
+		fmt.Fprintf(out, "%s\t%s\t%d\t%d\t%s\t%s\n", r.Name, r.Release, r.Schema, r.Files, text.Bytes(r.Bytes), strings.TrimPrefix(sealedAs(all[i].About), ", "))
 	}
 	return out.Flush()
 }

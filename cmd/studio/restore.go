@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/internal/backup"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // restoreCommand restores a backup.
@@ -63,7 +64,7 @@ func (c *restoreCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		})
 	}
 	fmt.Fprintf(streams.Out, "Restored backup %s: %d rows, %d files (%d of them new here, %s) in %.1f s. Every hash was compared.\n",
-		opened.Name, done.Contents.Rows(), done.Contents.Blobs, done.Files, size(done.Bytes), time.Since(start).Seconds())
+		opened.Name, done.Contents.Rows(), done.Contents.Blobs, done.Files, text.Bytes(done.Bytes), time.Since(start).Seconds())
 	if done.From != done.To {
 		fmt.Fprintf(streams.Out, "The database was migrated from schema %d to %d.\n", done.From, done.To)
 	}
@@ -100,7 +101,7 @@ func (c *restoreCommand) putBack(ctx context.Context, streams *stdio, opened *ba
 		if c.JSON {
 			return printJSON(streams.Out, map[string]any{"name": opened.Name, "new_files": files, "bytes": bytes})
 		}
-		_, err = fmt.Fprintf(streams.Out, "Put back %d files (%s) of backup %s.\n", files, size(bytes), opened.Name)
+		_, err = fmt.Fprintf(streams.Out, "Put back %d files (%s) of backup %s.\n", files, text.Bytes(bytes), opened.Name)
 		return err
 	})
 }

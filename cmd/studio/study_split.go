@@ -72,7 +72,7 @@ func divide(ctx context.Context, split study.Split, out string, line *progressLi
 func printDivided(out io.Writer, d study.Divided, dir string) {
 	fmt.Fprintf(out, "%s in %s\n", text.Plural(len(d.Classes), "class"), dir)
 	fmt.Fprintf(out, "  %-10s %8s %9s\n", "split", "pictures", "with mask")
-	for _, split := range []string{dataset.Train, dataset.Validation, dataset.Pool, dataset.Test} {
+	for _, split := range study.DividedSplits {
 		if of := d.Splits[split]; of.Images > 0 {
 			fmt.Fprintf(out, "  %-10s %8d %9d\n", split, of.Images, of.Masked)
 		}

@@ -202,8 +202,7 @@ func (m *making) listed(ctx context.Context) (map[string]Object, error) {
 		if l.Err != nil || l.About.Blobs != m.sealing.folder() {
 			continue
 		}
-		b := &Backup{About: l.About, Name: l.Name, place: m.place, in: backupsIn + l.Name + "/"}
-		objects, err := b.objects(ctx)
+		objects, err := l.in(m.place).objects(ctx)
 		var damaged *DamagedError
 		if errors.As(err, &damaged) {
 			continue // an older list serves as well

@@ -123,6 +123,9 @@ func (o Object) sum() string {
 	return o.Name
 }
 
+// folderOf is where the parts of a backup lie.
+func folderOf(name string) string { return backupsIn + name + "/" }
+
 // objectPath is where an object lies in a folder of blobs.
 func objectPath(folder, name string) string { return folder + name[:2] + "/" + name }
 

@@ -122,7 +122,7 @@ func (m *making) begin(ctx context.Context) error {
 	for there := true; there; at = at.Add(time.Second) {
 		there = false
 		m.name = at.Format(timeLayout)
-		m.in = backupsIn + m.name + "/"
+		m.in = folderOf(m.name)
 		if err := m.place.List(ctx, m.in, func(string, int64, time.Time) error { there = true; return nil }); err != nil {
 			return err
 		}

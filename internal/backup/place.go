@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,8 +66,8 @@ func OpenPlace(ctx context.Context, address string) (Place, error) {
 		return nil, err
 	}
 	if dir != "" {
-		if real, err := filepath.EvalSymlinks(dir); err == nil { // walking does not enter a link
-			dir = real
+		if target, err := filepath.EvalSymlinks(dir); err == nil { // walking does not enter a link
+			dir = target
 		}
 		return folder(dir), nil
 	}
@@ -258,7 +257,7 @@ func readAll(ctx context.Context, p Place, name string, limit int64) ([]byte, er
 
 func writeAll(ctx context.Context, p Place, name string, content []byte) error {
 	return p.Write(ctx, name, func(w io.Writer) error {
-		_, err := io.Copy(w, bytes.NewReader(content))
+		_, err := w.Write(content)
 		return err
 	})
 }

@@ -51,8 +51,7 @@ func prune(ctx context.Context, p Place, keep int, newest string, now time.Time)
 			return done, l.Err
 		default:
 			if whole++; whole <= keep || l.Name == newest {
-				b := &Backup{About: l.About, Name: l.Name, place: p, in: backupsIn + l.Name + "/"}
-				objects, err := b.objects(ctx)
+				objects, err := l.in(p).objects(ctx)
 				if err != nil {
 					return done, err
 				}
@@ -91,7 +90,7 @@ func prune(ctx context.Context, p Place, keep int, newest string, now time.Time)
 
 // removeBackup removes the parts of a backup, its description first, so that what is left is not taken for whole.
 func removeBackup(ctx context.Context, p Place, name string) error {
-	in := backupsIn + name + "/"
+	in := folderOf(name)
 	if err := p.Remove(ctx, in+aboutName); err != nil {
 		return err
 	}

@@ -31,6 +31,11 @@ type Listed struct {
 	Err   error // why it cannot be used; *HalfError where it was never finished
 }
 
+// in is the backup in its place, without the keys to open what is encrypted.
+func (l Listed) in(p Place) *Backup {
+	return &Backup{About: l.About, Name: l.Name, place: p, in: folderOf(l.Name)}
+}
+
 // HalfError is the error of a backup that was not finished, or is still being written.
 type HalfError struct{ Name string }
 
@@ -93,7 +98,7 @@ func Backups(ctx context.Context, p Place) ([]Listed, error) {
 }
 
 func readAbout(ctx context.Context, p Place, name string) (a About, err error) {
-	text, err := readAll(ctx, p, backupsIn+name+"/"+aboutName, maxAbout)
+	text, err := readAll(ctx, p, folderOf(name)+aboutName, maxAbout)
 	if errors.Is(err, errMissing) {
 		return a, &HalfError{name}
 	}
@@ -101,7 +106,7 @@ func readAbout(ctx context.Context, p Place, name string) (a About, err error) {
 		return a, err
 	}
 	if err := unseal(text, &a); err != nil {
-		return a, &DamagedError{Part: backupsIn + name + "/" + aboutName, Err: err}
+		return a, &DamagedError{Part: folderOf(name) + aboutName, Err: err}
 	}
 	if a.Version > Version {
 		return a, &FormatError{name, a.Release, a.Version}
@@ -136,7 +141,7 @@ func Open(ctx context.Context, p Place, name string, keys Keys) (*Backup, error)
 	case chosen.Err != nil:
 		return nil, chosen.Err
 	}
-	b := &Backup{About: chosen.About, Name: chosen.Name, place: p, in: backupsIn + chosen.Name + "/"}
+	b := chosen.in(p)
 	if b.keys, err = keys.opening(ctx, p, b.About.Encryption); err != nil {
 		return nil, err
 	}

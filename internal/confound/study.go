@@ -167,7 +167,8 @@ func (o Options) table(scenes []scene) ([]byte, error) {
 	return asCSV(o.columns(), scenes, func(s shot) []string { return o.cells(s.Row) })
 }
 
-// groupTable is images/metadata.csv, for those who read the pictures' folder alone: pictures of one object are a cluster. It names the classes if a folder is called otherwise.
+// groupTable is images/metadata.csv, for those who read the pictures' folder alone: pictures of one object are a cluster. It names the
+// classes if a folder is called otherwise.
 func groupTable(scenes []scene) ([]byte, error) {
 	named := slices.ContainsFunc(scenes, func(s scene) bool { return path.Base(path.Dir(s.shots[0].File)) != s.shots[0].Class })
 	head := []string{"file", "group", "cluster"}

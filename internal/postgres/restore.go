@@ -129,7 +129,7 @@ func (r *Restore) unused(ctx context.Context, q querying) error {
 	if err := r.disconnected(ctx, q); err != nil {
 		return err
 	}
-	studio, err := r.hasStudio(ctx, q)
+	studio, err := hasStudio(ctx, q)
 	if err != nil || !studio {
 		return err // Load refuses tables of others that have the names of the studio's
 	}
@@ -144,17 +144,6 @@ func (r *Restore) unused(ctx context.Context, q querying) error {
 		return &UsedError{fmt.Sprintf("the database has a studio in use (people: %d, projects: %d), which a restore would overwrite: restore into an empty database (another --database) or another data folder (--data)", people, projects)}
 	}
 	return nil
-}
-
-// querying is a connection or a transaction that is asked for one row.
-type querying interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
-// hasStudio reports whether the studio's tables are there.
-func (r *Restore) hasStudio(ctx context.Context, q querying) (studio bool, err error) {
-	err = q.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL AND to_regclass('installation') IS NOT NULL`).Scan(&studio)
-	return studio, wrap(err, "reading the database")
 }
 
 // Load makes the tables as the release had them that the backup is of, and fills them. rows writes the rows of a table, as Snapshot.Copy
@@ -219,7 +208,7 @@ func (r *Restore) Load(ctx context.Context, schema Schema, tables []SavedTable, 
 		return nil, wrap(full(err), "restoring the database")
 	}
 	return foreign, pgx.BeginFunc(ctx, r.hold, func(tx pgx.Tx) error {
-		studio, err := r.hasStudio(ctx, tx)
+		studio, err := hasStudio(ctx, tx)
 		if err != nil || studio {
 			return err
 		}
@@ -276,7 +265,7 @@ func (r *Restore) Installation(ctx context.Context) (id string, err error) {
 // Commit puts what was loaded in the place of the studio's empty tables, if there are any: all at once or not at all. It looks once more
 // whether something would be lost.
 func (r *Restore) Commit(ctx context.Context) error {
-	studio, err := r.hasStudio(ctx, r.hold)
+	studio, err := hasStudio(ctx, r.hold)
 	if err != nil {
 		return err
 	}

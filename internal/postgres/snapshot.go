@@ -123,11 +123,9 @@ func (s *Snapshot) open(ctx context.Context) error {
 
 // look reads what there is.
 func (s *Snapshot) look(ctx context.Context) error {
-	var there bool
-	if err := s.tx.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL AND to_regclass('installation') IS NOT NULL`).Scan(&there); err != nil {
+	if there, err := hasStudio(ctx, s.tx); err != nil {
 		return err
-	}
-	if !there {
+	} else if !there {
 		return ErrNoStudio
 	}
 	if err := checkSchema(ctx, s.tx); err != nil {
@@ -146,6 +144,17 @@ func (s *Snapshot) look(ctx context.Context) error {
 	s.Tables = slices.DeleteFunc(s.Tables, func(t SavedTable) bool { return LeftOut[t.Name] != "" })
 	s.Sequences, err = sequencesOf(ctx, s.tx)
 	return err
+}
+
+// querying is a connection or a transaction that is asked for one row.
+type querying interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// hasStudio reports whether the studio's tables are there.
+func hasStudio(ctx context.Context, q querying) (studio bool, err error) {
+	err = q.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL AND to_regclass('installation') IS NOT NULL`).Scan(&studio)
+	return studio, wrap(err, "reading the database")
 }
 
 // schemaOf reads which migrations were applied.

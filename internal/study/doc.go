@@ -7,7 +7,7 @@
 //	rounds.go        what maps are worth against every arm; rounds_table.go: over seeds, from the rows; rounds_markdown.go: in words
 //	forecast.go      what a forecast would have said before each round, and how it turned out
 //	publish.go       a study as small files, for a repository; answers.go: which class each arm answered; page: docs/studies, made of them
-//	split.go         a labelled set divided for a study
+//	split.go         a labelled set divided for a study (split_deal.go: which picture goes into which split)
 //	recipe.go        a round's defaults on many networks (recipe_round.go: one of them)
 //	sweep.go         what edits are worth on the demo (sweep_point.go: which; sweep_summary.go: over seeds)
 package study

@@ -14,7 +14,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,7 +24,6 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/internal/random"
 	"github.com/abn-studio/studio/internal/samples"
 )
 
@@ -46,13 +44,6 @@ type SplitOptions struct {
 	Join map[string][]string `json:"join,omitempty"`
 }
 
-// fewMasks is the share of pictures with a mask below which those are divided by themselves: poolOfMasked of them go to the pool, where
-// edits are made of them, the others to the test, where maps are measured by them.
-const (
-	fewMasks     = 0.5
-	poolOfMasked = 2. / 3
-)
-
 // Divided is what a divided set has.
 type Divided struct {
 	SplitOptions
@@ -69,8 +60,8 @@ type DividedPart struct {
 	Masked int `json:"masked"`
 }
 
-// dividedSplits are the splits in the order in which they are filled.
-var dividedSplits = []string{dataset.Train, dataset.Validation, dataset.Pool, dataset.Test}
+// DividedSplits are the splits in the order in which they are filled.
+var DividedSplits = []string{dataset.Train, dataset.Validation, dataset.Pool, dataset.Test}
 
 // Validate returns an error for shares that leave a split empty.
 func (o SplitOptions) Validate() error {
@@ -105,8 +96,8 @@ func (s Split) Make(ctx context.Context, out string, meter *progress.Meter) (d D
 	if err := s.Validate(); err != nil {
 		return d, err
 	}
-	if real, err := filepath.EvalSymlinks(out); err == nil {
-		out = real
+	if target, err := filepath.EvalSymlinks(out); err == nil {
+		out = target
 	}
 	d = Divided{SplitOptions: s.SplitOptions, Splits: map[string]DividedPart{}}
 	list, err := s.read(ctx, &d)
@@ -194,8 +185,7 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 	if err := s.checkJoin(); err != nil {
 		return nil, err
 	}
-	of, twice := map[string][]divided{}, map[string]bool{}
-	masks, count, masked := samples.View{Masks: s.Masks}, 0, 0
+	twice, masks, masked := map[string]bool{}, samples.View{Masks: s.Masks}, 0
 	var named []dataset.Sample
 	for _, one := range s.Images.All() {
 		named = append(named, one)
@@ -222,7 +212,6 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 		}
 		twice[hash] = true
 		one = masks.Masked(one)
-		count++
 		mask, err := s.maskOf(ctx, one)
 		if err != nil {
 			return nil, fmt.Errorf("the mask of %s: %w", one.Name, err)
@@ -230,30 +219,27 @@ func (s Split) read(ctx context.Context, d *Divided) (list []divided, err error)
 		if mask != "" {
 			masked++
 		}
-		of[class] = append(of[class], divided{sample: one, class: class, hash: hash, mask: mask})
+		list = append(list, divided{sample: one, class: class, hash: hash, mask: mask})
 	}
-	for class := range of {
-		d.Classes = append(d.Classes, class)
+	byClass := func(a, b divided) int { return strings.Compare(a.class, b.class) }
+	slices.SortStableFunc(list, byClass)
+	for _, one := range slices.CompactFunc(slices.Clone(list), func(a, b divided) bool { return a.class == b.class }) {
+		d.Classes = append(d.Classes, one.class)
 	}
-	slices.Sort(d.Classes)
-	if len(of) < 2 {
-		return nil, fmt.Errorf("%s has labelled pictures of %d classes: a network tells at least two apart", s.Images.Dir, len(of))
+	if len(d.Classes) < 2 {
+		return nil, fmt.Errorf("%s has labelled pictures of %d classes: a network tells at least two apart", s.Images.Dir, len(d.Classes))
 	}
 	if masked == 0 {
 		return nil, fmt.Errorf("%s has no masks: edits are made of them. Name a folder of masks, named after the pictures, with --masks", s.Images.Dir)
 	}
-	few := float64(masked) < fewMasks*float64(count)
-	for _, class := range d.Classes {
-		list = append(list, of[class]...)
-	}
-	s.deal(list, few)
+	s.deal(list, float64(masked) < fewMasks*float64(len(list)))
 	for _, split := range []string{dataset.Train, dataset.Pool, dataset.Test} {
 		if !slices.ContainsFunc(list, func(one divided) bool { return one.split == split }) {
-			return nil, fmt.Errorf("no picture is left for the %s: there are %d, in %d clusters and pictures of their own", split, len(list), len(unitsOf(list, all(len(list)))))
+			return nil, fmt.Errorf("no picture is left for the %s: there are %d, in %d clusters and pictures of their own", split, len(list), len(unitsOf(list)))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b divided) int {
-		return cmp.Or(slices.Index(dividedSplits, a.split)-slices.Index(dividedSplits, b.split), strings.Compare(a.class, b.class))
+		return cmp.Or(slices.Index(DividedSplits, a.split)-slices.Index(DividedSplits, b.split), byClass(a, b))
 	})
 	numbers := map[string]int{}
 	for i := range list {
@@ -285,92 +271,6 @@ func (s Split) checkJoin() error {
 		}
 	}
 	return nil
-}
-
-// deal gives pictures their splits: each class's by the shares, clusters whole. Where a cluster has pictures of several classes, it is dealt
-// with the first of them.
-func (s Split) deal(list []divided, few bool) {
-	units := unitsOf(list, all(len(list)))
-	of := map[string][][]int{} // by class
-	var classes []string
-	for _, unit := range units {
-		class := list[unit[0]].class
-		if of[class] == nil {
-			classes = append(classes, class)
-		}
-		of[class] = append(of[class], unit)
-	}
-	give := func(unit []int, split string) {
-		for _, i := range unit {
-			list[i].split = split
-		}
-	}
-	for _, class := range classes {
-		units := of[class]
-		random.New(s.Seed, "divide", class).Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
-		if few {
-			masked := slices.DeleteFunc(slices.Clone(units), func(unit []int) bool {
-				return !slices.ContainsFunc(unit, func(i int) bool { return list[i].mask != "" })
-			})
-			units = slices.DeleteFunc(units, func(unit []int) bool {
-				return slices.ContainsFunc(unit, func(i int) bool { return list[i].mask != "" })
-			})
-			pool := int(math.Ceil(poolOfMasked * float64(len(masked))))
-			for n, unit := range masked {
-				split := dataset.Test
-				if n < pool {
-					split = dataset.Pool
-				}
-				give(unit, split)
-			}
-		}
-		shares := []float64{s.Train, s.Validation, s.Pool}
-		if few { // the pool has its pictures: its share is divided like the others
-			for i := range shares {
-				shares[i] /= 1 - s.Pool
-			}
-			shares[2] = 0
-		}
-		pictures := 0
-		for _, unit := range units {
-			pictures += len(unit)
-		}
-		dealt, bound, n := 0, shares[0]*float64(pictures), 0
-		for _, unit := range units {
-			for n < len(shares) && float64(dealt)+float64(len(unit))/2 > bound {
-				if n++; n < len(shares) {
-					bound += shares[n] * float64(pictures)
-				}
-			}
-			give(unit, dividedSplits[n])
-			dealt += len(unit)
-		}
-	}
-}
-
-// unitsOf are pictures in clusters, in the order of their first ones; a picture that belongs to no other is one.
-func unitsOf(list []divided, pictures []int) (units [][]int) {
-	at := map[string]int{}
-	for _, i := range pictures {
-		cluster := list[i].sample.Cluster
-		place, known := at[cluster]
-		if cluster == "" || !known {
-			at[cluster] = len(units)
-			units = append(units, []int{i})
-			continue
-		}
-		units[place] = append(units[place], i)
-	}
-	return units
-}
-
-// all are the numbers from 0 to n−1.
-func all(n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = i
-	}
-	return list
 }
 
 // folderOf is the name of a class's folder: its own, where that is one on every system, else its number among the classes.

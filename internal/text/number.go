@@ -1,6 +1,7 @@
 package text
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 )
@@ -40,4 +41,18 @@ func zero(s string) bool {
 		}
 	}
 	return true
+}
+
+// Bytes writes a size: 12.4 MB.
+func Bytes(n int64) string {
+	switch f := float64(n); {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case f < 1e6:
+		return fmt.Sprintf("%.1f kB", f/1e3)
+	case f < 1e9:
+		return fmt.Sprintf("%.1f MB", f/1e6)
+	default:
+		return fmt.Sprintf("%.2f GB", f/1e9)
+	}
 }

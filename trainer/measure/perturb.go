@@ -59,9 +59,10 @@ func Order(m attention.Map) []int {
 	return order
 }
 
-// Replacing gives the probabilities of some classes, the columns of what network returns, while a picture start [channels, H, W] becomes another one, finish: before any pixel is
-// replaced, and after each further step of pixels, in the given order. Deletion goes from the picture to a blank one, insertion from
-// a blurred one to the picture (Petsiuk et al., RISE, 2018). There the class is the one that the network gives the unchanged picture.
+// Replacing gives the probabilities of some classes, the columns of what network returns, while a picture start [channels, H, W] becomes
+// another one, finish: before any pixel is replaced, and after each further step of pixels, in the given order. Deletion goes from the
+// picture to a blank one, insertion from a blurred one to the picture (Petsiuk et al., RISE, 2018). There the class is the one that the
+// network gives the unchanged picture.
 func Replacing(ctx context.Context, network Prober, start, finish []float32, order []int, step int, columns []int) ([][]float64, error) {
 	size, area := len(start), len(order)
 	if step < 1 {

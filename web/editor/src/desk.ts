@@ -432,12 +432,6 @@ export class Desk extends Emitter<DeskEvents> {
     return state.kind === "conflict" ? new Merge(this.editor.document.state.slice(), stateFromWire(state.current.map), this.baseline?.state ?? null) : null;
   }
 
-  /** What the saved version of a conflict has in a cell. */
-  savedValue(cell: number): number {
-    const state = this.saveState;
-    return state.kind === "conflict" ? (fromWire(state.current.map)[cell] ?? 0) : 0;
-  }
-
   /** Ends a conflict. Theirs, or what was merged, becomes a step on top of mine, so that undo still leads back to it. */
   resolve(side: "mine" | "theirs" | Merge): void {
     const state = this.saveState;

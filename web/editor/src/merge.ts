@@ -27,6 +27,11 @@ export class Merge {
     return this.chosen.get(cell);
   }
 
+  /** What the two versions have in a cell. */
+  values(cell: number): { readonly mine: number; readonly theirs: number } {
+    return { mine: this.mine[cell] ?? 0, theirs: this.theirs[cell] ?? 0 };
+  }
+
   /** Takes cells from a side: of those given, the ones that differ. */
   choose(side: Side, cells: Iterable<number> = this.both): void {
     for (const i of cells) if (this.chosen.has(i)) this.chosen.set(i, side);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { regionWords } from "../src/cell_region.ts";
 import { chordOf } from "../src/input/keymap.ts";
-import { bindings, keyDown, keyUp, keymap, keymapOf, keysOf, movable } from "../src/input/keys.ts";
+import { bindings, keyDown, keyUp, keymapOf, keysOf, movable } from "../src/input/keys.ts";
 import { letterOf } from "../src/input/letter.ts";
 import { Settings } from "../src/settings.ts";
 import { cellWords } from "../src/ui/status.ts";
@@ -100,7 +100,7 @@ describe("a person's own keys", () => {
   it("stand for the table's, which then does nothing, and are kept", async () => {
     const t = await new TestEditor().open();
     const { settings } = t.editor;
-    const map = keymap(t.editor);
+    const map = keymapOf(settings.get("keys"));
     expect(map.refusal("b", "p")).toContain("The photograph alone");
     expect(map.refusal("b", "Escape")).toContain("stays what it is");
     expect(map.refusal("b", "Ctrl+w")).toContain("stays what it is");

@@ -58,7 +58,7 @@ function digitOf(k: KeyInput): number | undefined {
 }
 
 /** Rows and columns that an arrow goes by. */
-const arrows: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+export const arrows: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const raising: readonly string[] = ["+", "="];
 const lowering: readonly string[] = ["-", "_"];
 const upDown: readonly string[] = ["ArrowUp", "ArrowDown"]; // with Alt
@@ -154,12 +154,21 @@ function escape(e: Editor): void {
 /** The lines that can have another key. */
 export const movable: readonly (Binding & Bound)[] = bindings.filter((b): b is Binding & Bound => b.chord !== undefined);
 
-/** The keys that this person has chosen. */
+/** The keys that a setting says. */
 export const keymapOf = (kept: string): Keymap => new Keymap(movable, (k) => bindings.some((b) => b.chord === undefined && b.matches(k)), kept);
-export const keymap = (e: Editor): Keymap => keymapOf(e.settings.get("keys"));
+
+let last = keymapOf("{}");
+let lastKept = "{}";
+
+/** The keys that this person has chosen, to be read: every key press asks for them. */
+export function keymap(e: Editor): Pick<Keymap, "chord" | "changed" | "translate"> {
+  const kept = e.settings.get("keys");
+  if (kept !== lastKept) [last, lastKept] = [keymapOf(kept), kept];
+  return last;
+}
 
 /** The key of a line of the table, as people read it. */
-export function keysOf(binding: Binding, map: Keymap): string {
+export function keysOf(binding: Binding, map: Pick<Keymap, "chord">): string {
   const chord = binding.chord && map.chord(binding.chord);
   return chord === binding.chord || !chord ? binding.keys : chordWords(chord);
 }

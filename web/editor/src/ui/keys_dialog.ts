@@ -1,7 +1,7 @@
 // The help: all keys and what they do. A person can give what has one key another one, and switch off the keys without Ctrl or Alt.
 
 import type { Desk } from "../desk.ts";
-import { bindings, keymap, keysOf, type Binding } from "../input/keys.ts";
+import { bindings, keymap, keymapOf, keysOf, type Binding } from "../input/keys.ts";
 import { chordOf, chordWords } from "../input/keymap.ts";
 import { button, fill, h, say } from "./element.ts";
 import { keyInput } from "./keyboard.ts";
@@ -57,7 +57,7 @@ export function keysHelp(desk: Desk, element: HTMLDialogElement, close: () => vo
     e.stopPropagation();
     const { chord, does } = waiting;
     if (e.key === "Escape") { wait(null); return; }
-    const map = keymap(editor);
+    const map = keymapOf(settings.get("keys"));
     const given = e.key === "Delete" || e.key === "Backspace" ? chord : chordOf(keyInput(e));
     const refusal = map.refusal(chord, given);
     if (refusal) { wait(waiting, refusal); return; }

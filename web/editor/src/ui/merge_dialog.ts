@@ -2,6 +2,7 @@
 
 import type { Desk } from "../desk.ts";
 import { value } from "../format.ts";
+import { arrows } from "../input/keys.ts";
 import { Merge, sides, type Side } from "../merge.ts";
 import { paintCells } from "../render/heat.ts";
 import { pencil } from "../render/pencil.ts";
@@ -9,7 +10,6 @@ import { button, fill, h, say } from "./element.ts";
 
 const words = { mine: "This page's", theirs: "The saved one's", mean: "The mean" } as const satisfies Record<Side, string>;
 const pixels = 16; // of the picture's canvas, across a cell
-const steps: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** The part of the conflict's dialog in which a merge is made; `done` is called with it, `back` where there is to be none. */
 export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () => void): { element: HTMLElement; open(): void } {
@@ -74,10 +74,11 @@ export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () =>
   };
 
   const tell = () => {
-    const { columns, values } = document();
-    const from = merge?.side(cell);
-    const saved = desk.saveState.kind === "conflict" ? desk.savedValue(cell) : 0;
-    const whose = from ? `this page ${value(values[cell] ?? 0)}, saved ${value(saved)}, taken: ${words[from].toLowerCase()}` : `${value(values[cell] ?? 0)} on both sides`;
+    if (!merge) return;
+    const { columns } = document();
+    const from = merge.side(cell);
+    const { mine, theirs } = merge.values(cell);
+    const whose = from ? `this page ${value(mine)}, saved ${value(theirs)}, taken: ${words[from].toLowerCase()}` : `${value(mine)} on both sides`;
     say(told, `row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}: ${whose}`);
   };
 
@@ -97,7 +98,7 @@ export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () =>
   for (const end of ["pointerup", "pointercancel", "pointerleave"]) canvas.addEventListener(end, () => (pressed = false));
   canvas.addEventListener("keydown", (e) => {
     const { rows, columns } = document();
-    const step = steps[e.key];
+    const step = arrows[e.key];
     if (step) {
       const [row, column] = [Math.floor(cell / columns) + step[0], (cell % columns) + step[1]];
       if (row >= 0 && row < rows && column >= 0 && column < columns) cell = row * columns + column;
