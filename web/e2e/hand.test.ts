@@ -327,7 +327,7 @@ describe.skipIf(!browserThere)("the hand", () => {
     expect([taken.state, taken.lease?.mine, taken.edit?.revision]).toEqual(["leased", true, 1]);
   });
 
-  it("says of a submitted map what it is now when the hand goes back to it, and nothing of before", async () => {
+  it("says of a submitted map what it is now when the hand goes back to it, nothing of before, and gives it back with a stroke", async () => {
     await stroke(page, [0.2, 0.2], [0.7, 0.7]);
     const submitted = page.url();
     await page.getByRole("button", { name: /^Submit/ }).click();
@@ -335,12 +335,17 @@ describe.skipIf(!browserThere)("the hand", () => {
     await notice.filter({ hasText: "Submitted for review" }).waitFor();
     await until("the next task is open", () => Promise.resolve(page.url() !== submitted), 60_000);
     await page.goBack();
-    await page.locator("#editor[data-phase=reading]").waitFor();
+    await notice.filter({ hasText: "It waits for review: the first stroke takes it back" }).waitFor();
+    await page.locator("[data-testid=save-state][data-state=looking]").waitFor({ state: "attached" });
     expect(page.url()).toBe(submitted);
-    expect(await notice.textContent()).not.toContain("Submitted for review");
-    expect(await notice.textContent()).toContain("review");
     await page.goForward();
-    await page.locator("#editor[data-phase=working]").waitFor();
-    expect(await notice.textContent()).toBe("");
+    await until("the next task is open again", () => Promise.resolve(page.url() !== submitted), 60_000);
+    await notice.filter({ hasText: /^$/ }).waitFor({ state: "attached" });
+    await page.goBack();
+    await page.locator("[data-testid=save-state][data-state=looking]").waitFor({ state: "attached" });
+    await stroke(page, [0.2, 0.7], [0.7, 0.2]);
+    await notice.filter({ hasText: "Taken back from review" }).waitFor();
+    await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+    expect((await ana.get<TaskDetail>(`/tasks/${/\d+$/.exec(submitted)![0]}`)).state).toBe("leased");
   });
 });
