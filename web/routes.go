@@ -58,6 +58,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Post("/people/{user}", s.page(admins, s.changePerson))
 			r.Get("/segmenter", s.page(admins, s.segmenterPage))
 			r.Post("/segmenter/remove", s.page(admins, s.removeSegmenter))
+			r.Get("/guide", s.page(annotators, s.guidePage))
 			r.Get("/account", s.page(annotators, s.accountPage))
 			r.Post("/account/name", s.page(annotators, s.changeOwnName))
 			r.Post("/account/password", s.page(annotators, s.changeOwnPassword))
