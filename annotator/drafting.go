@@ -394,6 +394,9 @@ func (s *Service) Revisions(ctx context.Context, actor User, taskID int64) ([]Ed
 	if err != nil {
 		return nil, err
 	}
+	if task.hidesFrom(actor) {
+		return nil, fmt.Errorf("%w: task %d is one of several maps of its image by different people, who see each other's once all are approved", ErrForbidden, taskID)
+	}
 	all, err := s.store.Revisions(ctx, taskID)
 	for i := range all {
 		project.withhold(actor, &all[i])

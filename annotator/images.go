@@ -136,6 +136,11 @@ func (s *Service) ImageDetail(ctx context.Context, actor User, id int64) (ImageD
 	if out.Edits, err = s.store.JudgedEdits(ctx, id); err != nil {
 		return ImageDetail{}, err
 	}
+	hidden := map[int64]bool{}
+	for _, t := range out.Tasks {
+		hidden[t.ID] = t.hidesFrom(actor)
+	}
+	out.Edits = slices.DeleteFunc(out.Edits, func(e Edit) bool { return hidden[e.TaskID] })
 	for i := range out.Edits {
 		project.withhold(actor, &out.Edits[i])
 	}

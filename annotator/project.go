@@ -40,6 +40,8 @@ type Project struct {
 	Feedback Feedback `json:"feedback"`
 	// SecondReviewer says that a map which a reviewer corrected waits for another reviewer, in place of being approved with that.
 	SecondReviewer bool `json:"second_reviewer"`
+	// Overlap says which images several people paint without seeing each other's maps.
+	Overlap Overlap `json:"overlap"`
 	// Where the project is put away (State): since when.
 	ClosedAt  *time.Time `json:"closed_at,omitempty"`
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`

@@ -30,6 +30,9 @@ func (c TaskCard) MayJudge(u User) error {
 // MayJudge. It is for those who may judge it, and for reviewers who have corrected it before: not for whoever painted it. The database
 // enforces the same rule (task_painted_by in migration 46).
 func (c TaskCard) MayCorrect(u User) error {
+	if c.Among.Painters > 0 {
+		return Conflict("task %d is of an image that several people painted: approve or return each map as it is, and adopt one or their mean", c.ID)
+	}
 	if c.State == TaskSubmitted && !slices.Contains(c.PaintedBy, u.ID) {
 		c.DrawnBy = nil // all that this person did to it is correct it
 	}
@@ -78,6 +81,9 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		}
 		if err := card.MayJudge(actor); err != nil {
 			return err
+		}
+		if card.adopts() && v == VerdictReject {
+			return Conflict("task %d has what was adopted of several maps, which goes back to nobody: adopt another one", taskID)
 		}
 		now := s.now()
 		task = task.Expire(now)
@@ -190,6 +196,8 @@ func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDe
 			return fmt.Errorf("%w: %s gave that verdict, and takes it back", ErrForbidden, reviews[at].Reviewer)
 		case round > 0:
 			return fmt.Errorf("round %d learns from edit %d, so its verdict stays: %w", round, editID, ErrConflict)
+		case task.Slot > 0 && task.Among.Adopted:
+			return Conflict("what was adopted of the maps of image %d is made of them: take that verdict back first", task.ImageID)
 		case latest.ID != editID:
 			return fmt.Errorf("%s has gone on painting since the verdict on edit %d: %w", latest.Author, editID, ErrConflict)
 		}

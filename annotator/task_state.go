@@ -71,7 +71,7 @@ func (t Task) MayTake(u User, leases int) error {
 	case t.State != TaskLeased && leases >= MaxLeases:
 		return &LeaseLimitError{Held: leases}
 	}
-	return nil
+	return t.closedTo(u)
 }
 
 // HeldBy returns a *LeaseError unless u holds the task.
