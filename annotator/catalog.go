@@ -23,7 +23,7 @@ type ProjectStore interface {
 	ProjectSummaries(ctx context.Context, slug string, states ...ProjectState) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
-	// ChangeProject writes a project's name, description, feedback, second reviewer, mix and overlap, RenameClass a class's name.
+	// ChangeProject writes a project's name, description, feedback, second reviewer, mix, overlap and share of checks, RenameClass a class's name.
 	ChangeProject(ctx context.Context, p Project) error
 	RenameClass(ctx context.Context, projectID int64, class Class) error
 }
@@ -151,10 +151,11 @@ type ProjectChange struct {
 	SecondReviewer *bool
 	Mix            orders.Mix
 	Overlap        *Overlap
+	CheckShare     *int // per cent
 }
 
 // ChangeProject gives a project another name, description, time of feedback or mix of orders, says who approves what a reviewer corrected,
-// or which images several people paint (admin). What was given out stays as it is.
+// which images several people paint or how many tasks are checks (admin). What was given out stays as it is.
 func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c ProjectChange) (Project, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -195,7 +196,15 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 		}
 		project.Overlap = *c.Overlap
 	}
+	if c.CheckShare != nil {
+		if project, err = s.setChecks(ctx, project, *c.CheckShare); err != nil {
+			return Project{}, err
+		}
+	}
 	var changed []string
+	if was.CheckShare != project.CheckShare {
+		changed = append(changed, fmt.Sprintf("%d %% of tasks are checks, were %d %%", project.CheckShare, was.CheckShare))
+	}
 	if was.Overlap != project.Overlap {
 		changed = append(changed, fmt.Sprintf("%s; was %s", project.Overlap, was.Overlap))
 	}

@@ -160,6 +160,13 @@ func (s *Service) Mask(ctx context.Context, actor User, id int64) (io.ReadSeekCl
 	if image.MaskHash == "" {
 		return nil, fmt.Errorf("a mask of image %d: %w", id, ErrNotFound)
 	}
+	project, err := s.store.ProjectByID(ctx, image.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if err := project.hidesMasks(actor); err != nil {
+		return nil, err
+	}
 	if s.blobs == nil {
 		return nil, fmt.Errorf("the mask of image %d: %w: this process has no blob store", id, ErrUnavailable)
 	}

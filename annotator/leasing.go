@@ -35,7 +35,7 @@ type TaskStore interface {
 	CountLeases(ctx context.Context, userID int64, now time.Time) (int, error)
 	// UnassignAll makes everybody's what is assigned to a user, in projects that are open.
 	UnassignAll(ctx context.Context, userID int64) error
-	// UpdateTask writes a locked task's state, author, lease, skip reason, return, assignee, way of being handed out and times.
+	// UpdateTask writes a locked task's state, author, lease, skip reason, return, assignee, way of being handed out, times, and that it is a check.
 	UpdateTask(ctx context.Context, t Task) error
 	// ExpireLeases gives back every leased task of the project whose time is over.
 	ExpireLeases(ctx context.Context, projectID int64, now time.Time) error
@@ -72,7 +72,7 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 			}
 			var task Task
 			if state == TaskOpen {
-				task, err = draw(ctx, tx, project, actor, f)
+				task, err = drawOrCheck(ctx, tx, project, actor, f)
 			} else {
 				task, err = tx.NextTask(ctx, project.ID, actor.ID, state, f)
 			}
@@ -97,6 +97,27 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 		return TaskDetail{}, err
 	}
 	return s.taskDetail(ctx, actor, id)
+}
+
+// drawOrCheck is draw, of which some turns are checks: then it gives a task of an image with a mask, in the same order. Where there is none
+// the turn is none either.
+func drawOrCheck(ctx context.Context, tx Store, project Project, actor User, f TaskFilter) (Task, error) {
+	if project.CheckShare > 0 {
+		taken, err := tx.CountTaken(ctx, project.ID, actor.ID)
+		if err != nil {
+			return Task{}, err
+		}
+		if project.checkTurn(actor, taken) {
+			masked := f
+			masked.Masked = true
+			task, err := draw(ctx, tx, project, actor, masked)
+			if !errors.Is(err, ErrNoTask) {
+				task.Check = true
+				return task, err
+			}
+		}
+	}
+	return draw(ctx, tx, project, actor, f)
 }
 
 // draw locks a task that somebody is given anew, and says in it how: one that is assigned to them, or the next by the project's mix. Where
@@ -363,7 +384,7 @@ func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project
 
 // narrow reports whether the filter leaves out open tasks.
 func (f TaskFilter) narrow() bool {
-	return f.Label != nil || f.Predicted != nil || f.MinConfidence != nil || f.MaxConfidence != nil || f.Author != nil || f.Assignee != nil || f.Search != "" || f.Except != 0
+	return f.Label != nil || f.Predicted != nil || f.MinConfidence != nil || f.MaxConfidence != nil || f.Author != nil || f.Assignee != nil || f.Search != "" || f.Masked || f.Except != 0
 }
 
 // check refuses values that no task can have and that the database would fail on: class indices have 32 bits, confidences are in

@@ -127,7 +127,7 @@ func (s *Service) addSources(ctx context.Context, add addPoint, v Version, proje
 		add(key, name, origin, made.Problem, made.Map)
 		return err
 	}
-	if image.MaskHash != "" {
+	if image.MaskHash != "" && project.CheckShare == 0 { // or a check would begin with what it is scored against
 		by := start(attention.StartArea)
 		if err := point(OriginMask, by.Method.Kind().Name, by); err != nil {
 			return err

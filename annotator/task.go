@@ -63,7 +63,9 @@ type Task struct {
 	Slot int `json:"slot,omitempty"`
 	// PainterID is who has drawn in the slot, which nobody else does then.
 	PainterID *int64 `json:"-"`
-	Among     Among  `json:"-"`
+	// Check says that it was given out as a check, which painters are not told.
+	Check bool  `json:"-"`
+	Among Among `json:"-"`
 }
 
 // TaskCard is a task as the queue shows it. EditMap is absent while nobody has painted.
@@ -235,6 +237,7 @@ type TaskFilter struct {
 	Author        *int64
 	Assignee      *int64 // to whom it is assigned; 0: to nobody
 	Search        string // part of the image's name
+	Masked        bool   // of images whose object's mask is known
 	For           int64  // who is given a task: none of an image of which they paint or judged another map; 0: nobody
 	Except        int64  // a task that is not given out, such as one that is being submitted meanwhile; 0: none
 	Cursor        string // opaque, from TaskPage.Next

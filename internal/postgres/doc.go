@@ -34,6 +34,7 @@
 //	migrate.go, schema.go, address.go
 //	                    the schema's version, and where the database is
 //	overlap.go          the slots of images that several people paint, and who may be given which
+//	checks.go, work.go  scores against known masks, and what each person has done
 //	drawing.go, ranking.go
 //	                    the orders of the queue: the next by an order, the reserve, places
 //	labels.go           what is said of labels, their history, and how tasks follow

@@ -21,13 +21,13 @@ const (
 			coalesce(array_agg(` + paints + `) FILTER (WHERE s.slot > 0 AND s.id <> t.id AND ` + paints + ` IS NOT NULL), '{}') AS others,
 			coalesce(array_agg(s.author_id) FILTER (WHERE s.slot > 0 AND s.id <> t.id AND s.state = 'skipped' AND s.painter_id IS NULL AND s.author_id IS NOT NULL), '{}') AS passed
 		FROM tasks s WHERE s.version_id = t.version_id AND s.image_id = t.image_id) among ON true`
-	amongColumns = `t.slot, t.painter_id, among.painters, among.undecided, among.adopted AND among.painters > 0, among.others, among.passed,
+	amongColumns = `t.is_check, t.slot, t.painter_id, among.painters, among.undecided, among.adopted AND among.painters > 0, among.others, among.passed,
 		ARRAY(SELECT r.reviewer_id FROM tasks s JOIN edits e ON e.task_id = s.id JOIN reviews r ON r.edit_id = e.id
 			WHERE s.version_id = t.version_id AND s.image_id = t.image_id AND s.slot > 0)`
 )
 
 func amongFields(t *annotator.Task) []any {
-	return []any{&t.Slot, &t.PainterID, &t.Among.Painters, &t.Among.Undecided, &t.Among.Adopted, &t.Among.Others, &t.Among.Passed, &t.Among.Judges}
+	return []any{&t.Check, &t.Slot, &t.PainterID, &t.Among.Painters, &t.Among.Undecided, &t.Among.Adopted, &t.Among.Others, &t.Among.Passed, &t.Among.Judges}
 }
 
 // openTo is the condition of tasks t that a person, a parameter's number, may be given: annotator.Task.MayTake as far as slots go.

@@ -102,8 +102,8 @@ func (s *Store) UpdateTask(ctx context.Context, t annotator.Task) error {
 	}
 	n, err := s.exec(ctx, `
 		UPDATE tasks SET state = $2, author_id = $3, lease_expires_at = $4, skip_reason = $5, returned = $6, submitted_at = $7, updated_at = $8,
-			handed_by = $9, assigned_to = $10, assigned_at = $11, reviewer_id = $12
-		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt, t.HandedBy, t.AssignedTo, t.AssignedAt, t.ReviewerID)
+			handed_by = $9, assigned_to = $10, assigned_at = $11, reviewer_id = $12, is_check = $13
+		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt, t.HandedBy, t.AssignedTo, t.AssignedAt, t.ReviewerID, t.Check)
 	return changed(n, err, "task %d", t.ID)
 }
 
@@ -251,6 +251,9 @@ func conditions(projectID int64, f annotator.TaskFilter, except string) *clause 
 		c.add(`t.assigned_to IS NULL`)
 	default:
 		c.add(`t.assigned_to = $%d`, *f.Assignee)
+	}
+	if f.Masked {
+		c.parts = append(c.parts, `EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.mask_hash <> '')`)
 	}
 	if f.For != 0 {
 		c.add(openTo, f.For)
