@@ -1586,7 +1586,7 @@ func SettingsPage(f Frame, v Settings) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = overlapForm(f, v.Overlap).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = overlapForm(f, v).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

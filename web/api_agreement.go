@@ -16,6 +16,15 @@ func (a *api) agreement() {
 		shared.Agreement, shared.Images = orEmpty(shared.Agreement), orEmpty(shared.Images)
 		return &answer[annotator.Shared]{shared}, err
 	})
+	type workList struct {
+		People []annotator.PersonWork `json:"people"`
+	}
+	work := get("work", "/projects/{project}/people", "What each person has painted in a project, and how well")
+	work.Description = "Most images first. A reviewer sees everybody who submitted a map, others themselves."
+	handle(a, annotator.RoleAnnotator, work, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[workList], error) {
+		all, err := service().Work(ctx, actor, in.Project)
+		return &answer[workList]{workList{orEmpty(all)}}, err
+	})
 	type imageRequest struct {
 		ByProject
 		Image int64 `path:"image"`

@@ -62,7 +62,7 @@ func (s *Server) adopt(v *visit) error {
 	return v.redirect(v.to("agreement/%d", image))
 }
 
-// changeOverlap says which images several people paint.
+// changeOverlap says which images several people paint, and how many tasks are checks.
 func (s *Server) changeOverlap(v *visit) error {
 	form, err := v.form()
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Server) changeOverlap(v *visit) error {
 		name string
 		set  func(n int64)
 	}{
-		{"share", func(n int64) { view.Overlap.Share = int(n) }}, {"painters", func(n int64) { view.Overlap.Painters = int(n) }}, {"seed", func(n int64) { view.Overlap.Seed = n }},
+		{"check_share", func(n int64) { view.CheckShare = int(n) }}, {"share", func(n int64) { view.Overlap.Share = int(n) }}, {"painters", func(n int64) { view.Overlap.Painters = int(n) }}, {"seed", func(n int64) { view.Overlap.Seed = n }},
 	} {
 		bits := 32
 		if field.name == "seed" {
@@ -81,14 +81,14 @@ func (s *Server) changeOverlap(v *visit) error {
 		}
 		n, err := strconv.ParseInt(strings.TrimSpace(form.Get(field.name)), 10, bits)
 		if err != nil {
-			return s.refuseSettings(v, view, &annotator.ValidationError{Field: "overlap." + field.name, Message: fmt.Sprintf("%q is no whole number", form.Get(field.name))})
+			return s.refuseSettings(v, view, &annotator.ValidationError{Field: field.name, Message: fmt.Sprintf("%q is no whole number", form.Get(field.name))})
 		}
 		field.set(n)
 	}
-	p, err := s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Overlap: &view.Overlap})
+	p, err := s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Overlap: &view.Overlap, CheckShare: &view.CheckShare})
 	if err != nil {
 		return s.refuseSettings(v, view, err)
 	}
-	v.say("Saved: %s.", p.Overlap)
+	v.say("Saved: %s, %d %% of tasks are checks.", p.Overlap, p.CheckShare)
 	return v.redirect(v.to("settings#overlap"))
 }

@@ -45,6 +45,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/tasks/{task}": annotator.RoleAnnotator, "POST /projects/{slug}/tasks/undo": annotator.RoleReviewer,
 	"GET /projects/{slug}/review": annotator.RoleReviewer, "GET /projects/{slug}/review/{task}": annotator.RoleReviewer,
 	"GET /projects/{slug}/review/{task}/correct": annotator.RoleReviewer, "POST /projects/{slug}/review/next": annotator.RoleReviewer, "POST /projects/{slug}/review/{task}": annotator.RoleReviewer, "POST /projects/{slug}/review/{task}/retract": annotator.RoleReviewer,
+	"GET /projects/{slug}/people":    annotator.RoleAnnotator,
 	"GET /projects/{slug}/agreement": annotator.RoleReviewer, "GET /projects/{slug}/agreement/{image}": annotator.RoleReviewer, "POST /projects/{slug}/agreement/{image}": annotator.RoleReviewer,
 	"POST /projects/{slug}/settings/overlap": annotator.RoleAdmin,
 	"GET /projects/{slug}/rounds":            annotator.RoleAnnotator, "POST /projects/{slug}/rounds": annotator.RoleAdmin,

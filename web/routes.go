@@ -81,6 +81,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/review/{task}/correct", s.projectPage(reviewers, s.correctPage))
 				r.Post("/review/{task}", s.projectPage(reviewers, s.judge))
 				r.Post("/review/{task}/retract", s.projectPage(reviewers, s.retract))
+				r.Get("/people", s.projectPage(annotators, s.workPage))
 				r.Get("/agreement", s.projectPage(reviewers, s.agreementPage))
 				r.Get("/agreement/{image}", s.projectPage(reviewers, s.sharedPage))
 				r.Post("/agreement/{image}", s.projectPage(reviewers, s.adopt))

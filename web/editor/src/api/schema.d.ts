@@ -960,6 +960,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each person has painted in a project, and how well
+         * @description Most images first. A reviewer sees everybody who submitted a map, others themselves. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["work"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/progress": {
         parameters: {
             query?: never;
@@ -2461,6 +2481,11 @@ export interface components {
             why?: string;
         };
         ChangeProjectRequestBody: {
+            /**
+             * Format: int64
+             * @description Per cent of the tasks given out that are checks: of images with a known mask, against which the map is scored. Painters are not told which.
+             */
+            check_share?: number;
             description?: string;
             /**
              * @description When painters see what the network says to their map: live, once it is submitted, or never in the editor (off).
@@ -2515,6 +2540,18 @@ export interface components {
             marks?: string;
             /** @description Their new values, in [0,1]. */
             values: number[];
+        };
+        Checks: {
+            /** Format: double */
+            area: number;
+            /** Format: int64 */
+            images: number;
+            /** Format: double */
+            inside: number;
+            /** Format: int64 */
+            pointed: number;
+            /** Format: int64 */
+            pointing: number;
         };
         ChosenRequestBody: {
             /** @description Their ids. */
@@ -3499,6 +3536,23 @@ export interface components {
         PainterList: {
             painters: components["schemas"]["Painter"][];
         };
+        PersonWork: {
+            agreement?: {
+                [key: string]: components["schemas"]["Level"];
+            };
+            /** Format: double */
+            approval_rate?: number;
+            checks?: components["schemas"]["Checks"];
+            /** Format: int64 */
+            images: number;
+            /** Format: int64 */
+            judged: number;
+            /** Format: double */
+            minutes_per_map?: number;
+            name: string;
+            /** Format: int64 */
+            user_id: number;
+        };
         Points: {
             starting_points: components["schemas"]["StartingPoint"][];
         };
@@ -3549,6 +3603,8 @@ export interface components {
             title: string;
         };
         Project: {
+            /** Format: int64 */
+            check_share: number;
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
             closed_at?: string;
@@ -3614,6 +3670,8 @@ export interface components {
             active_version?: components["schemas"]["Version"];
             /** Format: int64 */
             approved_edits: number;
+            /** Format: int64 */
+            check_share: number;
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
             closed_at?: string;
@@ -4749,6 +4807,9 @@ export interface components {
             /** Format: double */
             y: number;
         };
+        WorkList: {
+            people: components["schemas"]["PersonWork"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -4781,6 +4842,7 @@ export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody
 export type Changed = components['schemas']['Changed'];
 export type ChangedImages = components['schemas']['ChangedImages'];
 export type Changes = components['schemas']['Changes'];
+export type Checks = components['schemas']['Checks'];
 export type ChosenRequestBody = components['schemas']['ChosenRequestBody'];
 export type Class = components['schemas']['Class'];
 export type ClassDifference = components['schemas']['ClassDifference'];
@@ -4844,6 +4906,7 @@ export type Overlap = components['schemas']['Overlap'];
 export type Painted = components['schemas']['Painted'];
 export type Painter = components['schemas']['Painter'];
 export type PainterList = components['schemas']['PainterList'];
+export type PersonWork = components['schemas']['PersonWork'];
 export type Points = components['schemas']['Points'];
 export type PredictedImage = components['schemas']['PredictedImage'];
 export type Prediction = components['schemas']['Prediction'];
@@ -4932,6 +4995,7 @@ export type VersionComparison = components['schemas']['VersionComparison'];
 export type VersionList = components['schemas']['VersionList'];
 export type VersionPrediction = components['schemas']['VersionPrediction'];
 export type ViewRegion = components['schemas']['ViewRegion'];
+export type WorkList = components['schemas']['WorkList'];
 export type $defs = Record<string, never>;
 export interface operations {
     archives: {
@@ -6868,6 +6932,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PainterList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    work: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkList"];
                 };
             };
             /** @description Error */
