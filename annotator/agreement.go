@@ -46,7 +46,7 @@ type Agreement struct {
 
 // MaxShared is how many images that several people paint are compared, the newest first, and ListedShared how many are listed.
 const (
-	MaxShared    = 2000
+	MaxShared    = 1000
 	ListedShared = 200
 )
 
@@ -75,6 +75,7 @@ type SharedDetail struct {
 	// Mean and Deviation are those of the maps in force (attention.Consensus); absent where there are none.
 	Mean      *attention.Map `json:"mean,omitempty" doc:"Of the maps in force, cell by cell."`
 	Deviation *attention.Map `json:"deviation,omitempty" doc:"Standard deviation of the maps in force, cell by cell, in [0, 0.5]."`
+	Withheld  bool           `json:"withheld,omitempty" doc:"The caller could still be given the image to paint, and is not shown the maps before all are painted."`
 	Measures  []Agreement    `json:"-"` // the project's, to read the image's beside
 	Refused   error          `json:"-"` // why the actor may not adopt; nil: they may
 }
@@ -187,7 +188,7 @@ func shared(project Project, image Image, slots []Slot, agreement []Agreement) S
 }
 
 // SharedImage returns an image that several people paint, with all maps in force, their mean and their deviation (reviewer). ErrForbidden for
-// whoever paints one of the maps, until all are approved or put aside.
+// whoever paints one of the maps, until all are approved or put aside. Whoever could still be given a slot does not see them either.
 func (s *Service) SharedImage(ctx context.Context, actor User, slug string, imageID int64) (SharedDetail, error) {
 	project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
@@ -204,6 +205,7 @@ func (s *Service) SharedImage(ctx context.Context, actor User, slug string, imag
 	if len(slots) == 0 {
 		return SharedDetail{}, fmt.Errorf("image %d, painted by several people: %w", imageID, ErrNotFound)
 	}
+	withheld := false
 	for _, slot := range slots {
 		task, err := s.store.Task(ctx, slot.TaskID)
 		if err != nil {
@@ -212,6 +214,8 @@ func (s *Service) SharedImage(ctx context.Context, actor User, slug string, imag
 		if task.hidesFrom(actor) {
 			return SharedDetail{}, fmt.Errorf("%w: you paint one of the maps of image %d, and see the others once all are approved", ErrForbidden, imageID)
 		}
+		task = task.Expire(s.now())
+		withheld = withheld || task.State == TaskOpen && !task.assignedBeside(actor) && task.closedTo(actor) == nil
 	}
 	image, known := images[imageID]
 	if !known {
@@ -219,7 +223,7 @@ func (s *Service) SharedImage(ctx context.Context, actor User, slug string, imag
 			return SharedDetail{}, err
 		}
 	}
-	out := SharedDetail{SharedImage: shared(project, image, slots, agreement), Measures: agreement}
+	out := SharedDetail{SharedImage: shared(project, image, slots, agreement), Measures: agreement, Withheld: withheld}
 	if out.Version, err = s.store.Version(ctx, slots[0].VersionID); err != nil {
 		return SharedDetail{}, err
 	}
@@ -231,6 +235,12 @@ func (s *Service) SharedImage(ctx context.Context, actor User, slug string, imag
 		if slot.PainterID != nil && *slot.PainterID == actor.ID {
 			out.Refused = fmt.Errorf("%w: you painted one of the maps, so somebody else adopts", ErrForbidden)
 		}
+	}
+	if withheld {
+		for i := range out.Slots {
+			out.Slots[i].Map = nil
+		}
+		maps = nil
 	}
 	if len(maps) > 0 {
 		consensus := attention.NewConsensus(maps)

@@ -290,6 +290,9 @@ func TestPaintersDoNotSeeEachOthersMaps(t *testing.T) {
 	if got := sees(w.Reviewer, mine.ID); len(got) != 5 {
 		t.Errorf("a reviewer sees it in %v alone", got)
 	}
+	if d, err := w.Service.SharedImage(ctx, w.Admin, "birds", image); err != nil || !d.Withheld || d.Mean != nil || d.Slots[0].Map != nil {
+		t.Errorf("an admin who could be given the other slot sees the maps: %+v, %v", d.Slots, err)
+	}
 	// A reviewer who paints a slot is as blind as any painter, and judges none of the maps.
 	theirs, err := w.Service.ClaimTask(ctx, w.Reviewer, w.slots(image)[1].TaskID)
 	w.must(err)
@@ -313,6 +316,9 @@ func TestPaintersDoNotSeeEachOthersMaps(t *testing.T) {
 		t.Errorf("a painter adopts: %v", err)
 	}
 	detail, err := w.Service.SharedImage(ctx, w.Admin, "birds", image)
+	if detail.Withheld {
+		t.Error("the maps are withheld though nobody is to paint the image")
+	}
 	w.must(err)
 	adopted, err := w.Service.Adopt(ctx, w.Admin, "birds", image, annotator.Adoption{Sources: detail.Sources()})
 	w.must(err)
@@ -356,6 +362,10 @@ func TestSlotsStayTogether(t *testing.T) {
 	}
 	if _, err := w.Service.ClaimTask(ctx, w.Reviewer, drew.ID); !errors.Is(err, annotator.ErrConflict) {
 		t.Errorf("Rose takes the slot that Ada began: %v", err)
+	}
+	w.Clock.Add(time.Hour)
+	if err := w.Service.Skip(ctx, w.Bob, drew.ID, "not mine"); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("Bob puts the slot that Ada began aside: %v", err)
 	}
 	if _, err := w.Service.ChangeTasks(ctx, w.Admin, "birds", annotator.BulkChange{Action: annotator.BulkAssign, Tasks: []int64{looked.ID}, User: w.Ada.ID}); err != nil {
 		t.Fatal(err)

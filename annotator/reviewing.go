@@ -20,6 +20,8 @@ func (c TaskCard) MayJudge(u User) error {
 		return fmt.Errorf("%w: only a person reviews", ErrForbidden)
 	case c.State != TaskSubmitted:
 		return fmt.Errorf("task %d is %s, not waiting for review: %w", c.ID, c.State, ErrConflict)
+	case c.Among.Painters > 0 && slices.Contains(c.DrawnBy, u.ID):
+		return fmt.Errorf("%w: you paint one of the maps of the image of task %d, so somebody else judges them", ErrForbidden, c.ID)
 	case slices.Contains(c.DrawnBy, u.ID):
 		return fmt.Errorf("%w: you drew a map of task %d since its last verdict, so somebody else judges it", ErrForbidden, c.ID)
 	}

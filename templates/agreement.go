@@ -85,6 +85,8 @@ func slotTitle(s annotator.Slot) string {
 // slotNote says what a slot without a map waits for.
 func slotNote(s annotator.Slot) string {
 	switch {
+	case s.EditID != 0:
+		return "Painted. Shown once all are"
 	case s.State == annotator.TaskSkipped && s.Painter != "":
 		return "Put aside by " + s.Painter
 	case s.State == annotator.TaskSkipped:

@@ -21,32 +21,31 @@ func NewConsensus(maps []Map) Consensus {
 	out := Consensus{mean.Map(), New(height, width)}
 	marks := make([]byte, height*width)
 	for i := range marks {
-		counts := map[Mark]int{}
+		unknown, avoided := 0, 0
 		var squares float64
 		for _, m := range maps {
-			mark, v := m.Marks.At(i), float64(m.Values[i])
-			counts[mark]++
-			switch mark {
+			v := float64(m.Values[i])
+			switch m.Marks.At(i) {
 			case Unknown:
+				unknown++
 				continue
 			case Avoided:
+				avoided++
 				v = 0
 			}
 			d := v - float64(out.Mean.Values[i])
 			squares += d * d
 		}
-		said := len(maps) - counts[Unknown]
-		if said > 1 {
+		if said := len(maps) - unknown; said > 1 {
 			out.Deviation.Values[i] = float32(math.Sqrt(squares / float64(said)))
 		}
-		marks[i] = byte(Valued)
-		for _, mark := range []Mark{Unknown, Avoided} {
-			if 2*counts[mark] > len(maps) {
-				marks[i] = byte(mark)
-			}
-		}
-		if marks[i] == byte(Avoided) {
-			out.Mean.Values[i] = 0
+		switch {
+		case 2*unknown > len(maps):
+			marks[i] = byte(Unknown)
+		case 2*avoided > len(maps):
+			marks[i], out.Mean.Values[i] = byte(Avoided), 0
+		default:
+			marks[i] = byte(Valued)
 		}
 	}
 	out.Mean.Marks = Marks(marks).Plain()

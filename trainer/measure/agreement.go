@@ -63,8 +63,12 @@ type Agreement struct {
 	ByPainter map[int64]Level
 }
 
-// shuffles is how many maps of other images each map is compared with for the floor.
-const shuffles = 20
+// Each map is compared with maxShuffles maps of other images for the floor, or with fewer where there are many maps, since the mean is over
+// all: with allShuffles together.
+const (
+	maxShuffles = 20
+	allShuffles = 4000
+)
 
 // Agree compares the maps of images that several people painted. seed is that of the bootstrap and of the floor's choice.
 func Agree(images []Painted, kind AgreementKind, seed uint64) Agreement {
@@ -72,6 +76,11 @@ func Agree(images []Painted, kind AgreementKind, seed uint64) Agreement {
 	var between, ceiling, floor []float64
 	of := map[int64][]float64{} // of painters, by image
 	rng := rand.New(rand.NewPCG(seed, 0x5851f42d4c957f2d))
+	maps := 0
+	for _, image := range images {
+		maps += len(image.Maps)
+	}
+	shuffles := min(maxShuffles, max(1, allShuffles/max(1, maps)))
 	for i, image := range images {
 		pairs, with := mean{}, make([]mean, len(image.Maps))
 		for a := range image.Maps {
@@ -95,7 +104,7 @@ func Agree(images []Painted, kind AgreementKind, seed uint64) Agreement {
 		if v, ok := splitHalves(image.Maps, kind.of); ok {
 			ceiling = append(ceiling, v)
 		}
-		if v, ok := shuffled(images, i, kind.of, rng); ok {
+		if v, ok := shuffled(images, i, kind.of, shuffles, rng); ok {
 			floor = append(floor, v)
 		}
 	}
@@ -157,8 +166,8 @@ func splitHalves(maps []attention.Map, of likeness) (float64, bool) {
 	return all.value()
 }
 
-// shuffled is the mean agreement of an image's maps with maps of other images on the same grid by other painters.
-func shuffled(images []Painted, i int, of likeness, rng *rand.Rand) (float64, bool) {
+// shuffled is the mean agreement of an image's maps with maps of other images on the same grid by other painters, so many for each.
+func shuffled(images []Painted, i int, of likeness, shuffles int, rng *rand.Rand) (float64, bool) {
 	image := images[i]
 	var class, every []int
 	for k, other := range images {

@@ -4194,6 +4194,8 @@ export interface components {
             /** @enum {string} */
             state: "painting" | "ready" | "adopted" | "empty";
             version: components["schemas"]["Version"];
+            /** @description The caller could still be given the image to paint, and is not shown the maps before all are painted. */
+            withheld?: boolean;
         };
         SharedImage: {
             /** Format: int64 */
