@@ -287,6 +287,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 	if err != nil {
 		return TaskDetail{}, err
 	}
+	check := s.scoreCheck(ctx, card, version, edit.Map)
 	err = s.store.InTx(ctx, func(tx Store) error {
 		task, err := s.held(ctx, tx, actor, taskID)
 		if err != nil {
@@ -309,6 +310,11 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 		now := s.now()
 		if err := tx.SubmitEdit(ctx, latest.ID, &before, &after, now); err != nil {
 			return err
+		}
+		if check != nil {
+			if err := tx.InsertCheck(ctx, latest.ID, *check); err != nil {
+				return err
+			}
 		}
 		if task, err = task.Submit(actor, now); err != nil {
 			return err
@@ -393,6 +399,9 @@ func (s *Service) Revisions(ctx context.Context, actor User, taskID int64) ([]Ed
 	project, err := s.store.ProjectByID(ctx, task.ProjectID)
 	if err != nil {
 		return nil, err
+	}
+	if task.hidesFrom(actor) {
+		return nil, fmt.Errorf("%w: task %d is one of several maps of its image by different people, who see each other's once all are approved", ErrForbidden, taskID)
 	}
 	all, err := s.store.Revisions(ctx, taskID)
 	for i := range all {

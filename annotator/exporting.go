@@ -39,7 +39,8 @@ type ExportFilter struct {
 	Version   int       // number of a version. Predictions of none: the active one's
 	Since     time.Time // made at this time or later
 	Until     time.Time // made before this time
-	Revisions bool      // every revision of a map, not only the latest one of an image
+	Revisions bool      // every revision of a map, also of maps of which another was adopted; not only the latest one of an image
+	Viewer    User      // who asks, and is not shown maps that several people still paint; set by the Service
 }
 
 // exportFilters holds, for each kind, the fields of the filter that it has, by the names that API and command line have for them.
@@ -277,6 +278,7 @@ func (s *Service) exportOf(ctx context.Context, actor User, slug string, kind Ex
 	if err := f.Check(kind); err != nil {
 		return project, f, err
 	}
+	f.Viewer = actor
 	f.Class, f.Author, f.Search = text.NFC(f.Class), text.NFC(strings.TrimSpace(f.Author)), text.NFC(f.Search)
 	if kind == ExportMaps && len(f.States) == 0 {
 		f.States = []string{string(EditApproved)}

@@ -20,6 +20,8 @@ func (c TaskCard) MayJudge(u User) error {
 		return fmt.Errorf("%w: only a person reviews", ErrForbidden)
 	case c.State != TaskSubmitted:
 		return fmt.Errorf("task %d is %s, not waiting for review: %w", c.ID, c.State, ErrConflict)
+	case c.Among.Painters > 0 && slices.Contains(c.DrawnBy, u.ID):
+		return fmt.Errorf("%w: you paint one of the maps of the image of task %d, so somebody else judges them", ErrForbidden, c.ID)
 	case slices.Contains(c.DrawnBy, u.ID):
 		return fmt.Errorf("%w: you drew a map of task %d since its last verdict, so somebody else judges it", ErrForbidden, c.ID)
 	}
@@ -30,6 +32,9 @@ func (c TaskCard) MayJudge(u User) error {
 // MayJudge. It is for those who may judge it, and for reviewers who have corrected it before: not for whoever painted it. The database
 // enforces the same rule (task_painted_by in migration 46).
 func (c TaskCard) MayCorrect(u User) error {
+	if c.Among.Painters > 0 {
+		return Conflict("task %d is of an image that several people painted: approve or return each map as it is, and adopt one or their mean", c.ID)
+	}
 	if c.State == TaskSubmitted && !slices.Contains(c.PaintedBy, u.ID) {
 		c.DrawnBy = nil // all that this person did to it is correct it
 	}
@@ -78,6 +83,9 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		}
 		if err := card.MayJudge(actor); err != nil {
 			return err
+		}
+		if card.adopts() && v == VerdictReject {
+			return Conflict("task %d has what was adopted of several maps, which goes back to nobody: adopt another one", taskID)
 		}
 		now := s.now()
 		task = task.Expire(now)
@@ -190,6 +198,8 @@ func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDe
 			return fmt.Errorf("%w: %s gave that verdict, and takes it back", ErrForbidden, reviews[at].Reviewer)
 		case round > 0:
 			return fmt.Errorf("round %d learns from edit %d, so its verdict stays: %w", round, editID, ErrConflict)
+		case task.Slot > 0 && task.Among.Adopted:
+			return Conflict("what was adopted of the maps of image %d is made of them: take that verdict back first", task.ImageID)
 		case latest.ID != editID:
 			return fmt.Errorf("%s has gone on painting since the verdict on edit %d: %w", latest.Author, editID, ErrConflict)
 		}

@@ -84,6 +84,9 @@ func (s *Service) startingPoints(ctx context.Context, actor User, taskID int64, 
 	byKind := func(kind OriginKind, name func(Edit) string) {
 		listed := 0
 		for _, e := range edits {
+			if card.Slot > 0 && e.TaskID != card.ID {
+				continue // whoever paints one of several maps of an image does not see the others
+			}
 			if listed < maxStartingEdits && startingKind(actor, card.Task, e) == kind {
 				listed++
 				add(fmt.Sprintf("%s-%d", kind, e.ID), name(e), Origin{Kind: kind, EditID: e.ID}, "", &e.Map)
@@ -124,7 +127,7 @@ func (s *Service) addSources(ctx context.Context, add addPoint, v Version, proje
 		add(key, name, origin, made.Problem, made.Map)
 		return err
 	}
-	if image.MaskHash != "" {
+	if image.MaskHash != "" && project.CheckShare == 0 { // or a check would begin with what it is scored against
 		by := start(attention.StartArea)
 		if err := point(OriginMask, by.Method.Kind().Name, by); err != nil {
 			return err

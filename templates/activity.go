@@ -43,7 +43,7 @@ func reportKinds(r annotator.ImportReport, without ...annotator.Difference) (kin
 // actionWords are the trail's actions in words for people.
 var actionWords = map[string]string{
 	"task.lease": "took", "task.skip": "skipped", "task.release": "gave back", "task.reopen": "reopened", "task.assign": "assigned", "task.unassign": "unassigned", "task.reassign": "took back the assignment of", "task.ask": "asked for a map of",
-	"edit.submit": "submitted", "edit.generate": "made edits for", "edit.approve": "approved", "edit.reject": "rejected", "edit.recall": "took back", "edit.retract": "took back the verdict on",
+	"edit.submit": "submitted", "edit.generate": "made edits for", "edit.approve": "approved", "edit.reject": "rejected", "edit.recall": "took back", "edit.adopt": "adopted", "edit.retract": "took back the verdict on",
 	"round.start": "started", "round.cancel": "cancelled", "round.finish": "finished", "round.fail": "failed at",
 	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
 	"model.upload": "sent", "model.add": "asked to add", "model.refuse": "could not add", "token.create": "made a token for", "token.revoke": "revoked a token of",

@@ -27,6 +27,8 @@ type Settings struct {
 	Feedback          annotator.Feedback
 	SecondReviewer    bool
 	Mix               orders.Mix
+	Overlap           annotator.Overlap
+	CheckShare        int
 	Class             int // that is renamed; -1: none is chosen
 	ClassName         string
 	Deleting          bool   // a project was to be deleted
@@ -35,7 +37,7 @@ type Settings struct {
 
 // NewSettings fills in what a project has.
 func NewSettings(p annotator.Project) Settings {
-	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Mix: p.Mix, Class: -1}
+	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Mix: p.Mix, Overlap: p.Overlap, CheckShare: p.CheckShare, Class: -1}
 }
 
 // feedbackWords says when painters see what the network says to their map.

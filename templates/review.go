@@ -288,6 +288,9 @@ func byWhom(t annotator.TaskDetail) string {
 	if t.Edit != nil && t.Edit.Corrects > 0 {
 		return t.AuthorName + ", corrected by " + t.Edit.Author
 	}
+	if t.Edit != nil && t.Edit.Source == annotator.SourceAdopted {
+		return t.Edit.Author
+	}
 	return t.AuthorName
 }
 
@@ -308,6 +311,8 @@ func sourceWord(s annotator.EditSource) string {
 		return "the model's own map, confirmed"
 	case annotator.SourceGenerator:
 		return "made from a known mask, by no person"
+	case annotator.SourceAdopted:
+		return "adopted of maps"
 	}
 	return "painted"
 }

@@ -223,7 +223,7 @@ var enumerations = []enumeration{
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
 	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
 	enumerated(annotator.LabelAnswers), enumerated(annotator.LabelStates), enumerated(annotator.LabelJudgements), enumerated(annotator.LabelCauses), enumerated(annotator.LeftOutReasons),
-	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks), enumerated(annotator.SegmenterKinds), enumerated(annotator.SegmenterPixelWays), enumerated(annotator.OriginKinds),
+	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks), enumerated(annotator.SharedStates), enumerated(annotator.SegmenterKinds), enumerated(annotator.SegmenterPixelWays), enumerated(annotator.OriginKinds),
 	enumerated(forecast.Maps), enumerated(forecast.Verdicts), enumerated(forecast.AllAdvice),
 }
 

@@ -169,6 +169,7 @@ var forms = map[string]string{
 	"/projects/{slug}/review/next": "after=1&except=1&release=1&part=review", "/projects/{slug}/review/{task}": "edit=1&verdict=reject&comment=why", "/projects/{slug}/rounds/{round}/cancel": "", "/projects/{slug}/review/{task}/retract": "edit=1",
 	"/projects/{slug}/rounds":  recipetest.Form(recipe.Defaults()).Encode() + "&key=k",
 	"/projects/{slug}/uploads": "model=x", "/projects/{slug}/maps": "maps=x", "/projects/{slug}/settings": "name=Birds&description=", "/projects/{slug}/settings/class": "class=0&class_name=wren", "/projects/{slug}/settings/mix": "confident=60&random=40", "/projects/{slug}/start": "method=max&radius=1", "/projects/{slug}/versions/{version}/activate": "", "/projects/{slug}/versions/{version}/scan": "", "/projects/{slug}/versions/{version}/state-dict": "reference=x",
+	"/projects/{slug}/agreement/{image}": "source=1&source=2&edit=0&comment=why", "/projects/{slug}/settings/overlap": "share=10&painters=3&seed=1&check_share=0",
 	"/projects/{slug}/forecast":         "",
 	"/projects/{slug}/imports":          "source=shared&path=a/b",
 	"/projects/{slug}/imports/{import}": "action=look&format=folder&split=train&splits=fold1=train&columns=class=species&source=main&update=true&prune=true",

@@ -129,6 +129,9 @@ func (s *Store) firstReserved(ctx context.Context, projectID int64, order orders
 	if f.MaxConfidence != nil {
 		where.add(`r.confidence <= $%d`, *f.MaxConfidence)
 	}
+	if f.Masked {
+		where.parts = append(where.parts, `i.mask_hash <> ''`)
+	}
 	if f.Search != "" {
 		where.add(`i.name ILIKE $%d`, likeName(f.Search))
 	}

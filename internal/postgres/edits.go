@@ -15,7 +15,7 @@ import (
 )
 
 // editColumns are the columns of edits under the alias e, joined with users u by author, and where it corrects another with that one's.
-const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, coalesce(e.corrects, 0) AS corrects, coalesce(painter.name, '') AS painter, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
+const editColumns = `e.id, e.task_id, e.revision, e.author_id, ` + editAuthor + ` AS author, e.state, coalesce(e.corrects, 0) AS corrects, coalesce(painter.name, '') AS painter, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
 	e.version_id, e.created_at, e.provenance, e.before, e.after`
 
 const editTables = `edits e JOIN users u ON u.id = e.author_id ` + correctedEdit

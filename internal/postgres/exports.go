@@ -26,7 +26,7 @@ type exportSource struct {
 const exportedEdits = `edits e JOIN tasks t ON t.id = e.task_id JOIN versions v ON v.id = e.version_id JOIN users u ON u.id = e.author_id ` + correctedEdit
 
 // Who painted a map, and who corrected it.
-const exportedAuthors = `coalesce(painter.name, u.name), CASE WHEN e.corrects IS NULL THEN '' ELSE u.name END`
+const exportedAuthors = `coalesce(painter.name, ` + editAuthor + `), CASE WHEN e.corrects IS NULL THEN '' ELSE u.name END`
 
 var exportSources = map[annotator.ExportKind]exportSource{
 	annotator.ExportMaps: {
@@ -71,6 +71,12 @@ func (from exportSource) conditions(projectID int64, f annotator.ExportFilter) *
 		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d) OR painter.name = $%[1]d OR lower(painter.email) = lower($%[1]d))`, f.Author)
 	default:
 		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
+	}
+	if from.learned != "" { // maps, and verdicts on them
+		c.add(shown, f.Viewer.ID, f.Viewer.Role.May(annotator.RoleReviewer))
+		if from.key == "i.id" && !f.Revisions {
+			c.add(`t.slot = 0`)
+		}
 	}
 	if f.Search != "" {
 		c.add(`i.name ILIKE $%d`, likeName(f.Search))

@@ -157,12 +157,12 @@ func IoU(m, mask attention.Map, threshold float64) (iou float64, ok bool) {
 	return float64(both) / float64(either), true
 }
 
-// SoftIoU is Σ min ÷ Σ max of two maps over the cells that carry a value in edited. Negative values count as 0. ok is false where
+// SoftIoU is Σ min ÷ Σ max of two maps over the cells that carry a value in both. Negative values count as 0. ok is false where
 // both are zero.
 func SoftIoU(m, edited attention.Map) (iou float64, ok bool) {
 	var low, high float64
 	for i, v := range m.Values {
-		if edited.Marks.At(i) != attention.Valued {
+		if edited.Marks.At(i) != attention.Valued || m.Marks.At(i) != attention.Valued {
 			continue
 		}
 		a, b := max(0, float64(v)), max(0, float64(edited.Values[i]))
@@ -174,12 +174,12 @@ func SoftIoU(m, edited attention.Map) (iou float64, ok bool) {
 	return low / high, true
 }
 
-// Spearman is the rank correlation of two maps over the cells that carry a value in edited: Pearson's correlation of the ranks, where
+// Spearman is the rank correlation of two maps over the cells that carry a value in both: Pearson's correlation of the ranks, where
 // equal values have the mean of the ranks that they take. ok is false where either map is even.
 func Spearman(m, edited attention.Map) (rho float64, ok bool) {
 	var a, b []float64
 	for i, v := range m.Values {
-		if edited.Marks.At(i) == attention.Valued {
+		if edited.Marks.At(i) == attention.Valued && m.Marks.At(i) == attention.Valued {
 			a, b = append(a, float64(v)), append(b, float64(edited.Values[i]))
 		}
 	}
