@@ -52,12 +52,12 @@ func (o Overlap) Covers(imageID int64) bool { return lot(o.Seed, "overlap", o.Sh
 
 // lot draws by a hash of a seed, of what is drawn for, and of numbers: true for about share per cent of the numbers, and always the same.
 func lot(seed int64, what string, share int, of ...int64) bool {
-	text := binary.BigEndian.AppendUint64([]byte(what), uint64(seed)) //nolint:gosec // the bits count, not the value
+	text := binary.BigEndian.AppendUint64([]byte(what), uint64(seed))
 	for _, n := range of {
-		text = binary.BigEndian.AppendUint64(text, uint64(n)) //nolint:gosec // as above
+		text = binary.BigEndian.AppendUint64(text, uint64(n))
 	}
 	sum := sha256.Sum256(text)
-	return binary.BigEndian.Uint64(sum[:])%100 < uint64(max(0, share)) //nolint:gosec // it is 0 or more
+	return binary.BigEndian.Uint64(sum[:])%100 < uint64(max(0, share))
 }
 
 // Among is what a task's image has of several maps by different people; zero where the image has one task alone.

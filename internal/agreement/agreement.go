@@ -19,7 +19,7 @@ func (Measures) Agreement(images []annotator.PaintedMaps, seed int64) []annotato
 	}
 	var all []annotator.Agreement
 	for _, kind := range measure.AgreementKinds() {
-		found := measure.Agree(painted, kind, uint64(seed)) //nolint:gosec // the bits count, not the value
+		found := measure.Agree(painted, kind, uint64(seed))
 		a := annotator.Agreement{Measure: kind.Name, Label: kind.Label, Stepped: kind.Stepped, ByImage: map[int64]float64{}, ByPainter: map[int64]annotator.Level{},
 			Between: level(found.Between), Ceiling: level(found.Ceiling), Floor: level(found.Floor)}
 		for i, v := range found.ByImage {

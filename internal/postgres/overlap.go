@@ -85,7 +85,7 @@ func (s *Store) Slots(ctx context.Context, projectID, imageID int64, limit int) 
 		SELECT t.id, t.image_id, t.version_id, t.slot, t.state, w.id, coalesce(w.name, ''), coalesce(a.id, 0), coalesce(e.id, 0), e.map_height, e.map_width, e.map, e.marks
 		FROM tasks t LEFT JOIN users w ON w.id = coalesce(t.painter_id, t.author_id)
 			LEFT JOIN tasks a ON a.version_id = t.version_id AND a.image_id = t.image_id AND a.slot = 0 AND a.state = 'approved'
-			LEFT JOIN LATERAL (SELECT * FROM edits WHERE task_id = t.id AND state IN ('submitted', 'approved') ORDER BY revision DESC LIMIT 1) e ON true
+			LEFT JOIN LATERAL (SELECT id, map_height, map_width, map, marks FROM edits WHERE task_id = t.id AND state IN ('submitted', 'approved') ORDER BY revision DESC LIMIT 1) e ON true
 		WHERE t.slot > 0 AND t.project_id = $1 AND t.image_id IN (
 			SELECT image_id FROM tasks WHERE slot > 0 AND project_id = $1 AND ($2 = 0 OR image_id = $2) GROUP BY image_id ORDER BY image_id DESC LIMIT $3)
 		ORDER BY t.image_id DESC, t.slot`, projectID, imageID, limit)

@@ -2,6 +2,7 @@ package measure
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
@@ -104,7 +105,7 @@ func TestFloorByHand(t *testing.T) {
 	near(t, "the agreement", found.Between, 1, 2)
 
 	// It is seeded.
-	mixed := append(alone, painted(2, []float32{0.5, 1}, []float32{1, 0.25}))
+	mixed := slices.Concat(alone, []Painted{painted(2, []float32{0.5, 1}, []float32{1, 0.25})})
 	if a, b := Agree(mixed, iou, 7), Agree(mixed, iou, 7); *a.Floor != *b.Floor {
 		t.Errorf("one seed gives two floors: %+v and %+v", *a.Floor, *b.Floor)
 	}
