@@ -38,9 +38,9 @@ type EditStore interface {
 	// RetractReview marks the verdict on an edit as taken back, and moves the edit to submitted.
 	RetractReview(ctx context.Context, editID, by int64, at time.Time) error
 	// NextReview locks a task in review whose TaskCard.DrawnBy does not name the reviewer, skipping those that other transactions hold and
-	// those of except: one that the reviewer has to judge already or, unless heldOnly, the one that nobody has and that waits longest, first
+	// those of except: one that the reviewer has to judge already or, unless heldOnly, the first in an order that nobody has, first
 	// among those after the given one (0: among all). ErrNoTask if there is none.
-	NextReview(ctx context.Context, projectID, reviewerID, after int64, except []int64, heldOnly bool, now time.Time) (Task, error)
+	NextReview(ctx context.Context, projectID, reviewerID int64, order ReviewOrder, after int64, except []int64, heldOnly bool, now time.Time) (Task, error)
 	// CountReviews is CountLeases for the tasks in review that the user has to judge.
 	CountReviews(ctx context.Context, userID int64, now time.Time) (int, error)
 }

@@ -44,6 +44,7 @@ var pageRoles = map[string]annotator.Role{
 	"POST /projects/{slug}/tasks/next": annotator.RoleAnnotator, "POST /projects/{slug}/tasks/bulk": annotator.RoleAnnotator,
 	"GET /projects/{slug}/tasks/{task}": annotator.RoleAnnotator, "POST /projects/{slug}/tasks/undo": annotator.RoleReviewer,
 	"GET /projects/{slug}/review": annotator.RoleReviewer, "GET /projects/{slug}/review/{task}": annotator.RoleReviewer,
+	"POST /projects/{slug}/review/accept": annotator.RoleReviewer, "POST /projects/{slug}/review/undo": annotator.RoleReviewer,
 	"GET /projects/{slug}/review/{task}/correct": annotator.RoleReviewer, "POST /projects/{slug}/review/next": annotator.RoleReviewer, "POST /projects/{slug}/review/{task}": annotator.RoleReviewer, "POST /projects/{slug}/review/{task}/retract": annotator.RoleReviewer,
 	"GET /projects/{slug}/rounds": annotator.RoleAnnotator, "POST /projects/{slug}/rounds": annotator.RoleAdmin,
 	"GET /projects/{slug}/rounds/new": annotator.RoleAdmin, "GET /projects/{slug}/rounds/{round}": annotator.RoleAnnotator,

@@ -77,6 +77,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/tasks/{task}", s.projectPage(annotators, s.editorPage))
 				r.Get("/review", s.projectPage(reviewers, s.reviewsPage))
 				r.Post("/review/next", s.projectPage(reviewers, s.nextReview))
+				r.Post("/review/accept", s.projectPage(reviewers, s.acceptMany))
+				r.Post("/review/undo", s.projectPage(reviewers, s.undoMany))
 				r.Get("/review/{task}", s.projectPage(reviewers, s.reviewPage))
 				r.Get("/review/{task}/correct", s.projectPage(reviewers, s.correctPage))
 				r.Post("/review/{task}", s.projectPage(reviewers, s.judge))

@@ -166,7 +166,7 @@ var forms = map[string]string{
 	"/people/{user}": "action=role&role=annotator", "/people/{user}/remove": "email=x", "/account/name": "name=Walker", "/account/password": "current=&password=",
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",
 	"/projects/{slug}/tasks/next": "", "/projects/{slug}/tasks/bulk": "action=skip&reason=why&task=1&back=/projects&user=1&all=", "/projects/{slug}/tasks/undo": "undo=1&back=/projects",
-	"/projects/{slug}/review/next": "after=1&except=1&release=1&part=review", "/projects/{slug}/review/{task}": "edit=1&verdict=reject&comment=why", "/projects/{slug}/rounds/{round}/cancel": "", "/projects/{slug}/review/{task}/retract": "edit=1",
+	"/projects/{slug}/review/next": "after=1&except=1&release=1&part=review&order=far", "/projects/{slug}/review/accept": "edit=1&order=far", "/projects/{slug}/review/undo": "edit=1", "/projects/{slug}/review/{task}": "edit=1&verdict=reject&comment=why", "/projects/{slug}/rounds/{round}/cancel": "", "/projects/{slug}/review/{task}/retract": "edit=1",
 	"/projects/{slug}/rounds":  recipetest.Form(recipe.Defaults()).Encode() + "&key=k",
 	"/projects/{slug}/uploads": "model=x", "/projects/{slug}/maps": "maps=x", "/projects/{slug}/settings": "name=Birds&description=", "/projects/{slug}/settings/class": "class=0&class_name=wren", "/projects/{slug}/settings/mix": "confident=60&random=40", "/projects/{slug}/start": "method=max&radius=1", "/projects/{slug}/versions/{version}/activate": "", "/projects/{slug}/versions/{version}/scan": "", "/projects/{slug}/versions/{version}/state-dict": "reference=x",
 	"/projects/{slug}/forecast":         "",

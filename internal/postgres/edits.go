@@ -230,11 +230,15 @@ func (s *Store) RetractReview(ctx context.Context, editID, by int64, at time.Tim
 }
 
 // NextReview implements annotator.EditStore.
-func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int64, except []int64, heldOnly bool, now time.Time) (annotator.Task, error) {
-	// Each is one scan of an index, which ends at the first task that fits.
+func (s *Store) NextReview(ctx context.Context, projectID, reviewerID int64, order annotator.ReviewOrder, after int64, except []int64, heldOnly bool, now time.Time) (annotator.Task, error) {
+	tables, by, later := taskTables, `t.submitted_at, t.id`, `(t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $5)`
+	if order != annotator.ReviewOldest {
+		tables, by, later = taskTables+judgedTables, reviewPlace(order), afterReview(order, `$5`)
+	}
+	// By age each is one scan of an index, which ends at the first task that fits.
 	const mine = `t.reviewer_id = $2 AND t.lease_expires_at > $3`
 	const free = `(t.reviewer_id IS NULL OR t.lease_expires_at <= $3)`
-	ways := []string{mine, free + ` AND (t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $5)`, free}
+	ways := []string{mine, free + ` AND ` + later, free}
 	switch {
 	case heldOnly:
 		ways = ways[:1]
@@ -247,9 +251,9 @@ func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int
 			args = append(args, after)
 		}
 		t, err := one(ctx, s, scanTask, `
-			SELECT `+taskColumns+` FROM `+taskTables+`
+			SELECT `+taskColumns+` FROM `+tables+`
 			WHERE t.project_id = $1 AND t.state = 'submitted' AND `+way+` AND t.id <> ALL ($4) AND $2 <> ALL (task_drawn_by(t.id))
-			ORDER BY t.submitted_at, t.id LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, args...)
+			ORDER BY `+by+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, args...)
 		if !errors.Is(err, annotator.ErrNotFound) {
 			return t, wrap(err, "the next review of project %d", projectID)
 		}

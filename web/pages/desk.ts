@@ -74,6 +74,14 @@ export class ReviewDesk {
     return box !== undefined;
   }
 
+  /** An address in the order in which this map came, beside which the task judged before can be taken back. */
+  place(path: string, judged: number): string {
+    const query = new URLSearchParams({ judged: String(judged) });
+    const order = this.root.dataset["order"];
+    if (order && order !== "oldest") query.set("order", order);
+    return `${path}?${query}`;
+  }
+
   /** Its pictures are decoded, so that they are drawn at once when their turn comes. */
   async decoded(): Promise<void> {
     await Promise.all([...this.root.querySelectorAll<HTMLImageElement>(".panes:not([hidden]) img")].map((picture) => picture.decode()));

@@ -79,7 +79,7 @@ class Session {
     }
     const found = (await this.ahead) ?? (await this.fetchNext(desk, []));
     if (!found) {
-      location.assign(`${project}?judged=${desk.task}`);
+      location.assign(desk.place(project, desk.task));
       return;
     }
     this.follow(desk, verdict, found);
@@ -121,7 +121,7 @@ class Session {
   private follow(desk: ReviewDesk, verdict: Verdict, next: ReviewDesk): void {
     next.root.querySelector("[data-judged-before]")?.replaceChildren(...desk.notice(verdict));
     allowRetract(next, false); // until the verdict has arrived
-    next.address = `${project}/${next.task}?judged=${desk.task}`;
+    next.address = next.place(`${project}/${next.task}`, desk.task);
     count(next, -1); // its page was made while the one before was waiting
     this.put(next);
     this.remember("push");
@@ -172,7 +172,7 @@ class Session {
   }
 
   private fetchNext(desk: ReviewDesk, except: readonly number[]): Promise<ReviewDesk | null> {
-    const body = new URLSearchParams([["part", "review"], ["after", String(desk.task)], ...except.map((id) => ["except", String(id)])]);
+    const body = new URLSearchParams([["part", "review"], ["after", String(desk.task)], ["order", desk.root.dataset["order"] ?? ""], ...except.map((id) => ["except", String(id)])]);
     return fetchDesk(`${project}/next`, { method: "POST", body }, this.actions);
   }
 }

@@ -980,6 +980,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits for review
+         * @description Listing takes nothing. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        get: operations["reviews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/reviews/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve many submitted edits at once
+         * @description In one transaction. Edits that the caller may not judge, that another reviewer has, or that changed meanwhile are left and named. None has to be taken before. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["approveReviews"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/reviews/next": {
         parameters: {
             query?: never;
@@ -991,7 +1031,7 @@ export interface paths {
         put?: never;
         /**
          * Take the next submitted task to judge
-         * @description Nobody else gets it meanwhile. First one that the caller has already, then the one waiting longest; never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Whoever has 10 of them, as many as one person may, gets one of those again. Needs the role reviewer, and of a bearer token the scope review.
+         * @description Nobody else gets it meanwhile. First one that the caller has already, then the first in the order, which is the one waiting longest; never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Whoever has 10 of them, as many as one person may, gets one of those again. Needs the role reviewer, and of a bearer token the scope review.
          */
         post: operations["nextReview"];
         delete?: never;
@@ -1014,6 +1054,26 @@ export interface paths {
         get: operations["reasonCounts"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/reviews/retract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take many verdicts back at once
+         * @description In one transaction. Verdicts that a round has used, or whose author has gone on painting, stay and are named. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["retractReviews"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3059,6 +3119,13 @@ export interface components {
              */
             within?: number;
         };
+        LeftVerdict: {
+            /** Format: int64 */
+            edit_id: number;
+            /** Format: int64 */
+            task_id?: number;
+            why: string;
+        };
         Likeness: {
             /** @description (h·w)·(h·w) signed bytes, row by row, in base64: 127 times the cosine of the angle between two cells' features, each channel standardised over the picture. */
             cosines: string;
@@ -3068,6 +3135,14 @@ export interface components {
             milliseconds: number;
             /** Format: int64 */
             w: number;
+        };
+        ManyRequestBody: {
+            /** @description Their ids, as they were seen. */
+            edits: number[];
+        };
+        ManyVerdicts: {
+            done: number[];
+            left: components["schemas"]["LeftVerdict"][];
         };
         Map: {
             /** Format: int64 */
@@ -3602,6 +3677,69 @@ export interface components {
             taken_back_by?: string;
             /** @enum {string} */
             verdict: "approve" | "reject";
+        };
+        ReviewCard: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
+            /** Format: int64 */
+            author_id?: number;
+            author_name?: string;
+            /**
+             * Format: float
+             * @description 1 less the soft IoU of the network's map and the edit, in [0,1]; 0: the same map.
+             */
+            disagreement?: number;
+            drawn_by?: number[];
+            /** Format: int64 */
+            edit_id: number;
+            edit_map?: components["schemas"]["Map"];
+            /**
+             * Format: float
+             * @description Probability of the true class with the edit less that with the network's own map, in [-1,1].
+             */
+            gain?: number;
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
+            /** Format: int64 */
+            id: number;
+            image: components["schemas"]["Image"];
+            /** Format: int64 */
+            image_id: number;
+            /** Format: float */
+            inside?: number;
+            label_name: string;
+            /** Format: date-time */
+            lease_expires_at?: string;
+            prediction: components["schemas"]["Prediction"];
+            /** Format: int64 */
+            project_id: number;
+            returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
+            skip_reason?: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
+            /** Format: date-time */
+            submitted_at?: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version_id: number;
+            why: string;
+        };
+        ReviewPage: {
+            /**
+             * Format: int64
+             * @description The task after which the following page begins; absent at the end.
+             */
+            next?: number;
+            reviews: components["schemas"]["ReviewCard"][];
+            /** Format: int64 */
+            total: number;
         };
         ReviewRequestBody: {
             /** @description Goes back to the author; a rejection needs one, or a reason. */
@@ -4646,7 +4784,10 @@ export type Leakage = components['schemas']['Leakage'];
 export type LearningCurve = components['schemas']['LearningCurve'];
 export type Lease = components['schemas']['Lease'];
 export type LeaveOutRequestBody = components['schemas']['LeaveOutRequestBody'];
+export type LeftVerdict = components['schemas']['LeftVerdict'];
 export type Likeness = components['schemas']['Likeness'];
+export type ManyRequestBody = components['schemas']['ManyRequestBody'];
+export type ManyVerdicts = components['schemas']['ManyVerdicts'];
 export type Map = components['schemas']['Map'];
 export type MapBody = components['schemas']['MapBody'];
 export type MapRequestBody = components['schemas']['MapRequestBody'];
@@ -4683,6 +4824,8 @@ export type ReliabilityBin = components['schemas']['ReliabilityBin'];
 export type RemoveRequestBody = components['schemas']['RemoveRequestBody'];
 export type RenameClassRequestBody = components['schemas']['RenameClassRequestBody'];
 export type Review = components['schemas']['Review'];
+export type ReviewCard = components['schemas']['ReviewCard'];
+export type ReviewPage = components['schemas']['ReviewPage'];
 export type ReviewRequestBody = components['schemas']['ReviewRequestBody'];
 export type RevisionList = components['schemas']['RevisionList'];
 export type Round = components['schemas']['Round'];
@@ -6732,10 +6875,86 @@ export interface operations {
             };
         };
     };
+    reviews: {
+        parameters: {
+            query?: {
+                /** @description loss, gain: how much the edit changes the true class's score; far, near: how far it is from the model's map. Maps without the figure come last. */
+                order?: "oldest" | "newest" | "author" | "loss" | "gain" | "far" | "near";
+                /** @description next of the page before. */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveReviews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyVerdicts"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     nextReview: {
         parameters: {
             query?: {
-                /** @description A task id: first come those that were submitted after it. */
+                /** @description In which order; those that the caller has come first in any. */
+                order?: "oldest" | "newest" | "author" | "loss" | "gain" | "far" | "near";
+                /** @description A task id: first come those that follow it in the order. */
                 after?: number;
                 /** @description Task ids that are not given out, such as the one that the caller is judging meanwhile. */
                 except?: number[];
@@ -6795,6 +7014,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReasonList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retractReviews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyVerdicts"];
                 };
             };
             /** @description Error */
