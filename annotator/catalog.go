@@ -150,6 +150,7 @@ type ProjectChange struct {
 	// SecondReviewer is Project.SecondReviewer.
 	SecondReviewer *bool
 	Mix            orders.Mix
+	Sampling       *Sampling
 }
 
 // ChangeProject gives a project another name, description, time of feedback or mix of orders, or says who approves what a reviewer
@@ -188,7 +189,16 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 		}
 		project.Mix = c.Mix
 	}
+	if c.Sampling != nil {
+		if err := c.Sampling.check(); err != nil {
+			return Project{}, err
+		}
+		project.Sampling = *c.Sampling
+	}
 	var changed []string
+	if was.Sampling != project.Sampling {
+		changed = append(changed, fmt.Sprintf("reviews %s; reviewed %s", project.Sampling, was.Sampling))
+	}
 	if was.SecondReviewer != project.SecondReviewer {
 		if project.SecondReviewer {
 			changed = append(changed, "corrected maps wait for a second reviewer")

@@ -216,6 +216,7 @@ type ExportedReview struct {
 	Verdict     string    `json:"verdict" parquet:"verdict"`
 	Comment     string    `json:"comment" parquet:"comment"`
 	Reasons     string    `json:"reasons" parquet:"reasons"` // "too wide; missed a part"
+	Rule        string    `json:"rule" parquet:"rule"`       // by which a program approved it; "": somebody judged
 	At          time.Time `json:"at" parquet:"at,timestamp(microsecond)"`
 }
 

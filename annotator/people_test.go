@@ -208,6 +208,7 @@ func TestRoles(t *testing.T) {
 			return only(s.NextReviewIn(ctx, u, "birds", annotator.ReviewFar, 0))
 		}},
 		"Reviews":          {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Reviews(ctx, u, "birds", annotator.ReviewQuery{})) }},
+		"Sampling":         {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Sampling(ctx, u, "birds")) }},
 		"ApproveMany":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.ApproveMany(ctx, u, "birds", []int64{1})) }},
 		"RetractMany":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.RetractMany(ctx, u, "birds", []int64{1})) }},
 		"ReasonCounts":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.ReasonCounts(ctx, u, "birds")) }},

@@ -168,7 +168,8 @@ func judgedAlready(ctx context.Context, tx Store, edit Edit) error {
 }
 
 // Retract takes a verdict back: its edit waits for review again, and the verdict stays in the history. Whoever gave it has the edit to judge
-// again. They may, and an admin, until a round has learnt from the edit or its author has gone on with what was asked for: ErrConflict then.
+// again. They may, and an admin, until a round has learnt from the edit or its author has gone on with what was asked for: ErrConflict then. A
+// verdict of a rule any reviewer takes back.
 func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDetail, error) {
 	if err := mayRetract(actor); err != nil {
 		return TaskDetail{}, err
@@ -213,7 +214,7 @@ func (s *Service) retract(ctx context.Context, tx Store, actor User, editID int6
 		return Task{}, err
 	case at < 0:
 		return Task{}, fmt.Errorf("edit %d has no verdict: %w", editID, ErrConflict)
-	case reviews[at].ReviewerID != actor.ID && actor.Role != RoleAdmin:
+	case reviews[at].ReviewerID != actor.ID && actor.Role != RoleAdmin && reviews[at].Rule == "":
 		return Task{}, fmt.Errorf("%w: %s gave that verdict, and takes it back", ErrForbidden, reviews[at].Reviewer)
 	case round > 0:
 		return Task{}, fmt.Errorf("round %d learns from edit %d, so its verdict stays: %w", round, editID, ErrConflict)

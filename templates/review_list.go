@@ -46,6 +46,14 @@ func (v Reviews) more(f Frame) string {
 	return withQuery(f.To("review"), ordered(url.Values{"after": {id(v.Page.Next)}}, v.Order))
 }
 
+// approvedBy says who or what approved a map.
+func approvedBy(v Review, r annotator.Review) string {
+	if r.Rule != "" {
+		return "Approved by the rule (" + r.Rule + "), not by a person:"
+	}
+	return r.Reviewer + " " + v.approvedWord(r)
+}
+
 // forJudging reports whether a person may judge a map that waits, and nobody else has it.
 func forJudging(t annotator.ReviewCard, u *annotator.User) bool {
 	return u != nil && t.MayJudge(*u) == nil && (t.ReviewerID == nil || *t.ReviewerID == u.ID)

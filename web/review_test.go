@@ -179,3 +179,36 @@ func TestManyMapsAreJudgedFromTheList(t *testing.T) {
 	painter.api(http.MethodPost, "/projects/birds/reviews/approve", map[string]any{"edits": []int64{first.Edit.ID}}).want(http.StatusForbidden)
 	painter.post("/projects/birds/review/accept", map[string][]string{"edit": edits}).want(http.StatusForbidden)
 }
+
+// An admin says how much is reviewed, and sees for whom that holds; what was not drawn says so on its page, and any reviewer takes it back.
+func TestAdminsSampleReviews(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	first := s.submit()
+	reviewer, admin, painter := s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin), s.as(annotator.RoleAnnotator)
+	reviewer.api(http.MethodPost, fmt.Sprintf("/edits/%d/review", first.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+	admin.post("/projects/birds/settings/sampling", map[string][]string{"share": {"0"}, "newcomer": {"2"}}).want(http.StatusSeeOther)
+	page := admin.get("/projects/birds/settings").want(http.StatusOK)
+	page.has("#sampling input[name=share][value='0']", "")
+	page.has("#sampling tbody", "New here: 1 more approved map until a part is reviewed")
+	painter.get("/projects/birds/settings").want(http.StatusOK).hasNot("#sampling")
+	admin.post("/projects/birds/settings/sampling", map[string][]string{"share": {"many"}, "newcomer": {"2"}}).want(http.StatusUnprocessableEntity).has(".notice-bad", "no whole number")
+	project := into[annotator.Project](admin.api(http.MethodPatch, "/projects/birds", map[string]any{"sampling": map[string]any{"share": 0, "newcomer": 1}}).want(http.StatusOK))
+	if project.Sampling != (annotator.Sampling{Share: 0, Newcomer: 1}) {
+		t.Errorf("the API set %+v", project.Sampling)
+	}
+	report := into[annotator.SamplingReport](admin.api(http.MethodGet, "/projects/birds/sampling", nil).want(http.StatusOK))
+	if len(report.Authors) != 1 || report.Authors[0].Share != 0 || report.Authors[0].Why != annotator.DrawDrawn {
+		t.Errorf("the API reports %+v", report)
+	}
+	reviewer.api(http.MethodGet, "/projects/birds/sampling", nil).want(http.StatusForbidden)
+
+	passed := s.submit()
+	if passed.State != annotator.TaskApproved {
+		t.Fatalf("what was not drawn is %s", passed.State)
+	}
+	address := fmt.Sprintf("/projects/birds/review/%d", passed.ID)
+	reviewer.get(address).has(".history", "Approved by the rule (sampling), not by a person")
+	reviewer.post(address+"/retract", map[string][]string{"edit": {fmt.Sprint(passed.Edit.ID)}}).want(http.StatusSeeOther)
+	reviewer.get(address).has("form[data-verdict]", "")
+}

@@ -63,7 +63,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/labels/next": annotator.RoleReviewer, "GET /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,
 	"POST /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,
 	"GET /projects/{slug}/settings":          annotator.RoleAnnotator,
-	"POST /projects/{slug}/settings":         annotator.RoleAdmin, "POST /projects/{slug}/settings/class": annotator.RoleAdmin, "POST /projects/{slug}/settings/state": annotator.RoleAdmin, "POST /projects/{slug}/settings/mix": annotator.RoleAdmin,
+	"POST /projects/{slug}/settings":         annotator.RoleAdmin, "POST /projects/{slug}/settings/class": annotator.RoleAdmin, "POST /projects/{slug}/settings/state": annotator.RoleAdmin, "POST /projects/{slug}/settings/mix": annotator.RoleAdmin, "POST /projects/{slug}/settings/sampling": annotator.RoleAdmin,
 	"GET /projects/{slug}/maps": annotator.RoleAdmin, "POST /projects/{slug}/maps": annotator.RoleAdmin,
 	"GET /projects/{slug}/leakage": annotator.RoleAnnotator, "POST /projects/{slug}/leakage/leave-out": annotator.RoleAdmin,
 	"POST /projects/{slug}/leakage/restore": annotator.RoleAdmin,

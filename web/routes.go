@@ -117,6 +117,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/settings", s.projectPage(annotators, s.settingsPage))
 				r.Post("/settings", s.projectPage(admins, s.changeProject))
 				r.Post("/settings/mix", s.projectPage(admins, s.changeMix))
+				r.Post("/settings/sampling", s.projectPage(admins, s.changeSampling))
 				r.Post("/settings/state", s.projectPage(admins, s.putAway))
 				r.Post("/settings/class", s.projectPage(admins, s.renameClass))
 				r.Get("/export", s.projectPage(annotators, s.exportPage))

@@ -7,7 +7,7 @@ import (
 // Format and FormatVersion are what archive.json says of itself. A version is read by the studios that write it and by later ones.
 const (
 	Format        = "abn-studio-project"
-	FormatVersion = 2 // 2: the marks of edits
+	FormatVersion = 3 // 2: the marks of edits; 3: draws, pins
 )
 
 // aboutName is the entry with the description; those of rows are rows/TABLE.jsonl, those of files files/SHA256.

@@ -85,6 +85,9 @@ func Open(name string, file io.ReaderAt, size int64) (*Archive, error) {
 		return nil, &annotator.DamagedError{Part: aboutName, Err: fmt.Errorf("format %d", a.About.Version)}
 	}
 	for _, table := range annotator.ArchiveTables {
+		if a.About.Version < since[table] {
+			continue
+		}
 		if _, said := a.About.Tables[table]; !said || a.tables[table] == nil {
 			return nil, &annotator.DamagedError{Part: rowsFolder + table + rowsSuffix, Err: errors.New("it is not there")}
 		}
@@ -97,6 +100,9 @@ func Open(name string, file io.ReaderAt, size int64) (*Archive, error) {
 	}
 	return a, nil
 }
+
+// since says from which version of the format on an archive has a table; others were there from the beginning.
+var since = map[string]int{"draws": 3}
 
 // With says where images are that the archive has by reference ("": nowhere), and who is told how much of the files has been read.
 func (a *Archive) With(images string, observe func(share float64)) *Archive {
@@ -116,6 +122,9 @@ func (a *Archive) Lost(hash string) bool { return a.lost[hash] }
 // Rows implements annotator.ArchiveSource. The error of rows that are not those that were written comes after the last of them.
 func (a *Archive) Rows(table string, row func([]byte) error) error {
 	entry := a.tables[table]
+	if entry == nil { // of a format that had no such table
+		return nil
+	}
 	bad := func(err error) error { return &annotator.DamagedError{Part: entry.Name, Err: err} }
 	r, err := entry.Open()
 	if err != nil {

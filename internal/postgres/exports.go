@@ -200,9 +200,9 @@ func (s *Store) ExportPredictions(ctx context.Context, projectID int64, f annota
 // ExportReviews implements annotator.ExportStore.
 func (s *Store) ExportReviews(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedReview, error) {
 	return exportPage(ctx, s, projectID, annotator.ExportReviews, f, after, limit,
-		exportedImage+`, r.id, t.id, e.id, e.revision, `+exportedAuthors+`, j.name, r.verdict, r.comment, array_to_string(r.reasons, '; '), r.created_at`,
+		exportedImage+`, r.id, t.id, e.id, e.revision, `+exportedAuthors+`, j.name, r.verdict, r.comment, array_to_string(r.reasons, '; '), r.rule, r.created_at`,
 		func(row pgx.CollectableRow) (r annotator.ExportedReview, err error) {
-			err = row.Scan(append(exportedFields(&r.ExportedImage, &r.ExportedVersion), &r.ReviewID, &r.TaskID, &r.EditID, &r.Revision, &r.Author, &r.CorrectedBy, &r.Reviewer, &r.Verdict, &r.Comment, &r.Reasons, &r.At)...)
+			err = row.Scan(append(exportedFields(&r.ExportedImage, &r.ExportedVersion), &r.ReviewID, &r.TaskID, &r.EditID, &r.Revision, &r.Author, &r.CorrectedBy, &r.Reviewer, &r.Verdict, &r.Comment, &r.Reasons, &r.Rule, &r.At)...)
 			utc(&r.At)
 			return r, err
 		})

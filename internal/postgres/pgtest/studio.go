@@ -119,5 +119,8 @@ func (s *Studio) Work(t testing.TB) {
 	ok(s.Service.ActivateVersion(ctx, s.Admin, made.ID, ""))
 	ok(s.Service.DeleteImages(ctx, s.Admin, "flock", []int64{rows[22].ID, rows[21].ID}))
 	ok(s.Service.PurgeImages(ctx, s.Admin, "flock", []int64{rows[22].ID}))
+	ok(s.Service.Reviews(ctx, s.Reviewer, "flock", annotator.ReviewQuery{Order: annotator.ReviewFar})) // measures what waits
+	ok(s.Service.ChangeProject(ctx, s.Admin, "flock", annotator.ProjectChange{Sampling: &annotator.Sampling{Share: 0, Newcomer: 1}}))
+	paint(s.Ada, 0.35)                                                         // not drawn
 	ok(s.Service.NextTask(ctx, s.Bob, annotator.TaskFilter{Project: "flock"})) // he holds it
 }

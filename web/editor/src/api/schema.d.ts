@@ -446,7 +446,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give a project another name, description, time of feedback or mix of orders, or say who approves corrected maps; its slug stays
+         * Give a project another name, description, time of feedback, mix of orders or share that is reviewed, or say who approves corrected maps; its slug stays
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
@@ -1116,6 +1116,26 @@ export interface paths {
          * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["roundDefaults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/sampling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How much of each author's maps is reviewed
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["sampling"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2450,6 +2470,8 @@ export interface components {
                 [key: string]: number;
             };
             name?: string;
+            /** @description How much of people's maps is reviewed; the rest is approved by that rule. */
+            sampling?: components["schemas"]["Sampling"];
             /** @description A map that its reviewer corrected waits for another reviewer, in place of being approved with that. */
             second_reviewer?: boolean;
         };
@@ -3529,6 +3551,7 @@ export interface components {
             name: string;
             /** Format: date-time */
             purged_at?: string;
+            sampling: components["schemas"]["Sampling"];
             second_reviewer: boolean;
             slug: string;
             start: components["schemas"]["Start"];
@@ -3604,6 +3627,7 @@ export interface components {
             running_job?: components["schemas"]["Job"];
             /** Format: int64 */
             running_round?: number;
+            sampling: components["schemas"]["Sampling"];
             second_reviewer: boolean;
             slug: string;
             start: components["schemas"]["Start"];
@@ -3672,6 +3696,8 @@ export interface components {
             reviewer_id: number;
             /** Format: int64 */
             revision: number;
+            /** @description sampling: the map was not drawn into what people review, and is approved by that rule; absent: somebody judged. */
+            rule?: string;
             /** Format: date-time */
             taken_back_at?: string;
             taken_back_by?: string;
@@ -4082,6 +4108,61 @@ export interface components {
             label: number;
             own: components["schemas"]["AnswerInPlace"];
             shuffled: components["schemas"]["AnswerInPlace"][];
+        };
+        SampledAuthor: {
+            /**
+             * Format: int64
+             * @description How many maps more people approve until the project's share holds.
+             */
+            left: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description Their maps that the rule approved.
+             */
+            passed: number;
+            /**
+             * Format: int64
+             * @description Verdicts of people on their maps.
+             */
+            reviewed: number;
+            /**
+             * Format: int64
+             * @description Per cent of their maps that people review now.
+             */
+            share: number;
+            /** Format: int64 */
+            user_id: number;
+            /**
+             * @description newcomer, sent-back: why it is all; drawn: it is the project's share.
+             * @enum {string}
+             */
+            why: "newcomer" | "sent-back" | "again" | "drawn" | "passed";
+        };
+        Sampling: {
+            /**
+             * Format: int64
+             * @description How many maps of an author people approve before the share holds for them.
+             */
+            newcomer: number;
+            /**
+             * Format: int64
+             * @description Per cent of an author's maps that people review; 100: all.
+             */
+            share: number;
+        };
+        SamplingReport: {
+            authors: components["schemas"]["SampledAuthor"][];
+            /**
+             * Format: int64
+             * @description How many maps of an author people approve before the share holds for them.
+             */
+            newcomer: number;
+            /**
+             * Format: int64
+             * @description Per cent of an author's maps that people review; 100: all.
+             */
+            share: number;
         };
         Scores: {
             correct: boolean;
@@ -4840,6 +4921,9 @@ export type RoundRequest = components['schemas']['RoundRequest'];
 export type RoundResult = components['schemas']['RoundResult'];
 export type RoundSettings = components['schemas']['RoundSettings'];
 export type RowInPlace = components['schemas']['RowInPlace'];
+export type SampledAuthor = components['schemas']['SampledAuthor'];
+export type Sampling = components['schemas']['Sampling'];
+export type SamplingReport = components['schemas']['SamplingReport'];
 export type Scores = components['schemas']['Scores'];
 export type Segment = components['schemas']['Segment'];
 export type SegmentRequestBody = components['schemas']['SegmentRequestBody'];
@@ -7153,6 +7237,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RoundDefaults"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sampling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplingReport"];
                 };
             };
             /** @description Error */
