@@ -200,7 +200,10 @@ func TestRoles(t *testing.T) {
 		"ActivateVersion": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID, "")) }},
 		"StartScan":       {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartScan(ctx, u, w.Version.ID)) }},
 		"Review":          {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Review(ctx, u, 1, annotator.VerdictApprove, "")) }},
-		"NextReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
+		"Judge": {annotator.RoleReviewer, func(u annotator.User) error {
+			return only(s.Judge(ctx, u, 1, annotator.Judgement{Verdict: annotator.VerdictApprove}))
+		}},
+		"NextReview": {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
 		"Correct": {annotator.RoleReviewer, func(u annotator.User) error {
 			return only(s.Correct(ctx, u, 1, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}, ""))
 		}},

@@ -37,31 +37,56 @@ func (c TaskCard) MayCorrect(u User) error {
 }
 
 // Review judges a submitted edit, where TaskCard.MayJudge allows it; *LeaseError where somebody else has it to judge. A rejection needs a
-// comment or a reason, and sends the task back to its author.
+// comment, a reason or a pin, and sends the task back to its author.
 func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdict, comment string, reasons ...Reason) (TaskDetail, error) {
+	return s.Judge(ctx, actor, editID, Judgement{Verdict: v, Comment: comment, Reasons: reasons})
+}
+
+// Judgement is what a reviewer says of an edit.
+type Judgement struct {
+	Verdict Verdict
+	Comment string
+	Reasons []Reason
+	Pins    []Pin // on the edit's map
+}
+
+// check refuses what is no judgement, and returns it as it is kept.
+func (j Judgement) check() (Judgement, error) {
+	if err := oneOf("verdict", j.Verdict, Verdicts); err != nil {
+		return j, err
+	}
+	var err error
+	if j.Comment, err = BoundComment.check("comment", j.Comment); err != nil {
+		return j, err
+	}
+	if j.Reasons, err = checkReasons(j.Reasons); err != nil {
+		return j, err
+	}
+	if j.Pins, err = checkPins(j.Pins); err != nil {
+		return j, err
+	}
+	if j.Comment == "" && len(j.Reasons) == 0 && len(j.Pins) == 0 && j.Verdict == VerdictReject {
+		return j, &ValidationError{Field: "comment", Message: "say what should change, or choose a reason: a rejection goes back to its author"}
+	}
+	return j, nil
+}
+
+// Judge is Review with pins on cells of the map.
+func (s *Service) Judge(ctx context.Context, actor User, editID int64, j Judgement) (TaskDetail, error) {
 	if err := may(actor, RoleReviewer); err != nil {
 		return TaskDetail{}, err
 	}
-	if err := oneOf("verdict", v, Verdicts); err != nil {
-		return TaskDetail{}, err
-	}
-	comment, err := BoundComment.check("comment", comment)
+	j, err := j.check()
 	if err != nil {
 		return TaskDetail{}, err
 	}
-	if reasons, err = checkReasons(reasons); err != nil {
-		return TaskDetail{}, err
-	}
-	if comment == "" && len(reasons) == 0 && v == VerdictReject {
-		return TaskDetail{}, &ValidationError{Field: "comment", Message: "say what should change, or choose a reason: a rejection goes back to its author"}
-	}
 	var taskID int64
 	err = s.store.InTx(ctx, func(tx Store) error {
-		task, err := s.judge(ctx, tx, actor, Review{EditID: editID, Verdict: v, Comment: comment, Reasons: reasons})
+		task, err := s.judge(ctx, tx, actor, Review{EditID: editID, Verdict: j.Verdict, Comment: j.Comment, Reasons: j.Reasons, Pins: j.Pins})
 		if err != nil {
 			return err
 		}
-		if taskID = task.ID; v != VerdictApprove {
+		if taskID = task.ID; j.Verdict != VerdictApprove {
 			return nil
 		}
 		return ConsiderForecast(ctx, tx, task.ProjectID)
@@ -87,6 +112,9 @@ func (s *Service) judge(ctx context.Context, tx Store, actor User, r Review) (Ta
 	}
 	if !EditTransitions.May(edit.State, r.Verdict.Event()) {
 		return Task{}, judgedAlready(ctx, tx, edit)
+	}
+	if err := pinsOn(r.Pins, edit.Map); err != nil {
+		return Task{}, err
 	}
 	card, err := tx.TaskCard(ctx, task.ID)
 	if err != nil {
@@ -121,19 +149,23 @@ func (s *Service) judge(ctx context.Context, tx Store, actor User, r Review) (Ta
 	if err := tx.UpdateTask(ctx, task); err != nil {
 		return Task{}, err
 	}
-	return task, s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(r.EditID), said(r.Comment, r.Reasons))
+	return task, s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(r.EditID), said(r.Comment, r.Reasons, r.Pins))
 }
 
-// said is what a verdict says beside being one: "too wide: the tail is not the tree's".
-func said(comment string, reasons []Reason) string {
+// said is what a verdict says beside being one: "too wide: the tail is not the tree's (row 5, column 9: here)".
+func said(comment string, reasons []Reason, pins []Pin) string {
 	words := make([]string, len(reasons))
 	for i, reason := range reasons {
 		words[i] = string(reason)
 	}
+	all := strings.Join(words, ", ")
 	if len(words) > 0 && comment != "" {
-		return strings.Join(words, ", ") + ": " + comment
+		all += ": "
 	}
-	return strings.Join(words, ", ") + comment
+	if all += comment; len(pins) == 0 {
+		return all
+	}
+	return strings.TrimSpace(all + " (" + pinWords(pins) + ")")
 }
 
 // ReasonCounts counts the reasons of a project's verdicts, each reason of Reasons in its place.

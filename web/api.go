@@ -67,6 +67,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[attention.Map]())
 	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[annotator.Changes]())
 	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[annotator.Click]())
+	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[annotator.Pin]())
 	return a
 }
 

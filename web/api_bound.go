@@ -64,6 +64,8 @@ var bounds = map[string]bound{
 	"sent name":         written(annotator.BoundFileName),
 	"value's name":      written(annotator.BoundValueName),
 	"group":             written(annotator.BoundGroup),
+	"pin's place":       {high: attention.MaxSide - 1},
+	"pin's words":       written(annotator.BoundPin),
 	"edits":             {most: annotator.MaxVerdicts},
 	"page of tasks":     {low: 1, high: annotator.MaxPage, byDefault: annotator.DefaultPage},
 	"start examples":    {low: 1, high: annotator.MaxStartExamples},

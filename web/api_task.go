@@ -318,15 +318,16 @@ func (a *api) reviews() {
 		Edit int64 `path:"edit"`
 		Body struct {
 			Verdict annotator.Verdict  `json:"verdict"`
-			Comment string             `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one, or a reason."`
+			Comment string             `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one, a reason or a pin."`
 			Reasons []annotator.Reason `json:"reasons,omitempty" maxItems:"5" doc:"What is wrong with the map."`
+			Pins    []annotator.Pin    `json:"pins,omitempty" maxItems:"50" doc:"Cells of the edit's map that the verdict points at, each with words."`
 		}
 	}
 	review := post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else")
 	review.Description = "409 when another reviewer has it to judge, or has judged it. It need not be taken before."
 	handle(a, role, review,
 		func(ctx context.Context, actor annotator.User, in *reviewRequest) (*answer[annotator.TaskDetail], error) {
-			t, err := a.server.service.Review(ctx, actor, in.Edit, in.Body.Verdict, in.Body.Comment, in.Body.Reasons...)
+			t, err := a.server.service.Judge(ctx, actor, in.Edit, annotator.Judgement{Verdict: in.Body.Verdict, Comment: in.Body.Comment, Reasons: in.Body.Reasons, Pins: in.Body.Pins})
 			return &answer[annotator.TaskDetail]{tidy(t)}, err
 		})
 	type correctRequest struct {

@@ -133,7 +133,7 @@ var archiveTables = []archiveTable{
 	{name: "edits", of: "edits", where: "t.task_id IN (SELECT id FROM archive_tasks)", numbers: true, columns: append(plain("revision state source map_height map_width map created_at "+
 		"submitted_at judged_at corrects"), archiveColumn{name: "marks", out: "t.marks", in: "coalesce(r.marks, '')"}, refers("task_id", "tasks"), refers("author_id", "people"), refers("version_id", "versions"), verbatim("provenance"), verbatim("before"), verbatim("after"))},
 	{name: "edit_histories", of: "edit_histories", where: "t.task_id IN (SELECT id FROM archive_tasks)", order: "t.task_id", columns: append(plain("revision"), refers("task_id", "tasks"), verbatim("history"))},
-	{name: "reviews", of: "reviews", where: "t.edit_id IN (SELECT id FROM archive_edits)", numbers: true, columns: append(plain("verdict comment created_at taken_back_at"), archiveColumn{name: "reasons", out: "t.reasons", in: "coalesce(r.reasons, '{}')"}, orElse("rule", "''"),
+	{name: "reviews", of: "reviews", where: "t.edit_id IN (SELECT id FROM archive_edits)", numbers: true, columns: append(plain("verdict comment created_at taken_back_at"), archiveColumn{name: "reasons", out: "t.reasons", in: "coalesce(r.reasons, '{}')"}, orElse("rule", "''"), orElse("pins", "'[]'"),
 		refers("edit_id", "edits"), refers("reviewer_id", "people"), refers("taken_back_by", "people"))},
 	{name: "draws", of: "draws", where: "t.edit_id IN (SELECT id FROM archive_edits)", order: "t.edit_id", columns: append(plain("share place why"), refers("edit_id", "edits"))},
 	{name: "round_edits", of: "round_edits", where: "t.round_id IN (SELECT id FROM archive_rounds)", order: "t.round_id, t.image_id",

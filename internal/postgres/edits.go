@@ -123,10 +123,14 @@ func (s *Store) SubmitEdit(ctx context.Context, id int64, before, after *annotat
 
 // JudgeEdit implements annotator.EditStore.
 func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Review, error) {
+	pins := r.Pins
+	if pins == nil {
+		pins = []annotator.Pin{}
+	}
 	err := s.inTx(ctx, func(tx *Store) (err error) {
 		r.ID, err = one(ctx, tx, pgx.RowTo[int64], `
-			INSERT INTO reviews (edit_id, reviewer_id, verdict, comment, reasons, created_at, rule) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id`,
-			r.EditID, r.ReviewerID, r.Verdict, r.Comment, texts(r.Reasons), r.CreatedAt, r.Rule)
+			INSERT INTO reviews (edit_id, reviewer_id, verdict, comment, reasons, created_at, rule, pins) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+			r.EditID, r.ReviewerID, r.Verdict, r.Comment, texts(r.Reasons), r.CreatedAt, r.Rule, pins)
 		if err != nil {
 			return err
 		}
@@ -146,7 +150,7 @@ func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Re
 // Reviews implements annotator.EditStore.
 func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, error) {
 	all, err := list(ctx, s, pgx.RowToStructByName[annotator.Review], `
-		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.reasons, r.rule, r.created_at,
+		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.reasons, r.pins, r.rule, r.created_at,
 			r.taken_back_at, coalesce(b.name, '') AS taken_back_by
 		FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN users u ON u.id = r.reviewer_id LEFT JOIN users b ON b.id = r.taken_back_by
 		WHERE e.task_id = $1 ORDER BY r.id`, taskID)

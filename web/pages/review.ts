@@ -39,6 +39,7 @@ class Session {
   key(key: string, event: KeyboardEvent): boolean {
     if (key === "a" || key === "x") return event.repeat || this.current.press(key === "a" ? "approve" : "reject");
     if (/^[1-9]$/.test(key) && !event.repeat) return this.current.choose(key);
+    if (key === "p") return this.current.pins.focus();
     if (key === "m") return this.current.methods.next();
     if (key === "0") return (this.current.panes.reset(), true);
     return false;
@@ -61,7 +62,7 @@ class Session {
       desk.refused();
       return;
     }
-    const sent = client.judge(desk.edit, { verdict, ...(desk.words && { comment: desk.words }), ...(desk.reasons.length > 0 && { reasons: desk.reasons }) }).then(() => null, (error: unknown) => why(error));
+    const sent = client.judge(desk.edit, { verdict, ...(desk.words && { comment: desk.words }), ...(desk.reasons.length > 0 && { reasons: desk.reasons }), ...(desk.pins.pins.length > 0 && { pins: desk.pins.pins }) }).then(() => null, (error: unknown) => why(error));
     this.settled = sent.then((problem) => problem === null);
     const { next } = this;
     if (next) this.follow(desk, verdict, next);

@@ -168,7 +168,7 @@ createServer((r, w) => {
   }
   const t = tasks[Number(/\/tasks\/(\d+)/.exec(url.pathname)?.[1] ?? 1) - 1];
   if (!t) return json(w, 404, { title: "Not found", status: 404 });
-  if (url.searchParams.has("rejected") && t.reviews.length === 0) t.reviews.push({ id: 1, edit_id: 100, revision: 1, reviewer_id: 8, reviewer: "Mia", verdict: "reject", reasons: [], comment: "The branch is still amplified at the lower left: clear it, and cover the whole tail.", created_at: new Date(Date.now() - 7.2e6).toISOString() });
+  if (url.searchParams.has("rejected") && t.reviews.length === 0) t.reviews.push({ id: 1, edit_id: 100, revision: 1, reviewer_id: 8, reviewer: "Mia", verdict: "reject", reasons: [], pins: [{ row: 9, column: 3, words: "The branch" }], comment: "The branch is still amplified at the lower left: clear it, and cover the whole tail.", created_at: new Date(Date.now() - 7.2e6).toISOString() });
   if (t.state === "open") t.state = "leased";
   w.writeHead(200, { "Content-Type": "text/html" });
   w.end(page(t));

@@ -3483,6 +3483,20 @@ export interface components {
         PainterList: {
             painters: components["schemas"]["Painter"][];
         };
+        Pin: {
+            /**
+             * Format: int64
+             * @description From 0 at the left.
+             */
+            column: number;
+            /**
+             * Format: int64
+             * @description Of the map, from 0 at the top.
+             */
+            row: number;
+            /** @description What is to be said of the cell; may be empty. */
+            words: string;
+        };
         Points: {
             starting_points: components["schemas"]["StartingPoint"][];
         };
@@ -3690,6 +3704,7 @@ export interface components {
             edit_id: number;
             /** Format: int64 */
             id: number;
+            pins: components["schemas"]["Pin"][];
             reasons: ("too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background")[];
             reviewer: string;
             /** Format: int64 */
@@ -3768,8 +3783,10 @@ export interface components {
             total: number;
         };
         ReviewRequestBody: {
-            /** @description Goes back to the author; a rejection needs one, or a reason. */
+            /** @description Goes back to the author; a rejection needs one, a reason or a pin. */
             comment?: string;
+            /** @description Cells of the edit's map that the verdict points at, each with words. */
+            pins?: components["schemas"]["Pin"][];
             /** @description What is wrong with the map. */
             reasons?: ("too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background")[];
             /** @enum {string} */
@@ -4888,6 +4905,7 @@ export type Origin = components['schemas']['Origin'];
 export type Painted = components['schemas']['Painted'];
 export type Painter = components['schemas']['Painter'];
 export type PainterList = components['schemas']['PainterList'];
+export type Pin = components['schemas']['Pin'];
 export type Points = components['schemas']['Points'];
 export type PredictedImage = components['schemas']['PredictedImage'];
 export type Prediction = components['schemas']['Prediction'];
