@@ -22,6 +22,7 @@ type Service struct {
 	scorer         Scorer
 	activationMaps ActivationMapper
 	likener        Likener
+	describer      Describer
 	segmenting     Segmenting
 	pictures       Pictures
 	starts         StartMaker
@@ -41,6 +42,7 @@ type ServiceConfig struct {
 	Scorer         Scorer           // inference.LiveScorer
 	ActivationMaps ActivationMapper // inference.LiveScorer
 	Likener        Likener          // inference.LiveScorer
+	Describer      Describer        // inference.LiveScorer; nil: no maps of near images are offered to begin with
 	Segmenting     Segmenting       // inference.Segmenters
 	Pictures       Pictures         // inference.Pictures
 	Starts         StartMaker       // jobs.Catalog; nil: painters begin with the model's map
@@ -54,7 +56,7 @@ type ServiceConfig struct {
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, describer: c.Describer, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -82,6 +84,7 @@ type Store interface {
 	ReviewOrderStore
 	ManyReviewStore
 	SamplingStore
+	NearStore
 	RoundStore
 	RoundRowStore
 	VersionStore

@@ -3352,6 +3352,22 @@ export interface components {
              */
             total: number;
         };
+        NearImage: {
+            /** Format: int64 */
+            image_id: number;
+            /**
+             * Format: double
+             * @description Cosine of the angle between the two images' features, averaged over the cells, in [-1,1].
+             */
+            likeness: number;
+            /** Format: int64 */
+            task_id: number;
+            /**
+             * Format: int64
+             * @description Whose view of both pictures is shown.
+             */
+            version_id: number;
+        };
         NewProjectRequestBody: {
             description?: string;
             name: string;
@@ -3435,11 +3451,11 @@ export interface components {
             class_name?: string;
             /**
              * Format: int64
-             * @description Of returned and colleague.
+             * @description Of returned, colleague and near.
              */
             edit_id?: number;
             /** @enum {string} */
-            kind: "model" | "returned" | "mask" | "clicks" | "version" | "class-mean" | "colleague" | "cam" | "grad-cam";
+            kind: "model" | "returned" | "mask" | "clicks" | "version" | "class-mean" | "near" | "colleague" | "cam" | "grad-cam";
             /**
              * Format: int64
              * @description Of class-mean: of how many maps it is the mean.
@@ -3455,6 +3471,11 @@ export interface components {
              * @description Of mask and clicks, in cells.
              */
             radius?: number;
+            /**
+             * Format: int64
+             * @description Of near: the task of that map.
+             */
+            task_id?: number;
             /**
              * Format: int64
              * @description Its number in the project.
@@ -4388,6 +4409,8 @@ export interface components {
             /** @description On the grid of the task's version; only of a point that was asked for. */
             map?: components["schemas"]["Map"];
             name: string;
+            /** @description Of a map of another image: of which, and how near it is. */
+            near?: components["schemas"]["NearImage"];
             /** @description What a draft that began with it says in origin. */
             origin: components["schemas"]["Origin"];
             /** @description Why it has no map; absent where it has one. */
@@ -4897,6 +4920,7 @@ export type ModelPart = components['schemas']['ModelPart'];
 export type ModelReport = components['schemas']['ModelReport'];
 export type ModelValue = components['schemas']['ModelValue'];
 export type MoreMapsGain = components['schemas']['MoreMapsGain'];
+export type NearImage = components['schemas']['NearImage'];
 export type NewProjectRequestBody = components['schemas']['NewProjectRequestBody'];
 export type NewUserRequestBody = components['schemas']['NewUserRequestBody'];
 export type NextTask = components['schemas']['NextTask'];
