@@ -152,6 +152,7 @@ type ProjectChange struct {
 	Mix            orders.Mix
 	Overlap        *Overlap
 	CheckShare     *int // per cent
+	Sampling       *Sampling
 }
 
 // ChangeProject gives a project another name, description, time of feedback or mix of orders, says who approves what a reviewer corrected,
@@ -201,12 +202,21 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 			return Project{}, err
 		}
 	}
+	if c.Sampling != nil {
+		if err := c.Sampling.check(); err != nil {
+			return Project{}, err
+		}
+		project.Sampling = *c.Sampling
+	}
 	var changed []string
 	if was.CheckShare != project.CheckShare {
 		changed = append(changed, fmt.Sprintf("%d %% of tasks are checks, were %d %%", project.CheckShare, was.CheckShare))
 	}
 	if was.Overlap != project.Overlap {
 		changed = append(changed, fmt.Sprintf("%s; was %s", project.Overlap, was.Overlap))
+	}
+	if was.Sampling != project.Sampling {
+		changed = append(changed, fmt.Sprintf("reviews %s; reviewed %s", project.Sampling, was.Sampling))
 	}
 	if was.SecondReviewer != project.SecondReviewer {
 		if project.SecondReviewer {

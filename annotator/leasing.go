@@ -35,6 +35,8 @@ type TaskStore interface {
 	CountLeases(ctx context.Context, userID int64, now time.Time) (int, error)
 	// UnassignAll makes everybody's what is assigned to a user, in projects that are open.
 	UnassignAll(ctx context.Context, userID int64) error
+	// UnassignGone makes everybody's what is assigned in a project to people who were disabled while it was closed or deleted.
+	UnassignGone(ctx context.Context, projectID int64) error
 	// UpdateTask writes a locked task's state, author, lease, skip reason, return, assignee, way of being handed out, times, and that it is a check.
 	UpdateTask(ctx context.Context, t Task) error
 	// ExpireLeases gives back every leased task of the project whose time is over.

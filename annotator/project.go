@@ -44,6 +44,8 @@ type Project struct {
 	Overlap Overlap `json:"overlap"`
 	// CheckShare is how many per cent of the tasks given out are checks.
 	CheckShare int `json:"check_share"`
+	// Sampling says how much of people's work is reviewed.
+	Sampling Sampling `json:"sampling"`
 	// Where the project is put away (State): since when.
 	ClosedAt  *time.Time `json:"closed_at,omitempty"`
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`

@@ -220,6 +220,8 @@ type Review struct {
 	Verdict    Verdict   `json:"verdict"`
 	Comment    string    `json:"comment"`
 	Reasons    []Reason  `json:"reasons"` // in the order of Reasons
+	Pins       []Pin     `json:"pins"`    // cells of the revision's map that it points at
+	Rule       string    `json:"rule,omitempty" doc:"sampling: the map was not drawn into what people review, and is approved by that rule; absent: somebody judged."`
 	CreatedAt  time.Time `json:"created_at"`
 	// A verdict that was taken back counts for nothing; it stays in the history.
 	TakenBackAt *time.Time `json:"taken_back_at,omitempty"`

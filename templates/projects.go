@@ -29,7 +29,9 @@ type Settings struct {
 	Mix               orders.Mix
 	Overlap           annotator.Overlap
 	CheckShare        int
-	Class             int // that is renamed; -1: none is chosen
+	Share, Newcomer   string                    // of the form of Sampling
+	Authors           []annotator.SampledAuthor // for admins
+	Class             int                       // that is renamed; -1: none is chosen
 	ClassName         string
 	Deleting          bool   // a project was to be deleted
 	Problem           string // what is wrong with a form that was sent
@@ -37,7 +39,7 @@ type Settings struct {
 
 // NewSettings fills in what a project has.
 func NewSettings(p annotator.Project) Settings {
-	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Mix: p.Mix, Overlap: p.Overlap, CheckShare: p.CheckShare, Class: -1}
+	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Mix: p.Mix, Overlap: p.Overlap, CheckShare: p.CheckShare, Share: strconv.Itoa(p.Sampling.Share), Newcomer: strconv.Itoa(p.Sampling.Newcomer), Class: -1}
 }
 
 // feedbackWords says when painters see what the network says to their map.

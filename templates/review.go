@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -14,10 +15,12 @@ import (
 
 // Reviews is the view model of the page of all that waits for review.
 type Reviews struct {
-	Page    annotator.TaskPage
-	Yours   int                   // of those shown: how many the visitor may take now
-	Judged  *annotator.TaskDetail // what the visitor has judged last, if that can be taken back
-	Reasons []annotator.ReasonCount
+	Page     annotator.ReviewPage
+	Order    annotator.ReviewOrder
+	Yours    int                   // of those shown: how many the visitor may take now
+	Judged   *annotator.TaskDetail // what the visitor has judged last, if that can be taken back
+	Accepted []int64               // edits that the visitor has accepted together, which can be taken back together
+	Reasons  []annotator.ReasonCount
 }
 
 // reasons says how often which reason was given: "too wide 12, missed a part 3"; "" for none yet.
@@ -40,11 +43,11 @@ func reasonWords(reasons []annotator.Reason) string {
 	return strings.Join(words, ", ")
 }
 
-// NewReviews returns the view of a page of tasks in review, for a person.
-func NewReviews(page annotator.TaskPage, u annotator.User) Reviews {
-	v := Reviews{Page: page}
-	for _, t := range page.Tasks {
-		if t.MayJudge(u) == nil && (t.ReviewerID == nil || *t.ReviewerID == u.ID) {
+// NewReviews returns the view of a page of what waits for review, for a person.
+func NewReviews(page annotator.ReviewPage, order annotator.ReviewOrder, u annotator.User) Reviews {
+	v := Reviews{Page: page, Order: order}
+	for _, t := range page.Reviews {
+		if forJudging(t, &u) {
 			v.Yours++
 		}
 	}
@@ -62,7 +65,7 @@ func (v Reviews) title() string {
 func (v Reviews) hands() string {
 	var names []string
 	count := map[string]int{}
-	for _, t := range v.Page.Tasks {
+	for _, t := range v.Page.Reviews {
 		if t.ReviewerID != nil {
 			if count[t.ReviewerName]++; count[t.ReviewerName] == 1 {
 				names = append(names, t.ReviewerName)
@@ -113,6 +116,7 @@ type Review struct {
 	Comment   string                // the comment that was typed with that verdict
 	Reasons   []annotator.Reason    // the reasons that were chosen with it
 	Judged    *annotator.TaskDetail // what the visitor has judged before this one, if that can be taken back
+	Order     annotator.ReviewOrder // in which the next one is given; "" or ReviewOldest: by age
 	Corrects  bool                  // the visitor may correct it (TaskCard.MayCorrect)
 	Refused   error                 // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
 }
@@ -140,10 +144,11 @@ func (v Review) hand() string {
 
 // address is the page's own, with what was judged before it.
 func (v Review) address(f Frame) string {
+	q := url.Values{}
 	if v.Judged != nil {
-		return f.To("review/%d?judged=%d", v.Task.ID, v.Judged.ID)
+		q.Set("judged", id(v.Judged.ID))
 	}
-	return f.To("review/%d", v.Task.ID)
+	return withQuery(f.To("review/%d", v.Task.ID), ordered(q, v.Order))
 }
 
 func userID(f Frame) string {
@@ -195,7 +200,7 @@ func retractable(f Frame, t *annotator.TaskDetail) bool {
 		return false
 	}
 	return slices.ContainsFunc(t.Reviews, func(r annotator.Review) bool {
-		return r.EditID == t.Edit.ID && r.TakenBackAt == nil && (r.ReviewerID == f.User.ID || f.May(annotator.RoleAdmin))
+		return r.EditID == t.Edit.ID && r.TakenBackAt == nil && (r.ReviewerID == f.User.ID || f.May(annotator.RoleAdmin) || r.Rule != "" && f.May(annotator.RoleReviewer))
 	})
 }
 

@@ -231,6 +231,12 @@ func (s *Store) fillReserve(ctx context.Context, v annotator.Version, images []i
 	return err
 }
 
+// UnassignGone implements annotator.TaskStore.
+func (s *Store) UnassignGone(ctx context.Context, projectID int64) error {
+	_, err := s.exec(ctx, `UPDATE tasks SET assigned_to = NULL, assigned_at = NULL WHERE project_id = $1 AND assigned_to IN (SELECT id FROM users WHERE disabled)`, projectID)
+	return wrap(err, "ending what is assigned in project %d to people who cannot paint", projectID)
+}
+
 // UnassignAll implements annotator.TaskStore.
 func (s *Store) UnassignAll(ctx context.Context, userID int64) error {
 	_, err := s.exec(ctx, `UPDATE tasks SET assigned_to = NULL, assigned_at = NULL WHERE assigned_to = $1 AND `+inOpenProject, userID)

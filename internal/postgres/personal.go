@@ -31,7 +31,7 @@ var personal = []personalRows{
 	{"edits", []string{"edits.author_id"}, "edits t JOIN tasks k ON k.id = t.task_id LEFT JOIN projects p ON p.id = k.project_id",
 		"t.id, p.slug AS project, t.task_id, t.revision, t.state, t.source, t.provenance, t.created_at, t.submitted_at, t.judged_at"},
 	{"reviews", []string{"reviews.reviewer_id", "reviews.taken_back_by"}, "reviews t JOIN edits e ON e.id = t.edit_id JOIN tasks k ON k.id = e.task_id LEFT JOIN projects p ON p.id = k.project_id",
-		"t.id, p.slug AS project, t.edit_id, t.reviewer_id = $1 AS judged, CASE WHEN t.reviewer_id = $1 THEN t.verdict END AS verdict, CASE WHEN t.reviewer_id = $1 THEN t.comment END AS comment, CASE WHEN t.reviewer_id = $1 THEN t.reasons END AS reasons, t.created_at, t.taken_back_at"},
+		"t.id, p.slug AS project, t.edit_id, t.reviewer_id = $1 AS judged, CASE WHEN t.reviewer_id = $1 THEN t.verdict END AS verdict, CASE WHEN t.reviewer_id = $1 THEN t.comment END AS comment, CASE WHEN t.reviewer_id = $1 THEN t.reasons END AS reasons, CASE WHEN t.reviewer_id = $1 THEN t.pins END AS pins, t.created_at, t.taken_back_at"},
 	{"labels", []string{"label_verdicts.author_id", "label_verdicts.reviewer_id"}, "label_verdicts t" + inItsProject,
 		"t.id, p.slug AS project, t.image_id, t.author_id = $1 AS said, t.state, t.says, t.class, CASE WHEN t.author_id = $1 THEN t.comment END AS comment, t.created_at, CASE WHEN t.reviewer_id = $1 THEN t.review_comment END AS review_comment, t.judged_at"},
 	{"rounds", []string{"rounds.started_by"}, "rounds t" + inItsProject, "t.id, p.slug AS project, t.number, t.state, t.started_by_name, t.created_at, t.finished_at"},

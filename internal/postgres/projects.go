@@ -10,10 +10,10 @@ import (
 )
 
 // projectColumns are the columns of projects. Classes have a table of their own.
-const projectColumns = `id, slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer, mix, overlap_share, overlap_painters, overlap_seed, check_share, closed_at, deleted_at, purged_at`
+const projectColumns = `id, slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer, mix, overlap_share, overlap_painters, overlap_seed, check_share, review_share, newcomer_maps, closed_at, deleted_at, purged_at`
 
 func projectFields(p *annotator.Project) []any {
-	return []any{&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt, &p.Start.Method, &p.Start.Radius, &p.Feedback, &p.SecondReviewer, &p.Mix, &p.Overlap.Share, &p.Overlap.Painters, &p.Overlap.Seed, &p.CheckShare, &p.ClosedAt, &p.DeletedAt, &p.PurgedAt}
+	return []any{&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt, &p.Start.Method, &p.Start.Radius, &p.Feedback, &p.SecondReviewer, &p.Mix, &p.Overlap.Share, &p.Overlap.Painters, &p.Overlap.Seed, &p.CheckShare, &p.Sampling.Share, &p.Sampling.Newcomer, &p.ClosedAt, &p.DeletedAt, &p.PurgedAt}
 }
 
 func scanProject(row pgx.CollectableRow) (p annotator.Project, err error) {
@@ -57,7 +57,7 @@ func (s *Store) InsertProject(ctx context.Context, p annotator.Project) (annotat
 // ChangeProject implements annotator.ProjectStore.
 func (s *Store) ChangeProject(ctx context.Context, p annotator.Project) error {
 	_, err := s.q.Exec(ctx, `UPDATE projects SET name = $2, description = $3, feedback = $4, second_reviewer = $5, mix = $6,
-		overlap_share = $7, overlap_painters = $8, overlap_seed = $9, check_share = $10 WHERE id = $1`, p.ID, p.Name, p.Description, p.Feedback, p.SecondReviewer, p.Mix, p.Overlap.Share, p.Overlap.Painters, p.Overlap.Seed, p.CheckShare)
+		overlap_share = $7, overlap_painters = $8, overlap_seed = $9, check_share = $10, review_share = $11, newcomer_maps = $12 WHERE id = $1`, p.ID, p.Name, p.Description, p.Feedback, p.SecondReviewer, p.Mix, p.Overlap.Share, p.Overlap.Painters, p.Overlap.Seed, p.CheckShare, p.Sampling.Share, p.Sampling.Newcomer)
 	return wrap(err, "changing project %d", p.ID)
 }
 

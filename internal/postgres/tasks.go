@@ -138,13 +138,16 @@ const cardTables = taskTables + `
 	JOIN predictions p ON p.version_id = t.version_id AND p.image_id = t.image_id
 	LEFT JOIN LATERAL (SELECT map_height, map_width, map, marks FROM edits WHERE task_id = t.id ORDER BY revision DESC LIMIT 1) e ON true`
 
-func scanCard(row pgx.CollectableRow) (c annotator.TaskCard, err error) {
+func scanCard(row pgx.CollectableRow) (annotator.TaskCard, error) { return scanCardAnd(row) }
+
+// scanCardAnd reads a card, and what the query has after it.
+func scanCardAnd(row pgx.CollectableRow, more ...any) (c annotator.TaskCard, err error) {
 	var r predictionRow
 	var height, width *int
 	var cells []byte
 	var marks *attention.Marks
 	fields := append(taskFields(&c.Task), imageFields(&c.Image)...)
-	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy, &c.PaintedBy)...); err != nil {
+	if err = row.Scan(append(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy, &c.PaintedBy), more...)...); err != nil {
 		return c, err
 	}
 	if c.Prediction, err = r.prediction(); err != nil || height == nil {

@@ -125,5 +125,10 @@ func (s *Studio) Work(t testing.TB) {
 	ok(s.Service.ActivateVersion(ctx, s.Admin, made.ID, ""))
 	ok(s.Service.DeleteImages(ctx, s.Admin, "flock", []int64{rows[22].ID, rows[21].ID}))
 	ok(s.Service.PurgeImages(ctx, s.Admin, "flock", []int64{rows[22].ID}))
+	pinned := paint(s.Bob, 0.45)
+	ok(s.Service.Judge(ctx, s.Reviewer, pinned.Edit.ID, annotator.Judgement{Verdict: annotator.VerdictReject, Pins: []annotator.Pin{{Row: 1, Column: 0, Words: "the tail — é"}, {Row: 0, Column: 1}}}))
+	ok(s.Service.Reviews(ctx, s.Reviewer, "flock", annotator.ReviewQuery{Order: annotator.ReviewFar})) // measures what waits
+	ok(s.Service.ChangeProject(ctx, s.Admin, "flock", annotator.ProjectChange{Sampling: &annotator.Sampling{Share: 0, Newcomer: 1}}))
+	paint(s.Ada, 0.35)                                                         // not drawn
 	ok(s.Service.NextTask(ctx, s.Bob, annotator.TaskFilter{Project: "flock"})) // he holds it
 }

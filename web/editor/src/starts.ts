@@ -73,5 +73,5 @@ export class Starts extends Emitter<{ changed: undefined }> {
 /** What the step is called in the list of strokes. */
 const stepLabel: Partial<Record<StartingPoint["origin"]["kind"], string>> = {
   "model": "From the model's map", "version": "From another version", "mask": "From the mask", "clicks": "From the clicks", "returned": "From the returned map",
-  "colleague": "From somebody else's map", "class-mean": "From the class's mean",
+  "colleague": "From somebody else's map", "class-mean": "From the class's mean", "near": "From a near image's map",
 };

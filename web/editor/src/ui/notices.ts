@@ -5,6 +5,7 @@ import { ago, digitsFor, probability } from "../format.ts";
 import { calm } from "./calm.ts";
 import { fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
+import { pinWords } from "./pins.ts";
 
 /** What is to be marked, and what the network takes it for: in the bar, or in a line of its own where that has no room. */
 export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
@@ -36,7 +37,8 @@ export function reviewNote(desk: Desk): HTMLElement {
         h("strong", {}, `${last.reviewer} asks for changes`),
         h("time", { datetime: last.created_at, title: when.toLocaleString() }, ago(Date.now() - when.getTime())),
         ...(last.reasons.length > 0 ? [h("p", {}, h("strong", {}, last.reasons.join(", ")))] : []),
-        h("p", {}, last.comment)),
+        ...(last.comment ? [h("p", {}, last.comment)] : []),
+        ...pinWords(last.pins)),
     );
   });
   return note;
