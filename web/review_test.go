@@ -64,7 +64,7 @@ func TestAReviewIsHeld(t *testing.T) {
 	reviewer.get(page).has("[data-desk][data-held=mine]", "")
 	reviewer.get("/projects/birds/review").has(card+" .chip", "yours")
 
-	admin.get("/projects/birds/review").has(".head", "The reviewer has 1.")
+	admin.get("/projects/birds/review").has(".review-bar", "The reviewer has 1.")
 	admin.get("/projects/birds/review").has(".notice", "somebody else is reviewing them")
 	admin.get(page).has("[data-hand]", "The reviewer is reviewing this one")
 	admin.get(page).has("button[name=verdict][disabled]", "")
