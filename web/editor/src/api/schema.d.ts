@@ -446,10 +446,70 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give a project another name, description, time of feedback, mix of orders or share that is reviewed, or say who approves corrected maps; its slug stays
+         * Give a project another name, description, time of feedback, mix of orders or share that is reviewed, say who approves corrected maps, or which images several people paint; its slug stays
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
+        trace?: never;
+    };
+    "/projects/{project}/agreement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What several people paint, and how far they agree
+         * @description By rank correlation and soft IoU, beside split halves of the painters and maps of different images. Images to be adopted come first. Needs the role reviewer, and of a bearer token the scope read.
+         */
+        get: operations["agreement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/agreement/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All maps that several people painted of an image
+         * @description With their mean and standard deviation. 403 for whoever paints one of them, until all are approved or put aside. Needs the role reviewer, and of a bearer token the scope read.
+         */
+        get: operations["agreementOfImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/agreement/{image}/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt the mean of an image's maps, or one of them
+         * @description It becomes an approved edit of a task of its own, from which rounds learn in place of its sources. Maps that wait for review are approved with it. 409 while somebody is to paint the image, and where the maps are not those that were seen. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["adopt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/projects/{project}/archive": {
@@ -892,6 +952,26 @@ export interface paths {
          * @description Needs the role reviewer, and of a bearer token the scope review.
          */
         get: operations["painters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each person has painted in a project, and how well
+         * @description Most images first. A reviewer sees everybody who submitted a map, others themselves. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["work"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2299,6 +2379,28 @@ export interface components {
             /** @description How pixels become its input and what its classes are called; the one it came with where absent. */
             manifest?: unknown;
         };
+        Adoption: {
+            comment?: string;
+            /**
+             * Format: int64
+             * @description The one of them that is adopted as it is; 0: the mean of all.
+             */
+            edit?: number;
+            /** @description The edits in force that the reviewer saw, of all slots: 409 if they have changed. */
+            sources: number[];
+        };
+        Agreement: {
+            /** @description The mean over images of the mean over pairs of painters. */
+            between?: components["schemas"]["Level"];
+            /** @description From split halves of the painters; absent where no image has three maps. */
+            ceiling?: components["schemas"]["Level"];
+            /** @description Maps of different images by different people, of the same class where there are enough. */
+            floor?: components["schemas"]["Level"];
+            label: string;
+            measure: string;
+            /** @description The ceiling is stepped by Spearman and Brown's formula from half of the painters to all. */
+            stepped: boolean;
+        };
         AnswerInPlace: {
             /** Format: double */
             confidence: number;
@@ -2459,6 +2561,11 @@ export interface components {
             why?: string;
         };
         ChangeProjectRequestBody: {
+            /**
+             * Format: int64
+             * @description Per cent of the tasks given out that are checks: of images with a known mask, against which the map is scored. Painters are not told which.
+             */
+            check_share?: number;
             description?: string;
             /**
              * @description When painters see what the network says to their map: live, once it is submitted, or never in the editor (off).
@@ -2470,6 +2577,8 @@ export interface components {
                 [key: string]: number;
             };
             name?: string;
+            /** @description Which images several people paint without seeing each other's maps. What was given out stays. */
+            overlap?: components["schemas"]["Overlap"];
             /** @description How much of people's maps is reviewed; the rest is approved by that rule. */
             sampling?: components["schemas"]["Sampling"];
             /** @description A map that its reviewer corrected waits for another reviewer, in place of being approved with that. */
@@ -2513,6 +2622,18 @@ export interface components {
             marks?: string;
             /** @description Their new values, in [0,1]. */
             values: number[];
+        };
+        Checks: {
+            /** Format: double */
+            area: number;
+            /** Format: int64 */
+            images: number;
+            /** Format: double */
+            inside: number;
+            /** Format: int64 */
+            pointed: number;
+            /** Format: int64 */
+            pointing: number;
         };
         ChosenRequestBody: {
             /** @description Their ids. */
@@ -2761,7 +2882,7 @@ export interface components {
             /** Format: int64 */
             revision: number;
             /** @enum {string} */
-            source: "painted" | "model" | "generator";
+            source: "painted" | "model" | "generator" | "adopted";
             /** @enum {string} */
             state: "draft" | "submitted" | "approved" | "rejected" | "taken-back" | "corrected";
             /** Format: int64 */
@@ -3148,6 +3269,16 @@ export interface components {
             task_id?: number;
             why: string;
         };
+        Level: {
+            /** Format: double */
+            high: number;
+            /** Format: int64 */
+            images: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            value: number;
+        };
         Likeness: {
             /** @description (h·w)·(h·w) signed bytes, row by row, in base64: 127 times the cosine of the angle between two cells' features, each channel standardised over the picture. */
             cosines: string;
@@ -3420,6 +3551,8 @@ export interface components {
             reviewer_name?: string;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             start?: components["schemas"]["StartingMap"];
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
@@ -3487,6 +3620,23 @@ export interface components {
              */
             version_id?: number;
         };
+        Overlap: {
+            /**
+             * Format: int64
+             * @description How many people paint such an image.
+             */
+            painters: number;
+            /**
+             * Format: int64
+             * @description Of the hash that decides which images these are.
+             */
+            seed: number;
+            /**
+             * Format: int64
+             * @description Per cent of the images given out. 0: every image is painted by one person.
+             */
+            share: number;
+        };
         Painted: {
             /**
              * Format: int64
@@ -3503,6 +3653,23 @@ export interface components {
         };
         PainterList: {
             painters: components["schemas"]["Painter"][];
+        };
+        PersonWork: {
+            agreement?: {
+                [key: string]: components["schemas"]["Level"];
+            };
+            /** Format: double */
+            approval_rate?: number;
+            checks?: components["schemas"]["Checks"];
+            /** Format: int64 */
+            images: number;
+            /** Format: int64 */
+            judged: number;
+            /** Format: double */
+            minutes_per_map?: number;
+            name: string;
+            /** Format: int64 */
+            user_id: number;
         };
         Pin: {
             /**
@@ -3568,6 +3735,8 @@ export interface components {
             title: string;
         };
         Project: {
+            /** Format: int64 */
+            check_share: number;
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
             closed_at?: string;
@@ -3584,6 +3753,7 @@ export interface components {
                 [key: string]: number;
             };
             name: string;
+            overlap: components["schemas"]["Overlap"];
             /** Format: date-time */
             purged_at?: string;
             sampling: components["schemas"]["Sampling"];
@@ -3633,6 +3803,8 @@ export interface components {
             active_version?: components["schemas"]["Version"];
             /** Format: int64 */
             approved_edits: number;
+            /** Format: int64 */
+            check_share: number;
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
             closed_at?: string;
@@ -3657,6 +3829,7 @@ export interface components {
             name: string;
             /** Format: int64 */
             open_tasks: number;
+            overlap: components["schemas"]["Overlap"];
             /** Format: date-time */
             purged_at?: string;
             running_job?: components["schemas"]["Job"];
@@ -3783,6 +3956,8 @@ export interface components {
             reviewer_id?: number;
             reviewer_name?: string;
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
@@ -4253,6 +4428,47 @@ export interface components {
             path?: string;
             source: string;
         };
+        Shared: {
+            agreement: components["schemas"]["Agreement"][];
+            counts: {
+                [key: string]: number;
+            };
+            images: components["schemas"]["SharedImage"][];
+            overlap: components["schemas"]["Overlap"];
+        };
+        SharedDetail: {
+            /** Format: int64 */
+            adopted_task_id?: number;
+            /** @description The mean over pairs of its maps, by measure. */
+            agreement?: {
+                [key: string]: number;
+            };
+            /** @description Standard deviation of the maps in force, cell by cell, in [0, 0.5]. */
+            deviation?: components["schemas"]["Map"];
+            image: components["schemas"]["Image"];
+            label_name: string;
+            /** @description Of the maps in force, cell by cell. */
+            mean?: components["schemas"]["Map"];
+            slots: components["schemas"]["Slot"][];
+            /** @enum {string} */
+            state: "painting" | "ready" | "adopted" | "empty";
+            version: components["schemas"]["Version"];
+            /** @description The caller could still be given the image to paint, and is not shown the maps before all are painted. */
+            withheld?: boolean;
+        };
+        SharedImage: {
+            /** Format: int64 */
+            adopted_task_id?: number;
+            /** @description The mean over pairs of its maps, by measure. */
+            agreement?: {
+                [key: string]: number;
+            };
+            image: components["schemas"]["Image"];
+            label_name: string;
+            slots: components["schemas"]["Slot"][];
+            /** @enum {string} */
+            state: "painting" | "ready" | "adopted" | "empty";
+        };
         ShownAnswer: {
             /** Format: int64 */
             class: number;
@@ -4282,6 +4498,20 @@ export interface components {
         SkipRequestBody: {
             /** @description Why it is not worth a map. */
             reason: string;
+        };
+        Slot: {
+            /** Format: int64 */
+            edit_id?: number;
+            map?: components["schemas"]["Map"];
+            painter?: string;
+            /** Format: int64 */
+            painter_id?: number;
+            /** Format: int64 */
+            slot: number;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
+            /** Format: int64 */
+            task_id: number;
         };
         SourceList: {
             sources: string[];
@@ -4498,6 +4728,8 @@ export interface components {
             reviewer_id?: number;
             reviewer_name?: string;
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
@@ -4538,6 +4770,8 @@ export interface components {
             reviewer_id?: number;
             reviewer_name?: string;
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
@@ -4584,6 +4818,8 @@ export interface components {
             reviewer_name?: string;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             start?: components["schemas"]["StartingMap"];
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
@@ -4834,6 +5070,9 @@ export interface components {
             /** Format: double */
             y: number;
         };
+        WorkList: {
+            people: components["schemas"]["PersonWork"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -4844,6 +5083,8 @@ export interface components {
 export type ActivateRequestBody = components['schemas']['ActivateRequestBody'];
 export type ActivationMap = components['schemas']['ActivationMap'];
 export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody'];
+export type Adoption = components['schemas']['Adoption'];
+export type Agreement = components['schemas']['Agreement'];
 export type AnswerInPlace = components['schemas']['AnswerInPlace'];
 export type ArchiveBeginBody = components['schemas']['ArchiveBeginBody'];
 export type ArchiveList = components['schemas']['ArchiveList'];
@@ -4864,6 +5105,7 @@ export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody
 export type Changed = components['schemas']['Changed'];
 export type ChangedImages = components['schemas']['ChangedImages'];
 export type Changes = components['schemas']['Changes'];
+export type Checks = components['schemas']['Checks'];
 export type ChosenRequestBody = components['schemas']['ChosenRequestBody'];
 export type Class = components['schemas']['Class'];
 export type ClassDifference = components['schemas']['ClassDifference'];
@@ -4906,6 +5148,7 @@ export type LearningCurve = components['schemas']['LearningCurve'];
 export type Lease = components['schemas']['Lease'];
 export type LeaveOutRequestBody = components['schemas']['LeaveOutRequestBody'];
 export type LeftVerdict = components['schemas']['LeftVerdict'];
+export type Level = components['schemas']['Level'];
 export type Likeness = components['schemas']['Likeness'];
 export type ManyRequestBody = components['schemas']['ManyRequestBody'];
 export type ManyVerdicts = components['schemas']['ManyVerdicts'];
@@ -4926,9 +5169,11 @@ export type NewUserRequestBody = components['schemas']['NewUserRequestBody'];
 export type NextTask = components['schemas']['NextTask'];
 export type Obstacle = components['schemas']['Obstacle'];
 export type Origin = components['schemas']['Origin'];
+export type Overlap = components['schemas']['Overlap'];
 export type Painted = components['schemas']['Painted'];
 export type Painter = components['schemas']['Painter'];
 export type PainterList = components['schemas']['PainterList'];
+export type PersonWork = components['schemas']['PersonWork'];
 export type Pin = components['schemas']['Pin'];
 export type Points = components['schemas']['Points'];
 export type PredictedImage = components['schemas']['PredictedImage'];
@@ -4972,12 +5217,16 @@ export type SegmentRequestBody = components['schemas']['SegmentRequestBody'];
 export type Segmenter = components['schemas']['Segmenter'];
 export type SentModel = components['schemas']['SentModel'];
 export type ServerFolder = components['schemas']['ServerFolder'];
+export type Shared = components['schemas']['Shared'];
+export type SharedDetail = components['schemas']['SharedDetail'];
+export type SharedImage = components['schemas']['SharedImage'];
 export type ShownAnswer = components['schemas']['ShownAnswer'];
 export type ShownImage = components['schemas']['ShownImage'];
 export type ShownList = components['schemas']['ShownList'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
+export type Slot = components['schemas']['Slot'];
 export type SourceList = components['schemas']['SourceList'];
 export type StagedCount = components['schemas']['StagedCount'];
 export type StagedFile = components['schemas']['StagedFile'];
@@ -5019,6 +5268,7 @@ export type VersionComparison = components['schemas']['VersionComparison'];
 export type VersionList = components['schemas']['VersionList'];
 export type VersionPrediction = components['schemas']['VersionPrediction'];
 export type ViewRegion = components['schemas']['ViewRegion'];
+export type WorkList = components['schemas']['WorkList'];
 export type $defs = Record<string, never>;
 export interface operations {
     archives: {
@@ -5943,6 +6193,108 @@ export interface operations {
             };
         };
     };
+    agreement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shared"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    agreementOfImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    adopt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Adoption"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     packProject: {
         parameters: {
             query?: {
@@ -6773,7 +7125,7 @@ export interface operations {
                 /** @description Who judged approved or rejected ones, where the file does not say it. */
                 reviewer?: string;
                 /** @description How they were made, where the file does not say it: painted without it. */
-                made?: "painted" | "model" | "generator";
+                made?: "painted" | "model" | "generator" | "adopted";
                 /** @description Leave out maps of images that the project does not have or that can have none. */
                 skip_unknown?: boolean;
                 /** @description Read and count, and change nothing. */
@@ -6798,7 +7150,7 @@ export interface operations {
                      * @description How they were made, where the file does not say it: painted without it.
                      * @enum {string}
                      */
-                    made?: "painted" | "model" | "generator";
+                    made?: "painted" | "model" | "generator" | "adopted";
                     /** @description The files. */
                     maps: string[];
                     /** @description Who judged approved or rejected ones, where the file does not say it. */
@@ -6853,6 +7205,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PainterList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    work: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkList"];
                 };
             };
             /** @description Error */
