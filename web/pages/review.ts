@@ -173,7 +173,8 @@ class Session {
   }
 
   private fetchNext(desk: ReviewDesk, except: readonly number[]): Promise<ReviewDesk | null> {
-    const body = new URLSearchParams([["part", "review"], ["after", String(desk.task)], ["order", desk.root.dataset["order"] ?? ""], ...except.map((id) => ["except", String(id)])]);
+    const order = desk.root.dataset["order"];
+    const body = new URLSearchParams([["part", "review"], ["after", String(desk.task)], ...(order ? [["order", order]] : []), ...except.map((id) => ["except", String(id)])]);
     return fetchDesk(`${project}/next`, { method: "POST", body }, this.actions);
   }
 }
