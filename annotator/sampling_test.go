@@ -79,6 +79,10 @@ func TestAPartIsReviewed(t *testing.T) {
 	if last := exported[len(exported)-1]; last.Rule != annotator.RuleSampling {
 		t.Errorf("exported: %+v", last)
 	}
+	work, err := w.Service.Work(ctx, w.Ada, "birds")
+	if err != nil || len(work) != 1 || work[0].Judged != 2 {
+		t.Errorf("of the maps that people judged, which were two: %+v, %v", work, err)
+	}
 	// The same submission, sent again because its answer was lost.
 	if again, err := w.Service.Submit(ctx, w.Ada, passed.ID, passed.Edit.Revision); err != nil || again.State != annotator.TaskApproved {
 		t.Errorf("sent again: %s, %v", again.State, err)

@@ -15,7 +15,7 @@ const paintedSeconds = `CASE WHEN json_typeof(e.provenance->'seconds') = 'number
 // addedSeconds is what a revision adds to the one before it by the same author: all of it where the task was opened again.
 const addedSeconds = `CASE WHEN before <= seconds THEN seconds - before ELSE seconds END`
 
-// Work implements annotator.WorkStore. What a program made or adopted is nobody's work. Of several scores of a check the first counts: the
+// Work implements annotator.WorkStore. What a program made or adopted is nobody's work, and what a rule approved nobody judged. Of several scores of a check the first counts: the
 // map that was made before anybody commented on it.
 func (s *Store) Work(ctx context.Context, projectID int64, user *int64) ([]annotator.PersonWork, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (w annotator.PersonWork, err error) {
@@ -47,7 +47,7 @@ func (s *Store) Work(ctx context.Context, projectID int64, user *int64) ([]annot
 			WHERE seconds > 0 GROUP BY 1
 		), judged AS (
 			SELECT o.who, count(*) AS n, count(*) FILTER (WHERE r.verdict = 'approve') AS approved
-			FROM own o JOIN reviews r ON r.edit_id = o.id WHERE r.taken_back_at IS NULL GROUP BY 1
+			FROM own o JOIN reviews r ON r.edit_id = o.id WHERE r.taken_back_at IS NULL AND r.rule = '' GROUP BY 1
 		), checked AS (
 			SELECT who, count(*) AS n, avg(inside) AS inside, avg(area) AS area, count(pointing) AS pointed, count(*) FILTER (WHERE pointing) AS pointing
 			FROM (SELECT DISTINCT ON (o.who, o.image_id) o.who, c.inside, c.area, c.pointing FROM own o JOIN check_scores c ON c.edit_id = o.id ORDER BY o.who, o.image_id, o.id) c GROUP BY 1
