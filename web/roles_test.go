@@ -37,6 +37,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /archives":        annotator.RoleAdmin, "GET /archives/{import}": annotator.RoleAdmin, "POST /archives/{import}": annotator.RoleAdmin,
 	"GET /people": annotator.RoleAdmin, "POST /people": annotator.RoleAdmin, "POST /people/{user}": annotator.RoleAdmin,
 	"GET /segmenter": annotator.RoleAdmin, "POST /segmenter": annotator.RoleAdmin, "POST /segmenter/remove": annotator.RoleAdmin,
+	"GET /guide":   annotator.RoleAnnotator,
 	"GET /account": annotator.RoleAnnotator, "POST /account/name": annotator.RoleAnnotator,
 	"POST /account/password": annotator.RoleAnnotator, "POST /account/tokens": annotator.RoleAnnotator,
 
