@@ -139,7 +139,7 @@ func (s *Service) Adopt(ctx context.Context, actor User, slug string, imageID in
 			return err
 		}
 		for _, slot := range slots {
-			if err := s.approveWith(ctx, tx, actor, slot, a, now); err != nil {
+			if err := s.approveWith(ctx, tx, actor, slot, a); err != nil {
 				return err
 			}
 		}
@@ -199,7 +199,7 @@ func (a Adoption) choose(slots []Slot) (sources []int64, m attention.Map, err er
 }
 
 // approveWith approves the map of a slot that waits for review, by whoever adopts.
-func (s *Service) approveWith(ctx context.Context, tx Store, actor User, slot Slot, a Adoption, now time.Time) error {
+func (s *Service) approveWith(ctx context.Context, tx Store, actor User, slot Slot, a Adoption) error {
 	card, err := tx.TaskCard(ctx, slot.TaskID)
 	if err != nil {
 		return err
@@ -210,23 +210,8 @@ func (s *Service) approveWith(ctx context.Context, tx Store, actor User, slot Sl
 		}
 		return nil
 	}
-	if err := card.MayJudge(actor); err != nil {
-		return err
-	}
-	task := card.Expire(now)
-	if err := task.FreeToJudge(actor, now); err != nil {
-		return err
-	}
-	if _, err := tx.JudgeEdit(ctx, Review{EditID: slot.EditID, ReviewerID: actor.ID, Verdict: VerdictApprove, Comment: a.Comment, CreatedAt: now}); err != nil {
-		return err
-	}
-	if task, err = task.Judge(VerdictApprove, now); err != nil {
-		return err
-	}
-	if err := tx.UpdateTask(ctx, task); err != nil {
-		return err
-	}
-	return s.audit(ctx, tx, actor, &task.ProjectID, "edit.approve", editSubject(slot.EditID), "with what was adopted")
+	_, err = s.judge(ctx, tx, actor, Review{EditID: slot.EditID, Verdict: VerdictApprove, Comment: a.Comment}, "with what was adopted")
+	return err
 }
 
 // adopting returns the task of an image that holds what is adopted, of its locked tasks: the one that there is, or a new one.

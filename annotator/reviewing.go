@@ -87,7 +87,7 @@ func (s *Service) Judge(ctx context.Context, actor User, editID int64, j Judgeme
 	}
 	var taskID int64
 	err = s.store.InTx(ctx, func(tx Store) error {
-		task, err := s.judge(ctx, tx, actor, Review{EditID: editID, Verdict: j.Verdict, Comment: j.Comment, Reasons: j.Reasons, Pins: j.Pins})
+		task, err := s.judge(ctx, tx, actor, Review{EditID: editID, Verdict: j.Verdict, Comment: j.Comment, Reasons: j.Reasons, Pins: j.Pins}, said(j.Comment, j.Reasons, j.Pins))
 		if err != nil {
 			return err
 		}
@@ -102,8 +102,8 @@ func (s *Service) Judge(ctx context.Context, actor User, editID int64, j Judgeme
 	return s.taskDetail(ctx, actor, taskID)
 }
 
-// judge writes a person's verdict, which is checked, in a transaction, and returns the task after it.
-func (s *Service) judge(ctx context.Context, tx Store, actor User, r Review) (Task, error) {
+// judge writes a person's verdict, which is checked, in a transaction, and returns the task after it. told is what the trail says of it.
+func (s *Service) judge(ctx context.Context, tx Store, actor User, r Review, told string) (Task, error) {
 	edit, err := tx.Edit(ctx, r.EditID)
 	if err != nil {
 		return Task{}, err
@@ -157,7 +157,7 @@ func (s *Service) judge(ctx context.Context, tx Store, actor User, r Review) (Ta
 	if err := tx.UpdateTask(ctx, task); err != nil {
 		return Task{}, err
 	}
-	return task, s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(r.EditID), said(r.Comment, r.Reasons, r.Pins))
+	return task, s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(r.EditID), told)
 }
 
 // said is what a verdict says beside being one: "too wide: the tail is not the tree's (row 5, column 9: here)".

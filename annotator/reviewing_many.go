@@ -41,7 +41,7 @@ func (s *Service) ApproveMany(ctx context.Context, actor User, slug string, edit
 		return ManyVerdicts{}, err
 	}
 	return s.manyVerdicts(ctx, project, edits, func(tx Store, edit int64) error {
-		_, err := s.judge(ctx, tx, actor, Review{EditID: edit, Verdict: VerdictApprove})
+		_, err := s.judge(ctx, tx, actor, Review{EditID: edit, Verdict: VerdictApprove}, "")
 		return err
 	}, func(tx Store) error { return ConsiderForecast(ctx, tx, project.ID) })
 }

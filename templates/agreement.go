@@ -33,7 +33,7 @@ func levelRange(l annotator.Level) string {
 	return Fraction(l.Low) + " to " + Fraction(l.High)
 }
 
-// between is where an image's figure lies, for its row: the image's, the project's, and what it is read beside.
+// own is the image's figure by a measure; a dash where it has none.
 func (v SharedView) own(measure string) string {
 	if a, known := v.Agreement[measure]; known {
 		return Fraction(a)

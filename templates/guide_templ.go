@@ -104,7 +104,7 @@ func GuidePage(f Frame, v guide.Examples) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = guideMap(f, v, guide.Own, "The network’s own map", "Some of it lies on the bird, as much lies on what is around it.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = guideMap(f, v, guide.Own, "The network’s own map", "Most of it lies on what is around the bird.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -116,7 +116,7 @@ func GuidePage(f Frame, v guide.Examples) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = guideMap(f, v, guide.Strokes, "The object, in a few strokes", "Exact edges are not needed. A map like this takes ten seconds.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = guideMap(f, v, guide.Strokes, "The object, in a few strokes", "Exact edges are not needed.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -169,7 +169,7 @@ func WorkPage(f Frame, people []annotator.PersonWork) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Term("Approved", "Approved verdicts on their maps, of all verdicts that stand.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Term("Approved", "Approved verdicts of people on their maps, of all of them that stand.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -67,6 +67,7 @@ var bounds = map[string]bound{
 	"pin's place":       {high: attention.MaxSide - 1},
 	"pin's words":       written(annotator.BoundPin),
 	"edits":             {most: annotator.MaxVerdicts},
+	"pins":              {most: annotator.MaxPins, none: true},
 	"page of tasks":     {low: 1, high: annotator.MaxPage, byDefault: annotator.DefaultPage},
 	"start examples":    {low: 1, high: annotator.MaxStartExamples},
 	"start radius":      {high: attention.MaxStartRadius},

@@ -320,7 +320,7 @@ func (a *api) reviews() {
 			Verdict annotator.Verdict  `json:"verdict"`
 			Comment string             `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one, a reason or a pin."`
 			Reasons []annotator.Reason `json:"reasons,omitempty" maxItems:"5" doc:"What is wrong with the map."`
-			Pins    []annotator.Pin    `json:"pins,omitempty" maxItems:"50" doc:"Cells of the edit's map that the verdict points at, each with words."`
+			Pins    []annotator.Pin    `json:"pins,omitempty" bound:"pins" doc:"Cells of the edit's map that the verdict points at, each with words."`
 		}
 	}
 	review := post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else")

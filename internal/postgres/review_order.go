@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 // reviewKeys are what the orders of reviews sort by, ascending, before the time of submission: of a task t, its author u and the figures f
@@ -65,42 +66,40 @@ func (s *Store) ReviewCards(ctx context.Context, projectID int64, order annotato
 
 // UnmeasuredEdits implements annotator.ReviewOrderStore.
 func (s *Store) UnmeasuredEdits(ctx context.Context, projectID int64, limit int) ([]annotator.EditBeside, error) {
-	type pair struct {
-		edit, task int64
-	}
-	pairs, err := list(ctx, s, func(row pgx.CollectableRow) (p pair, err error) {
-		err = row.Scan(&p.edit, &p.task)
-		return p, err
-	}, `
-		SELECT e.id, t.id FROM tasks t JOIN edits e ON e.task_id = t.id AND e.state = 'submitted'
+	ids, err := list(ctx, s, pgx.RowTo[int64], `
+		SELECT e.id FROM tasks t JOIN edits e ON e.task_id = t.id AND e.state = 'submitted'
 		WHERE t.project_id = $1 AND t.state = 'submitted' AND NOT EXISTS (SELECT FROM edit_figures f WHERE f.edit_id = e.id)
 		ORDER BY e.id LIMIT $2`, projectID, limit)
-	if err != nil || len(pairs) == 0 {
+	if err != nil || len(ids) == 0 {
 		return nil, wrap(err, "looking for edits without figures in project %d", projectID)
-	}
-	ids := make([]int64, len(pairs))
-	for i, p := range pairs {
-		ids[i] = p.edit
 	}
 	edits, err := list(ctx, s, scanEdit, `SELECT `+editColumns+` FROM `+editTables+` WHERE e.id = ANY ($1) ORDER BY e.id`, ids)
 	if err != nil {
 		return nil, wrap(err, "reading edits of project %d", projectID)
 	}
-	own, err := list(ctx, s, func(row pgx.CollectableRow) (annotator.Prediction, error) {
+	type beside struct {
+		edit int64
+		own  annotator.Prediction
+	}
+	own, err := list(ctx, s, func(row pgx.CollectableRow) (b beside, err error) {
 		var r predictionRow
-		if err := row.Scan(r.fields()...); err != nil {
-			return annotator.Prediction{}, err
+		if err = row.Scan(append([]any{&b.edit}, r.fields()...)...); err == nil {
+			b.own, err = r.prediction()
 		}
-		return r.prediction()
+		return b, err
 	}, `
-		SELECT `+predictionColumns+` FROM edits e JOIN tasks t ON t.id = e.task_id JOIN predictions p ON p.version_id = e.version_id AND p.image_id = t.image_id
-		WHERE e.id = ANY ($1) ORDER BY e.id`, ids)
-	if err != nil || len(own) != len(edits) {
+		SELECT e.id, `+predictionColumns+` FROM edits e JOIN tasks t ON t.id = e.task_id JOIN predictions p ON p.version_id = e.version_id AND p.image_id = t.image_id
+		WHERE e.id = ANY ($1)`, ids)
+	if err != nil {
 		return nil, wrap(err, "reading the maps of versions in project %d", projectID)
 	}
+	maps := make(map[int64]attention.Map, len(own)) // by the edit; an edit whose version says nothing of the image has none
+	for _, b := range own {
+		maps[b.edit] = b.own.Map
+	}
 	all := make([]annotator.EditBeside, len(edits))
-	for i := range edits {
-		all[i] = annotator.EditBeside{Edit: edits[i], Own: own[i].Map}
+	for i, e := range edits {
+		all[i] = annotator.EditBeside{Edit: e, Own: maps[e.ID]}
 	}
 	return all, nil
 }

@@ -15,8 +15,8 @@ const paintedSeconds = `CASE WHEN json_typeof(e.provenance->'seconds') = 'number
 // addedSeconds is what a revision adds to the one before it by the same author: all of it where the task was opened again.
 const addedSeconds = `CASE WHEN before <= seconds THEN seconds - before ELSE seconds END`
 
-// Work implements annotator.WorkStore. What a program made or adopted is nobody's work, and what a rule approved nobody judged. Of several scores of a check the first counts: the
-// map that was made before anybody commented on it.
+// Work implements annotator.WorkStore. What a program made or adopted is nobody's work, and what a rule approved nobody
+// judged. Of several scores of a check the first counts: the map that was made before anybody commented on it.
 func (s *Store) Work(ctx context.Context, projectID int64, user *int64) ([]annotator.PersonWork, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (w annotator.PersonWork, err error) {
 		var approved, checks, pointed, pointing int

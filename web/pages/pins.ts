@@ -1,9 +1,9 @@
 // Pins: cells of the map that a verdict points at, each with words. A click on the edit sets one, or Enter on the cell that the arrows move to.
 import type { Pin } from "../editor/src/api/schema.d.ts";
+import { arrows } from "../editor/src/input/arrows.ts";
 import type { Cell, Panes } from "./panes.ts";
 
 const svg = "http://www.w3.org/2000/svg";
-const steps: Record<string, [number, number]> = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const still = 4; // pixels that a press may move and still be a click
 
 export class Pins {
@@ -64,7 +64,7 @@ export class Pins {
     stage.addEventListener("keydown", (event) => {
       const { edit } = this.panes;
       if (!edit || event.ctrlKey || event.metaKey || event.altKey) return;
-      const step = steps[event.key];
+      const step = arrows[event.key];
       if (step) {
         const at = this.cursor ?? { row: Math.floor(edit.rows / 2) - step[0], column: Math.floor(edit.columns / 2) - step[1] };
         this.move({ row: within(at.row + step[0], edit.rows), column: within(at.column + step[1], edit.columns) });

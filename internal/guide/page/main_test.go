@@ -39,6 +39,11 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s: the map is %.2f away from the guide's", got.Name, d)
 		}
 	}
+	own, errOwn := committed.Named(guide.Own)
+	object, errObject := committed.Named(guide.Object)
+	if errOwn != nil || errObject != nil || own.Map.InsideFraction(object.Map) > 0.5 {
+		t.Error("the guide says that most of the network's own map lies around the object")
+	}
 	drawn, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(committed.Picture)))
 	if err != nil {
 		t.Fatal(err)
