@@ -32,7 +32,7 @@ type Checks struct {
 
 // Work returns what people have done in a project: a reviewer sees everybody who submitted a map, others themselves.
 func (s *Service) Work(ctx context.Context, actor User, slug string) ([]PersonWork, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}

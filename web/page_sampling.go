@@ -11,7 +11,7 @@ import (
 
 // showSettings shows a project's page; an admin sees how much of whose maps is reviewed.
 func (s *Server) showSettings(v *visit, status int, view templates.Settings) error {
-	if v.actor.Role.May(annotator.RoleAdmin) {
+	if v.actor.Role.May(annotator.RoleLead) {
 		report, err := s.service.Sampling(v.Context(), v.actor, v.project.Slug)
 		if err != nil {
 			return err
