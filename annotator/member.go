@@ -377,4 +377,3 @@ func (u User) byID() *int64 {
 }
 
 func userSubject(id int64) string { return fmt.Sprintf("user %d", id) }
-

@@ -95,8 +95,12 @@ func TestWhatIsNotOnesOwnIsNotThere(t *testing.T) {
 		},
 		"mask":    func(id int64) error { return only(s.Mask(ctx, outsider, pick(id, images[0].ID))) },
 		"version": func(id int64) error { _, _, err := s.Version(ctx, outsider, pick(id, version.ID)); return err },
-		"model":   func(id int64) error { return only(s.Download(ctx, outsider, pick(id, version.ID), annotator.FormManifest)) },
-		"judge":   func(id int64) error { return only(s.Review(ctx, outsider, pick(id, e.ID), annotator.VerdictApprove, "")) },
+		"model": func(id int64) error {
+			return only(s.Download(ctx, outsider, pick(id, version.ID), annotator.FormManifest))
+		},
+		"judge": func(id int64) error {
+			return only(s.Review(ctx, outsider, pick(id, e.ID), annotator.VerdictApprove, ""))
+		},
 		"version of another's image": func(id int64) error {
 			v := pick(id, version.ID)
 			_, _, err := s.Image(ctx, outsider, w.Images[0].ID, &v)

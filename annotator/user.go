@@ -39,9 +39,9 @@ func (r Role) joining() Role {
 
 // User is a person who can sign in, or (Generator) a program in whose name edits are made or approved.
 type User struct {
-	ID         int64      `json:"id"`
-	Email      string     `json:"email"`
-	Name       string     `json:"name"`
+	ID    int64  `json:"id"`
+	Email string `json:"email"`
+	Name  string `json:"name"`
 	// Role is admin: all of the studio. Of others it is the role that they get in a project they join; what they may do in a project is their
 	// role there, and Within returns the actor with that.
 	Role       Role       `json:"role"`

@@ -101,7 +101,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/uploads/{upload}", s.projectPage(leads, s.uploadPage))
 				r.Post("/uploads/{upload}", s.projectPage(leads, s.addUpload))
 				r.Get("/imports/new", s.projectPage(leads, s.newImportPage))
-				r.Post("/imports", s.projectPage(leads, s.beginFromSource))
+				r.Post("/imports", s.projectPage(admins, s.beginFromSource))
 				r.Get("/imports/{import}", s.projectPage(leads, s.importPage))
 				r.Post("/imports/{import}", s.projectPage(leads, s.runImport))
 				r.Get("/maps", s.projectPage(leads, s.newMapsPage))
