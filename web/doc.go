@@ -7,7 +7,7 @@
 //	loopback.go    which Host names are answered to if only this machine can reach the studio
 //	error.go       the one table from errors to statuses; problem.go (API) and pages show them
 //	asset.go       embedded CSS, scripts, icons and fonts under content-hashed addresses; compress.go compresses pages
-//	health.go, metrics.go  /healthz, /readyz, /metrics
+//	health.go, metrics.go  /healthz, /metrics; /readyz is internal/health
 //	legible.go     refusing requests whose address, headers or JSON are not valid text
 //	api.go         /api/v1, described by its OpenAPI document (huma); api_*.go its operations, api_bound.go and api_query.go what they take, scopes.go what tokens may call
 //	upload.go      receiving models as they come; state_dict.go receiving the reference for a state_dict

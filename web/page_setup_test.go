@@ -18,7 +18,7 @@ func emptyStudio(t *testing.T) *studio {
 	s := &studio{t: t, store: pgtest.Store(t)}
 	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store})
 	var err error
-	s.server, err = NewServer(Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)})
+	s.server, err = NewServer(Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: databaseAnswers(s.store), Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	s.http = httptest.NewServer(s.server.Handler())
 	t.Cleanup(func() { s.server.stopStreams(); s.http.Close() })

@@ -6,6 +6,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/health"
 )
 
 // routes lists every address of the studio, each with the role it needs.
@@ -21,7 +22,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 
 	// For machines and browsers: no session, no page.
 	r.Get("/healthz", s.healthz)
-	r.Get("/readyz", s.plain(s.readyz))
+	r.Get("/readyz", health.Handler(s.config.Ready))
 	if s.config.MetricsToken != "" { // without it they are only on an address of their own, if at all (MetricsHandler)
 		r.Get("/metrics", s.plain(s.metricsForToken))
 	}
