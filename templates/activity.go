@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"context"
 	"slices"
 
 	"github.com/abn-studio/studio/annotator"
@@ -23,13 +24,13 @@ type reportKind struct {
 }
 
 // reportKinds are the ways in which an import's images differed, those that there were, without some that are told elsewhere.
-func reportKinds(r annotator.ImportReport, without ...annotator.Difference) (kinds []reportKind) {
+func reportKinds(ctx context.Context, r annotator.ImportReport, without ...annotator.Difference) (kinds []reportKind) {
 	for _, d := range annotator.Differences {
 		n := r.Changes[d.Kind]
 		if n == 0 || slices.Contains(without, d.Kind) {
 			continue
 		}
-		k := reportKind{words: sentence(d.Words), n: n, painted: r.Painted[d.Kind]}
+		k := reportKind{words: sentence(ctx, d.Words), n: n, painted: r.Painted[d.Kind]}
 		for _, of := range r.Differences {
 			if of.Kind == d.Kind && len(k.listed) < 5 {
 				k.listed = append(k.listed, of)

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -70,7 +71,7 @@ func top(s forecast.UnderMaps) float64 {
 }
 
 // mapLabel is a map's label at the beginning of a line.
-func mapLabel(m forecast.Map) string { return sentence(m.Label()) }
+func mapLabel(ctx context.Context, m forecast.Map) string { return sentence(ctx, m.Label()) }
 
 // adviceLink is where the advice is followed; "" where a person may not, or there is no page.
 func (f Frame) adviceLink(a forecast.Advice) (address, word string) {

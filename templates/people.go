@@ -1,13 +1,14 @@
 package templates
 
 import (
-	"fmt"
+	"context"
 	"math"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // People is the view model of the accounts page.
@@ -49,7 +50,9 @@ func (v AccountView) wants(s annotator.Scope) bool {
 }
 
 // passwordRule explains in forms what a new password must be.
-var passwordRule = fmt.Sprintf("At least %d characters, and nothing that others would try first.", annotator.BoundPassword.Least)
+func passwordRule(ctx context.Context) string {
+	return words.T(ctx, "At least {n} characters, and nothing that others would try first.", "n", annotator.BoundPassword.Least)
+}
 
 // daysLeft returns the number of days from now to then, rounded up.
 func daysLeft(then, now time.Time) int { return int(math.Ceil(then.Sub(now).Hours() / 24)) }

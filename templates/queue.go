@@ -2,6 +2,7 @@ package templates
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"math"
 	"net/url"
@@ -193,7 +194,7 @@ type stateFilter struct {
 	on        bool
 }
 
-func (v Queue) states() []stateFilter {
+func (v Queue) states(ctx context.Context) []stateFilter {
 	sum := 0
 	for _, s := range todo {
 		sum += v.Facets.States[s]
@@ -203,7 +204,7 @@ func (v Queue) states() []stateFilter {
 	for _, s := range queueStates {
 		n := v.Facets.States[s]
 		all += n
-		list = append(list, stateFilter{string(s), sentence(stateWord(s)), n, v.Query.State == string(s)})
+		list = append(list, stateFilter{string(s), sentence(ctx, stateWord(ctx, s)), n, v.Query.State == string(s)})
 	}
 	return append(list, stateFilter{"all", "All", all, v.Query.State == "all"})
 }

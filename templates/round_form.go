@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // RoundForm is the view model of the form that starts a round.
@@ -34,19 +36,19 @@ func (v RoundForm) startsFrom(version int) string {
 }
 
 // problemOf returns what is wrong with a setting, "" if nothing is.
-func (v RoundForm) problemOf(field string) string {
+func (v RoundForm) problemOf(ctx context.Context, field string) string {
 	if field == v.Field {
-		return sentence(v.Problem)
+		return sentence(ctx, v.Problem)
 	}
 	return ""
 }
 
 // summary is the problem as it is shown at the top of the form; if it is about a setting, it says which.
-func (v RoundForm) summary() string {
+func (v RoundForm) summary(ctx context.Context) string {
 	f, known := recipe.FieldNamed(v.Field)
 	switch {
 	case !known || f.Group == "":
-		return sentence(v.Problem)
+		return sentence(ctx, v.Problem)
 	case f.Group == recipe.Computing:
 		return f.Label + ": " + v.Problem
 	}
@@ -127,9 +129,9 @@ func joined(by string, list ...string) string {
 }
 
 // lastText says how long the latest round took, as an estimate for this one.
-func (v RoundForm) lastText() string {
+func (v RoundForm) lastText(ctx context.Context) string {
 	r := v.Last
-	return fmt.Sprintf("Round %d took %s: %s over %s, on %s%s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), r.Settings.Engine.Label(),
+	return fmt.Sprintf("Round %d took %s: %s over %s, on %s%s.", r.Number, words.Seconds(ctx, r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), r.Settings.Engine.Label(),
 		either(r.Settings.GammaSearch, ", its search for γ included", ""))
 }
 

@@ -605,9 +605,9 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var35 string
-					templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(v.summary())
+					templ_7745c5c3_Var35, templ_7745c5c3_Err = templ.JoinStringErrs(v.summary(ctx))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `rounds.templ`, Line: 116, Col: 60}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `rounds.templ`, Line: 116, Col: 63}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var35))
 					if templ_7745c5c3_Err != nil {
@@ -753,7 +753,7 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						templ_7745c5c3_Err = problemLine(v.problemOf(f.Name)).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = problemLine(v.problemOf(ctx, f.Name)).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -801,9 +801,9 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var41 string
-					templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(v.lastText())
+					templ_7745c5c3_Var41, templ_7745c5c3_Err = templ.JoinStringErrs(v.lastText(ctx))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `rounds.templ`, Line: 166, Col: 46}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `rounds.templ`, Line: 166, Col: 49}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var41))
 					if templ_7745c5c3_Err != nil {
@@ -1107,7 +1107,7 @@ func settingField(v RoundForm, f recipe.Field) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = problemLine(v.problemOf(f.Name)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = problemLine(v.problemOf(ctx, f.Name)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1157,7 +1157,7 @@ func settingField(v RoundForm, f recipe.Field) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		default:
-			templ_7745c5c3_Err = Setting(f.Label, f.Name, "number", v.Settings.Text(f.Name), f.Sentence, v.problemOf(f.Name), bounds(f)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Setting(f.Label, f.Name, "number", v.Settings.Text(f.Name), f.Sentence, v.problemOf(ctx, f.Name), bounds(f)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -57,7 +57,7 @@ func (s *Server) runArchive(v *visit) error {
 		if err != nil {
 			return err
 		}
-		view.Refused = sentenceOf(problem)
+		view.Refused = sentenceOf(v.Context(), problem)
 		return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.ArchivePage(v.frame(staged.Name, "projects"), view))
 	}
 	return v.redirect("/archives/" + staged.ID)

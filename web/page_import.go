@@ -41,7 +41,7 @@ func (s *Server) beginFromSource(v *visit) error {
 		if err != nil {
 			return err
 		}
-		return s.showNewImport(v, http.StatusUnprocessableEntity, templates.NewImport{From: from, Refused: sentenceOf(problem)})
+		return s.showNewImport(v, http.StatusUnprocessableEntity, templates.NewImport{From: from, Refused: sentenceOf(v.Context(), problem)})
 	}
 	return v.redirect(v.to("imports/%s", staged.ID))
 }
@@ -103,7 +103,7 @@ func (s *Server) runImport(v *visit) error {
 		if err != nil {
 			return err
 		}
-		view := templates.Import{StagedImport: staged, Refused: sentenceOf(problem)}
+		view := templates.Import{StagedImport: staged, Refused: sentenceOf(v.Context(), problem)}
 		view.Choices = choices
 		return s.showImport(v, http.StatusUnprocessableEntity, view)
 	}

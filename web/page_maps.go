@@ -35,6 +35,6 @@ func (s *Server) bringMaps(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view.Problem = sentenceOf(problem)
+	view.Problem = sentenceOf(v.Context(), problem)
 	return s.showMaps(v, status, view)
 }

@@ -180,7 +180,7 @@ func (s *Server) changeDeleted(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.warn("%s", sentenceOf(problem))
+	v.warn("%s", sentenceOf(v.Context(), problem))
 	return v.redirect("/projects")
 }
 
@@ -190,7 +190,7 @@ func (s *Server) refuseSettings(v *visit, view templates.Settings, refused error
 	if err != nil {
 		return err
 	}
-	view.Problem = sentenceOf(problem)
+	view.Problem = sentenceOf(v.Context(), problem)
 	return s.render(v.ResponseWriter, v.Request, outcome(refused).status, templates.SettingsPage(v.frame(v.project.Name, "settings"), view))
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"github.com/abn-studio/studio/internal/words"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -125,7 +126,7 @@ func (s *Server) bulkTasks(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("%s", sentenceOf(problem))
+		v.warn("%s", sentenceOf(v.Context(), problem))
 		return v.redirect(back)
 	}
 	what := verb + " " + templates.Plural(done.Changed, "task")
@@ -159,7 +160,7 @@ func (s *Server) undoAssignment(v *visit) error {
 	n, err := s.service.UndoAssignment(v.Context(), v.actor, v.project.Slug, id)
 	switch {
 	case errors.Is(err, annotator.ErrConflict):
-		v.warn("%s.", sentenceOf(outcome(err).detail))
+		v.warn("%s", words.Sentence(v.Context(), words.Say(v.Context(), outcome(err).detail)))
 	case err != nil:
 		return err
 	default:

@@ -39,7 +39,7 @@ func (s *Server) sendSegmenter(v *visit) error {
 	if view.Problem, err = problemText(err); err != nil {
 		return err
 	}
-	view.Problem = sentenceOf(view.Problem)
+	view.Problem = sentenceOf(v.Context(), view.Problem)
 	return s.showSegmenter(v, status, view)
 }
 
