@@ -6,6 +6,7 @@ import { LeaseKeeper } from "../editor/src/lease.ts";
 import { wordsKey } from "../editor/src/save/journal.ts";
 import { OtherMethods } from "./methods.ts";
 import { Panes } from "./panes.ts";
+import { t } from "../editor/src/words.ts";
 
 type Reason = NonNullable<ReviewRequestBody["reasons"]>[number];
 export type Verdict = "approve" | "reject";
@@ -85,7 +86,7 @@ export class ReviewDesk {
     try {
       await this.decoded();
     } catch {
-      if (this.form) this.tell("A picture can't be shown: reload the page before you judge.");
+      if (this.form) this.tell(t("A picture can't be shown: reload the page before you judge."));
       return;
     }
     await frame();
@@ -160,7 +161,7 @@ export class ReviewDesk {
     try {
       await this.client.claimReview(this.task);
     } catch (error) {
-      if (!passing(error)) this.tell(`${sentence(reason(error))}. What you wrote is kept here.`);
+      if (!passing(error)) this.tell(t("{error}. What you wrote is kept here.", { error: sentence(reason(error)) }));
       return;
     }
     this.held = true;
@@ -208,7 +209,7 @@ export class ReviewDesk {
       const verdict = (event.submitter as HTMLButtonElement | null)?.value;
       if (!this.seen || this.sent || (verdict !== "approve" && verdict !== "reject")) return;
       if (verdict === "reject" && comment && this.words === "" && this.reasons.length === 0) {
-        comment.setCustomValidity("Choose a reason, or say what should change: it goes back to its author.");
+        comment.setCustomValidity(t("Choose a reason, or say what should change: it goes back to its author."));
         comment.reportValidity();
         comment.focus();
         return;

@@ -1,4 +1,4 @@
-// What the pages' scripts say, found in their TypeScript: the keys of t and tn, and the texts that go past them.
+// What the pages' scripts say, found in their TypeScript: the keys of t, tn and later, and the texts that go past them.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ export interface Found {
   readonly keys: Map<string, Set<string>>;
   /** Texts that a person would read in English only, by file. */
   readonly beside: Map<string, string[]>;
-  /** Calls of t and tn whose key is not known before the program runs, by file. */
+  /** Calls of t, tn and later whose key is not known before the program runs, by file. */
   readonly open: Map<string, string[]>;
 }
 
@@ -40,7 +40,7 @@ export function readScript(path: string, source: string, found: Found): void {
   const file = ts.createSourceFile(path, source, ts.ScriptTarget.ES2022, true);
   const note = (list: Map<string, string[]>, text: string) => list.set(path, [...(list.get(path) ?? []), text]);
   const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && ts.isIdentifier(node.expression) && (node.expression.text === "t" || node.expression.text === "tn")) {
+    if (ts.isCallExpression(node) && ts.isIdentifier(node.expression) && ["t", "tn", "later"].includes(node.expression.text)) {
       const plural = node.expression.text === "tn";
       const keys = constants(node.arguments[plural ? 2 : 0]);
       if (!keys) note(found.open, node.getText());
@@ -76,7 +76,7 @@ function literalOf(node: ts.Node): string | null {
 }
 
 /** Whether a string is made of words for people: two words with a space between, or one with a capital letter. */
-const isProse = (text: string): boolean => /\p{L}[,.:;…)}]? [({“]?\p{L}/u.test(text) || /^\p{Lu}\p{Ll}+/u.test(text);
+const isProse = (said: string, text = said.replaceAll("ABN Studio", "")): boolean => /\p{L}[,.:;…)}]? [({“]?\p{L}/u.test(text) || /^\p{Lu}\p{Ll}+/u.test(text);
 
 /** Whether a string ends up where a person reads it, as far as its place in the code tells. */
 function isTold(node: ts.Node): boolean {

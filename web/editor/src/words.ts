@@ -16,6 +16,12 @@ export const t = (key: string, values?: Values): string => fill(catalogue[key] ?
 export const tn = (n: number, one: string, many: string, values?: Values): string =>
   fill(catalogue[many] ?? (n === 1 ? one : many), { ...values, n: count(n) });
 
+/** Marks a text that is said later, and kept in English until then: the name of a step, which is stored with a map. */
+export const later = <T extends string>(key: T): T => key;
+
+/** Says what `later` marked, or a word that the studio keeps in English; its values as those of t. */
+export const said = (text: string, values?: Values): string => fill(catalogue[text] ?? text, values);
+
 /** A whole number as people read it: 1,120. */
 export const count = (n: number): string => n.toLocaleString(language);
 
