@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Start is the view model of the page that says what painters begin with.
@@ -66,13 +68,13 @@ func (v Start) available(m attention.StartMethod) string {
 }
 
 // StartWords returns a way to begin in words: "the mask, by maximum (radius 1 cell)".
-func StartWords(s attention.Start) string {
+func StartWords(ctx context.Context, s attention.Start) string {
 	name := s.Method.Kind().Name
-	words := strings.ToLower(name[:1]) + name[1:]
+	said := words.Say(ctx, strings.ToLower(name[:1])+name[1:])
 	if s.Radius > 0 {
-		return fmt.Sprintf("%s, radius %v", words, s.Radius)
+		return words.T(ctx, "{method}, radius {radius}", "method", said, "radius", fmt.Sprint(s.Radius))
 	}
-	return words
+	return said
 }
 
 // mapTop says how large a map's largest value is. A small object averaged over its cells may give a map too faint to see.

@@ -92,14 +92,19 @@ func (v *visit) redirect(address string) error {
 	return nil
 }
 
-// say shows a sentence on the next page that the visitor sees.
-func (v *visit) say(format string, args ...any) { v.note("", format, args...) }
+// say shows a text of the catalogue (words.T) on the next page that the visitor sees.
+func (v *visit) say(key string, args ...any) { v.note("", words.T(v.Context(), key, args...)) }
 
-// warn shows a sentence, as a failure, on the next page that the visitor sees.
-func (v *visit) warn(format string, args ...any) { v.note("!", format, args...) }
+// warn shows a text of the catalogue, as a failure, on the next page that the visitor sees.
+func (v *visit) warn(key string, args ...any) { v.note("!", words.T(v.Context(), key, args...)) }
 
-func (v *visit) note(prefix, format string, args ...any) {
-	v.server.sessions.Put(v.Context(), sessionFlash, prefix+fmt.Sprintf(format, args...))
+// warnOf shows what another package says, as a failure, on the next page that the visitor sees.
+func (v *visit) warnOf(problem string) {
+	v.note("!", words.Sentence(v.Context(), words.Say(v.Context(), problem)))
+}
+
+func (v *visit) note(prefix, text string) {
+	v.server.sessions.Put(v.Context(), sessionFlash, prefix+text)
 }
 
 // frame returns the frame of the visit's page.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -22,7 +23,7 @@ func (s *Server) showNewImport(v *visit, status int, view templates.NewImport) (
 	if view.Sources, err = s.service.Sources(v.Context(), v.actor); err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.NewImportPage(v.frame("Add images", "settings"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.NewImportPage(v.frame(words.T(v.Context(), "Add images"), "settings"), view))
 }
 
 // beginFromSource begins an import of what lies on the server, and looks at it.
@@ -84,9 +85,9 @@ func (s *Server) runImport(v *visit) error {
 			return err
 		}
 		if staged.From != nil {
-			v.say("%s is left where it is.", staged.Name)
+			v.say("{name} is left where it is.", "name", staged.Name)
 		} else {
-			v.say("What was sent of %s is removed.", staged.Name)
+			v.say("What was sent of {name} is removed.", "name", staged.Name)
 		}
 		return v.redirect(v.to("imports/new"))
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 func (s *Server) newVersionPage(v *visit) error {
-	return v.render(templates.NewVersionPage(v.frame("Add a version", "versions"), templates.NewVersion{MaxBytes: s.config.MaxModelBytes}))
+	return v.render(templates.NewVersionPage(v.frame(words.T(v.Context(), "Add a version"), "versions"), templates.NewVersion{MaxBytes: s.config.MaxModelBytes}))
 }
 
 // sendModel receives a model file and redirects to the page that reports what it is.
@@ -33,7 +33,7 @@ func (s *Server) sendModel(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.NewVersionPage(v.frame("Add a version", "versions"),
+	return s.render(v.ResponseWriter, v.Request, status, templates.NewVersionPage(v.frame(words.T(v.Context(), "Add a version"), "versions"),
 		templates.NewVersion{MaxBytes: s.config.MaxModelBytes, Problem: sentenceOf(v.Context(), problem), Names: names, AskNames: parts || names.Any()}))
 }
 

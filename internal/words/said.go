@@ -17,7 +17,10 @@ type format struct {
 }
 
 // verb is a verb of fmt, perhaps with the number of its argument: %d, %.2f, %[2]q.
-var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[+\-# 0]*\d*(?:\.\d+)?[a-zA-Z]`)
+var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[+\-#0]*\d*(?:\.\d+)?[a-zA-Z]`)
+
+// joint is what stands between the errors of a chain, and between remarks.
+var joint = regexp.MustCompile(`[:;] `)
 
 // formats are the formats with arguments of each language, those with the most fixed letters first.
 var formats = func() map[Language]func() []format {
@@ -61,7 +64,7 @@ func compile(said map[string]string) []format {
 
 // Say returns an English sentence that another package made, such as an error's, in the language of ctx. Its format is the key: the
 // catalogue's Said has "%s is painting this one" and its like, and what stood for the verbs is said again in turn. Of a chain of errors
-// ("first: second") each is said by itself. What the catalogue lacks stays English.
+// ("first: second") and of remarks ("one; another") each is said by itself. What the catalogue lacks stays English.
 func Say(ctx context.Context, s string) string {
 	l := Of(ctx)
 	if _, found := catalogues[l]; !found {
@@ -88,18 +91,14 @@ func say(l Language, s string, deep int) (string, bool) {
 			return f.fill(l, groups[1:], deep-1), true
 		}
 	}
-	for at := 0; ; {
-		i := strings.Index(s[at:], ": ")
-		if i < 0 {
-			return s, false
-		}
-		first, found := say(l, s[:at+i], deep-1)
-		rest, also := say(l, s[at+i+2:], deep-1)
+	for _, at := range joint.FindAllStringIndex(s, -1) {
+		first, found := say(l, s[:at[0]], deep-1)
+		rest, also := say(l, s[at[1]:], deep-1)
 		if found && also {
-			return first + ": " + rest, true
+			return first + s[at[0]:at[1]] + rest, true
 		}
-		at += i + 2
 	}
+	return s, false
 }
 
 // fill puts the arguments in place of the verbs.
