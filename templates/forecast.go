@@ -8,6 +8,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/forecast"
 	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Forecast is the view model of the page that says whether painting is likely to pay.
@@ -135,4 +136,9 @@ func plotPoints(v float64) string {
 // line is the fitted curve from one number of edits to another: straight, since edits stand by their logarithm.
 func (p curvePlot) line(from, to int) string {
 	return fmt.Sprintf("M%s %sL%s %s", p.x(from), p.y(p.at(from)), p.x(to), p.y(p.at(to)))
+}
+
+// interval writes a difference of shares in points, with its interval: +3.1 (0.8 to 5.4).
+func interval(ctx context.Context, g forecast.GainInterval) string {
+	return words.T(ctx, "{value} ({low} to {high})", "value", Difference("fraction", g.Value), "low", Difference("fraction", g.Low), "high", Difference("fraction", g.High))
 }

@@ -62,15 +62,15 @@ var roles = []struct {
 	role annotator.Role
 	what string
 }{
-	{annotator.RoleAnnotator, "paints and submits maps"},
-	{annotator.RoleReviewer, "also approves and rejects other people's"},
-	{annotator.RoleAdmin, "also runs rounds, activates versions and adds people"},
+	{annotator.RoleAnnotator, words.Key("paints and submits maps")},
+	{annotator.RoleReviewer, words.Key("also approves and rejects other people's")},
+	{annotator.RoleAdmin, words.Key("also runs rounds, activates versions and adds people")},
 }
 
 // removalSays is what removing somebody does.
-func removalSays(u annotator.User) string {
+func removalSays(ctx context.Context, u annotator.User) string {
 	if u.Generator {
-		return "For good: a pseudonym takes the place of the name everywhere. What was made in it stays."
+		return words.T(ctx, "For good: a pseudonym takes the place of the name everywhere. What was made in it stays.")
 	}
-	return "For good: nobody signs in with the account again, and a pseudonym takes the place of name and address everywhere. What they made and judged stays. Disabling can be undone."
+	return words.T(ctx, "For good: nobody signs in with the account again, and a pseudonym takes the place of name and address everywhere. What they made and judged stays. Disabling can be undone.")
 }

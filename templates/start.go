@@ -56,15 +56,14 @@ func (v Start) lacks(m attention.StartMethod) bool {
 }
 
 // available says for how many images a method can make a map.
-func (v Start) available(m attention.StartMethod) string {
-	n, what := v.Preview.Sources.Masks, "a mask"
+func (v Start) available(ctx context.Context, m attention.StartMethod) string {
 	switch {
 	case v.NoVersion || m == attention.StartModel:
 		return ""
 	case m == attention.StartClicks:
-		n, what = v.Preview.Sources.Clicks, "clicks"
+		return words.N(ctx, v.Preview.Sources.Images, "{some} of {n} image have clicks.", "{some} of {n} images have clicks.", "some", v.Preview.Sources.Clicks)
 	}
-	return fmt.Sprintf("%s of %s have %s.", Count(n), Plural(v.Preview.Sources.Images, "image"), what)
+	return words.N(ctx, v.Preview.Sources.Images, "{some} of {n} image have a mask.", "{some} of {n} images have a mask.", "some", v.Preview.Sources.Masks)
 }
 
 // StartWords returns a way to begin in words: "the mask, by maximum (radius 1 cell)".
@@ -78,6 +77,6 @@ func StartWords(ctx context.Context, s attention.Start) string {
 }
 
 // mapTop says how large a map's largest value is. A small object averaged over its cells may give a map too faint to see.
-func mapTop(m attention.Map) string {
-	return "up to " + Fraction(slices.Max(m.Values))
+func mapTop(ctx context.Context, m attention.Map) string {
+	return words.T(ctx, "up to {value}", "value", Fraction(slices.Max(m.Values)))
 }

@@ -40,6 +40,9 @@ func CatalogueOf(l Language) Catalogue { return catalogues[l] }
 // A text that the catalogue lacks is English.
 func T(ctx context.Context, key string, args ...any) string { return Fill(Raw(ctx, key), args...) }
 
+// Key marks a text of the catalogue that is said later, by Say.
+func Key(key string) string { return key }
+
 // N is T for a text with a number n, {n} in it: in English one or many, in other languages by the key many.
 func N[I int | int64](ctx context.Context, n I, one, many string, args ...any) string {
 	s, found := catalogues[Of(ctx)].Texts[many]

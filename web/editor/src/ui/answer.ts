@@ -52,7 +52,7 @@ export function answerPanel(desk: Desk): HTMLElement {
   const table = h(
     "table.answers", { "data-testid": "answer" },
     h("colgroup", {}, h("col.sign"), h("col"), h("col.num"), h("col.num"), h("col.change")),
-    h("thead", {}, h("tr", {}, title, h("th.num", { scope: "col" }, "before"), after, h("th"))),
+    h("thead", {}, h("tr", {}, title, h("th.num", { scope: "col" }, t("before")), after, h("th"))),
     body,
   );
   const verdict = h("p.verdict", { "data-testid": "verdict" });
