@@ -69,7 +69,10 @@ func (v Start) available(ctx context.Context, m attention.StartMethod) string {
 // StartWords returns a way to begin in words: "the mask, by maximum (radius 1 cell)".
 func StartWords(ctx context.Context, s attention.Start) string {
 	name := s.Method.Kind().Name
-	said := words.Say(ctx, strings.ToLower(name[:1])+name[1:])
+	said := words.Say(ctx, name)
+	if said == name { // within a sentence
+		said = strings.ToLower(name[:1]) + name[1:]
+	}
 	if s.Radius > 0 {
 		return words.T(ctx, "{method}, radius {radius}", "method", said, "radius", fmt.Sprint(s.Radius))
 	}
