@@ -29,13 +29,10 @@ func verdictClass(v forecast.Verdict) string {
 }
 
 // madeOf says what a forecast was made of, and how old that is.
-func (v Forecast) madeOf() string {
-	said := fmt.Sprintf("Of v%d and %s", v.Version, Plural(v.MadeOf, "approved map"))
-	switch {
-	case v.Changed == 1:
-		said += "; 1 is another by now"
-	case v.Changed > 1:
-		said += fmt.Sprintf("; %s are others by now", Count(v.Changed))
+func (v Forecast) madeOf(ctx context.Context) string {
+	said := words.N(ctx, v.MadeOf, "Of v{version} and {n} approved map", "Of v{version} and {n} approved maps", "version", v.Version)
+	if v.Changed > 0 {
+		said += "; " + words.N(ctx, v.Changed, "{n} is another by now", "{n} are others by now")
 	}
 	return said
 }
@@ -52,14 +49,14 @@ func several(v float64) string {
 var inPlace = []forecast.Map{forecast.Edited, forecast.Shuffled, forecast.Flat}
 
 // explained says what a map in place is.
-func explained(m forecast.Map, draws int) string {
+func explained(ctx context.Context, m forecast.Map, draws int) string {
 	switch m {
 	case forecast.Edited:
-		return "The approved map of the image in the place of the network's own, marks as in the live score."
+		return words.T(ctx, "The approved map of the image in the place of the network's own, marks as in the live score.")
 	case forecast.Shuffled:
-		return fmt.Sprintf("The approved map of another image, dealt out at random so that none keeps its own; the mean of %s. What any map does.", Plural(draws, "draw"))
+		return words.N(ctx, draws, "The approved map of another image, dealt out at random so that none keeps its own; the mean of {n} draw. What any map does.", "The approved map of another image, dealt out at random so that none keeps its own; the mean of {n} draws. What any map does.")
 	}
-	return "In every cell the mean of the edited map: as much attention, without a place."
+	return words.T(ctx, "In every cell the mean of the edited map: as much attention, without a place.")
 }
 
 // top is the end of a scale of shares: the largest upper end, in tenths.
@@ -75,16 +72,16 @@ func top(s forecast.UnderMaps) float64 {
 func mapLabel(ctx context.Context, m forecast.Map) string { return sentence(ctx, m.Label()) }
 
 // adviceLink is where the advice is followed; "" where a person may not, or there is no page.
-func (f Frame) adviceLink(a forecast.Advice) (address, word string) {
+func (f Frame) adviceLink(ctx context.Context, a forecast.Advice) (address, word string) {
 	switch {
 	case (a == forecast.StartRound || a == forecast.Refit) && f.May(annotator.RoleAdmin):
-		return f.To("rounds/new"), "New round"
+		return f.To("rounds/new"), words.T(ctx, "New round")
 	case a == forecast.MoreMaps:
-		return f.To("queue"), "Queue"
+		return f.To("queue"), words.T(ctx, "Queue")
 	case a == forecast.Labels:
-		return f.To("suspects"), "Suspect labels"
+		return f.To("suspects"), words.T(ctx, "Suspect labels")
 	case a == forecast.Pictures && f.May(annotator.RoleAdmin):
-		return f.To("imports/new"), "Import"
+		return f.To("imports/new"), words.T(ctx, "Import")
 	}
 	return "", ""
 }

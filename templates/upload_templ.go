@@ -2215,7 +2215,7 @@ func manifestFields(f Frame, v Upload) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		for _, order := range manifest.Channels {
-			templ_7745c5c3_Err = option(order, m.Channels, cmp.Or(channelLabels[order], order)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = option(order, m.Channels, words.Say(ctx, cmp.Or(channelLabels[order], order))).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -2292,7 +2292,7 @@ func manifestFields(f Frame, v Upload) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		for _, s := range scalings {
-			templ_7745c5c3_Err = choice("scaling", s.key, m.Scaling, words.Say(ctx, s.label), words.Say(ctx, s.explanation)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = choice("scaling", s.key, m.Scaling, s.label, s.explanation(ctx)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -846,7 +846,7 @@ func comparedVersions(f Frame, v Versions, c Compared) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Term(m.Label, measureExplanation(m.Name)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Term(m.Label, measureExplanation(ctx, m.Name)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1028,9 +1028,9 @@ func comparedVersions(f Frame, v Versions, c Compared) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var60 string
-		templ_7745c5c3_Var60, templ_7745c5c3_Err = templ.JoinStringErrs(classesText(c.Classes, c.ClassesCompared))
+		templ_7745c5c3_Var60, templ_7745c5c3_Err = templ.JoinStringErrs(classesText(ctx, c.Classes, c.ClassesCompared))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `versions.templ`, Line: 155, Col: 68}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `versions.templ`, Line: 155, Col: 73}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var60))
 		if templ_7745c5c3_Err != nil {
@@ -1726,9 +1726,9 @@ func versionCard(f Frame, v Versions, version annotator.Version) templ.Component
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var98 string
-			templ_7745c5c3_Var98, templ_7745c5c3_Err = templ.JoinStringErrs(trainsOn(version.Training))
+			templ_7745c5c3_Var98, templ_7745c5c3_Err = templ.JoinStringErrs(trainsOn(ctx, version.Training))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `versions.templ`, Line: 278, Col: 37}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `versions.templ`, Line: 278, Col: 42}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var98))
 			if templ_7745c5c3_Err != nil {
