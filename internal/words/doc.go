@@ -14,5 +14,8 @@
 // Scripts of the pages say t("…") of web/editor/src/words.ts and get the same catalogue. words_test.go of the module's root checks that
 // every key has a Japanese text, that every text is used, and that templates hold no text beside.
 //
+// To add a text: write it in English where it is said, run the root's tests, and put the Japanese of the keys that they name into ja.json;
+// `make generate` then hands scripts theirs. To add a language: its constant and layouts here, and its file.
+//
 // Numbers need no language here: CLDR writes them alike in English and Japanese (TestNumbers).
 package words
