@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/abn-studio/studio/internal/text"
 )
@@ -33,7 +34,7 @@ func parse(file []byte) Catalogue {
 	return c
 }
 
-// Of returns the texts of a language; English has none, it is what the keys say.
+// CatalogueOf returns the texts of a language; English has none, it is what the keys say.
 func CatalogueOf(l Language) Catalogue { return catalogues[l] }
 
 // T returns a text in the language of ctx: key is its English wording, args are names and values of what stands in braces.
@@ -102,11 +103,6 @@ func Sentence(ctx context.Context, s string) string {
 
 // Capital returns s with a capital first letter, where its script has such.
 func Capital(s string) string {
-	for i, r := range s {
-		if i > 0 {
-			return strings.ToUpper(s[:i]) + s[i:]
-		}
-		_ = r
-	}
-	return strings.ToUpper(s)
+	_, size := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(s[:size]) + s[size:]
 }
