@@ -100,14 +100,14 @@ func (t *MapsInPlace) verdict() {
 		return
 	case d.Low > 0 && d.Value >= Bound:
 		t.Verdict, t.Advice = Likely, []Advice{StartRound, Refit}
-		t.Sentence = "Painting is likely to pay: " + about + "."
+		t.Sentence = "Painting is likely to pay" + ": " + about + "."
 		return
 	case d.High < Bound && n >= enoughToDoubt:
 		t.Verdict = Unlikely
-		t.Sentence = "Painting is unlikely to pay: " + about + "."
+		t.Sentence = "Painting is unlikely to pay" + ": " + about + "."
 	default:
 		t.Verdict, t.Advice = Unclear, []Advice{MoreMaps}
-		t.Sentence = "It is unclear whether painting will pay: " + about + "."
+		t.Sentence = "It is unclear whether painting will pay" + ": " + about + "."
 	}
 	t.Advice = append(t.Advice, Refit)
 	switch {
