@@ -42,6 +42,12 @@ lint-pages: node_modules/.package-lock.json
 aviary: bin/studio ## remake the demo's images and its model from their recipe (docs/aviary.md)
 	@.ci/aviary
 
+screenshots: bin/studio chromium ## remake the README's pictures, of a demo in Chromium
+	@STUDIO_SCREENSHOTS=$(CURDIR)/docs/screenshots npx --no-install vitest run --root web/e2e screenshots.test.ts
+
+guide: node_modules/.package-lock.json ## remake the examples of the painters' guide, by the demo's network
+	@go run ./internal/guide/page
+
 bench: bin/studio ## the ratios of docs/performance.md
 	@bin/studio bench
 
@@ -66,4 +72,4 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 chromium:
 	@.ci/chromium
 
-.PHONY: help run test test-long build verify generate lint lint-go lint-pages aviary bench release clean chromium
+.PHONY: screenshots guide help run test test-long build verify generate lint lint-go lint-pages aviary bench release clean chromium

@@ -18,8 +18,8 @@ const (
 
 // ArchiveTables are all of them.
 var ArchiveTables = []string{
-	ArchiveProject, "classes", "people", ArchiveImages, "image_clicks", "versions", "rounds", "round_points", "round_rows", "predictions", "tasks", "edits", "edit_histories",
-	"reviews", "round_edits", "label_verdicts", "label_changes", "audit",
+	ArchiveProject, "classes", "people", ArchiveImages, "image_clicks", "versions", "rounds", "round_points", "round_rows", "predictions", "tasks", "edits", "edit_sources", "check_scores", "edit_histories",
+	"reviews", "draws", "round_edits", "label_verdicts", "label_changes", "audit",
 }
 
 // ArchiveFile is a file that a project needs.

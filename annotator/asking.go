@@ -31,15 +31,18 @@ func (s *Service) AskForMap(ctx context.Context, actor User, imageID int64) (Tas
 	}
 	var task Task
 	err = s.store.InTx(ctx, func(tx Store) error {
+		task = Task{}
 		has, err := tx.TasksOf(ctx, imageID)
 		if err != nil {
 			return err
 		}
 		for _, t := range has {
-			if t.State != TaskSkipped {
+			if t.State != TaskSkipped && (task.ID == 0 || task.closedTo(actor) != nil) { // of several slots, one that they may paint
 				task = t
-				return nil
 			}
+		}
+		if task.ID != 0 {
+			return nil
 		}
 		active, err := tx.ActiveVersion(ctx, image.ProjectID)
 		if isNotFound(err) {

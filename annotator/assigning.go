@@ -180,7 +180,17 @@ func (s *Service) bulkRule(ctx context.Context, actor User, c *BulkChange) (rule
 		case who.Disabled || who.Generator || who.RemovedAt != nil:
 			return nil, "", &ValidationError{Field: "user", Message: who.Name + " cannot paint: choose somebody else"}
 		}
-		return Task.assignable, who.Name, nil
+		given := map[int64]bool{} // images of which they have a slot by this very change
+		return func(t Task, now time.Time) (Task, error) {
+			if err := t.closedTo(who); err != nil {
+				return t, err
+			}
+			if t.Slot > 0 && given[t.ImageID] {
+				return t, Conflict("task %d is one of several maps of its image by different people, and %s has another of them", t.ID, who.Name)
+			}
+			given[t.ImageID] = t.Slot > 0 && t.State == TaskOpen
+			return t.assignable(now)
+		}, who.Name, nil
 	}
 	return nil, "", oneOf("action", c.Action, BulkActions)
 }

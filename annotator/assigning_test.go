@@ -212,3 +212,46 @@ func TestRecent(t *testing.T) {
 		t.Errorf("tasks %v, %v", got, states)
 	}
 }
+
+// What is assigned to somebody who is disabled while the project is closed, or deleted, is everybody's once it is open again.
+func TestAssignmentsEndWithAProjectsRest(t *testing.T) {
+	t.Parallel()
+	for name, rest := range map[string]struct {
+		away, back func(w *world) error
+	}{
+		"closed": {func(w *world) error {
+			_, err := w.Service.CloseProject(w.t.Context(), w.Admin, "birds")
+			return err
+		}, func(w *world) error {
+			_, err := w.Service.ReopenProject(w.t.Context(), w.Admin, "birds")
+			return err
+		}},
+		"deleted": {func(w *world) error {
+			_, err := w.Service.DeleteProject(w.t.Context(), w.Admin, "birds", w.Project.Name)
+			return err
+		}, func(w *world) error {
+			_, err := w.Service.RestoreProject(w.t.Context(), w.Admin, "birds")
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setup(t)
+			tasks := w.open()
+			w.change(w.Reviewer, annotator.BulkChange{Action: annotator.BulkAssign, Tasks: tasks[:2], User: w.Ada.ID})
+			w.change(w.Reviewer, annotator.BulkChange{Action: annotator.BulkAssign, Tasks: tasks[2:3], User: w.Bob.ID})
+			w.must(rest.away(w))
+			gone := true
+			_, err := w.Service.ChangeUser(t.Context(), w.Admin, w.Ada.ID, annotator.UserChange{Disabled: &gone})
+			w.must(err)
+			w.must(rest.back(w))
+			for i, id := range tasks[:3] {
+				d, err := w.Service.Task(t.Context(), w.Admin, id)
+				w.must(err)
+				if (d.AssignedTo != nil) != (i == 2) {
+					t.Errorf("task %d is assigned to %s", i, d.AssigneeName)
+				}
+			}
+		})
+	}
+}

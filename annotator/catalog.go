@@ -23,7 +23,7 @@ type ProjectStore interface {
 	ProjectSummaries(ctx context.Context, slug string, states ...ProjectState) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
-	// ChangeProject writes a project's name, description, feedback and second reviewer, RenameClass a class's name.
+	// ChangeProject writes a project's name, description, feedback, second reviewer, mix, overlap and share of checks, RenameClass a class's name.
 	ChangeProject(ctx context.Context, p Project) error
 	RenameClass(ctx context.Context, projectID int64, class Class) error
 }
@@ -150,10 +150,13 @@ type ProjectChange struct {
 	// SecondReviewer is Project.SecondReviewer.
 	SecondReviewer *bool
 	Mix            orders.Mix
+	Overlap        *Overlap
+	CheckShare     *int // per cent
+	Sampling       *Sampling
 }
 
-// ChangeProject gives a project another name, description, time of feedback or mix of orders, or says who approves what a reviewer
-// corrected (admin).
+// ChangeProject gives a project another name, description, time of feedback or mix of orders, says who approves what a reviewer corrected,
+// which images several people paint or how many tasks are checks (admin). What was given out stays as it is.
 func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c ProjectChange) (Project, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -188,7 +191,33 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 		}
 		project.Mix = c.Mix
 	}
+	if c.Overlap != nil {
+		if err := c.Overlap.check(); err != nil {
+			return Project{}, err
+		}
+		project.Overlap = *c.Overlap
+	}
+	if c.CheckShare != nil {
+		if project, err = s.setChecks(ctx, project, *c.CheckShare); err != nil {
+			return Project{}, err
+		}
+	}
+	if c.Sampling != nil {
+		if err := c.Sampling.check(); err != nil {
+			return Project{}, err
+		}
+		project.Sampling = *c.Sampling
+	}
 	var changed []string
+	if was.CheckShare != project.CheckShare {
+		changed = append(changed, fmt.Sprintf("%d %% of tasks are checks, were %d %%", project.CheckShare, was.CheckShare))
+	}
+	if was.Overlap != project.Overlap {
+		changed = append(changed, fmt.Sprintf("%s; was %s", project.Overlap, was.Overlap))
+	}
+	if was.Sampling != project.Sampling {
+		changed = append(changed, fmt.Sprintf("reviews %s; reviewed %s", project.Sampling, was.Sampling))
+	}
 	if was.SecondReviewer != project.SecondReviewer {
 		if project.SecondReviewer {
 			changed = append(changed, "corrected maps wait for a second reviewer")

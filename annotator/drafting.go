@@ -38,9 +38,9 @@ type EditStore interface {
 	// RetractReview marks the verdict on an edit as taken back, and moves the edit to submitted.
 	RetractReview(ctx context.Context, editID, by int64, at time.Time) error
 	// NextReview locks a task in review whose TaskCard.DrawnBy does not name the reviewer, skipping those that other transactions hold and
-	// those of except: one that the reviewer has to judge already or, unless heldOnly, the one that nobody has and that waits longest, first
+	// those of except: one that the reviewer has to judge already or, unless heldOnly, the first in an order that nobody has, first
 	// among those after the given one (0: among all). ErrNoTask if there is none.
-	NextReview(ctx context.Context, projectID, reviewerID, after int64, except []int64, heldOnly bool, now time.Time) (Task, error)
+	NextReview(ctx context.Context, projectID, reviewerID int64, order ReviewOrder, after int64, except []int64, heldOnly bool, now time.Time) (Task, error)
 	// CountReviews is CountLeases for the tasks in review that the user has to judge.
 	CountReviews(ctx context.Context, userID int64, now time.Time) (int, error)
 }
@@ -259,7 +259,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 	if err != nil {
 		return TaskDetail{}, err
 	}
-	if card.State == TaskSubmitted && ptrOr(card.AuthorID) == actor.ID {
+	if (card.State == TaskSubmitted || card.State == TaskApproved) && ptrOr(card.AuthorID) == actor.ID {
 		return s.resubmitted(ctx, actor, taskID, revision)
 	}
 	edit, err := s.store.LatestEdit(ctx, taskID)
@@ -287,6 +287,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 	if err != nil {
 		return TaskDetail{}, err
 	}
+	check := s.scoreCheck(ctx, card, version, edit.Map)
 	err = s.store.InTx(ctx, func(tx Store) error {
 		task, err := s.held(ctx, tx, actor, taskID)
 		if err != nil {
@@ -310,14 +311,22 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 		if err := tx.SubmitEdit(ctx, latest.ID, &before, &after, now); err != nil {
 			return err
 		}
+		if check != nil {
+			if err := tx.InsertCheck(ctx, latest.ID, *check); err != nil {
+				return err
+			}
+		}
 		if task, err = task.Submit(actor, now); err != nil {
 			return err
 		}
 		if err := tx.UpdateTask(ctx, task); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &task.ProjectID, "edit.submit", editSubject(latest.ID),
-			fmt.Sprintf("task %d, revision %d", taskID, latest.Revision))
+		if err := s.audit(ctx, tx, actor, &task.ProjectID, "edit.submit", editSubject(latest.ID),
+			fmt.Sprintf("task %d, revision %d", taskID, latest.Revision)); err != nil {
+			return err
+		}
+		return s.sample(ctx, tx, actor, task, latest, now)
 	})
 	if err != nil {
 		return TaskDetail{}, err
@@ -375,10 +384,15 @@ func (s *Service) resubmitted(ctx context.Context, actor User, taskID int64, rev
 	if err != nil {
 		return TaskDetail{}, err
 	}
-	if d.State != TaskSubmitted || d.Edit == nil || d.Edit.Revision != revision {
-		return TaskDetail{}, fmt.Errorf("task %d is in review already: %w", taskID, ErrConflict)
+	if d.Edit == nil || d.Edit.Revision != revision || d.State != TaskSubmitted && !approvedByRule(d) {
+		return TaskDetail{}, fmt.Errorf("task %d is in review already, or judged: %w", taskID, ErrConflict)
 	}
 	return d, nil
+}
+
+// approvedByRule reports whether a task's latest edit is approved by a rule.
+func approvedByRule(d TaskDetail) bool {
+	return d.State == TaskApproved && slices.ContainsFunc(d.Reviews, func(r Review) bool { return r.EditID == d.Edit.ID && r.Rule != "" && r.TakenBackAt == nil })
 }
 
 // Revisions lists a task's edits, oldest first.
@@ -393,6 +407,9 @@ func (s *Service) Revisions(ctx context.Context, actor User, taskID int64) ([]Ed
 	project, err := s.store.ProjectByID(ctx, task.ProjectID)
 	if err != nil {
 		return nil, err
+	}
+	if task.hidesFrom(actor) {
+		return nil, fmt.Errorf("%w: task %d is one of several maps of its image by different people, who see each other's once all are approved", ErrForbidden, taskID)
 	}
 	all, err := s.store.Revisions(ctx, taskID)
 	for i := range all {

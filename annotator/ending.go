@@ -85,7 +85,7 @@ func (s *Service) CloseProject(ctx context.Context, actor User, slug string) (Pr
 
 // ReopenProject brings a closed project back to those that are worked on (admin). Images that its active version has not seen are scanned.
 func (s *Service) ReopenProject(ctx context.Context, actor User, slug string) (Project, error) {
-	return s.endProject(ctx, actor, slug, "project.reopen", func(_ Store, p *Project, _ time.Time) (detail string, err error) {
+	return s.endProject(ctx, actor, slug, "project.reopen", func(tx Store, p *Project, _ time.Time) (detail string, err error) {
 		switch p.State() {
 		case ProjectOpen:
 			return "", Conflict("the project %s is open", slug)
@@ -93,7 +93,10 @@ func (s *Service) ReopenProject(ctx context.Context, actor User, slug string) (P
 			return "", fmt.Errorf("project %q: %w", slug, ErrNotFound)
 		}
 		p.ClosedAt = nil
-		return p.Name, nil
+		if err := tx.EndProject(ctx, *p); err != nil { // or its tasks could not be changed
+			return "", err
+		}
+		return p.Name, tx.UnassignGone(ctx, p.ID)
 	})
 }
 
@@ -119,12 +122,17 @@ func (s *Service) DeleteProject(ctx context.Context, actor User, slug, name stri
 
 // RestoreProject brings back a deleted project as it was, open or closed (admin).
 func (s *Service) RestoreProject(ctx context.Context, actor User, slug string) (Project, error) {
-	return s.endProject(ctx, actor, slug, "project.restore", func(_ Store, p *Project, _ time.Time) (detail string, err error) {
+	return s.endProject(ctx, actor, slug, "project.restore", func(tx Store, p *Project, _ time.Time) (detail string, err error) {
 		if p.State() != ProjectDeleted {
 			return "", Conflict("the project %s is not deleted", slug)
 		}
-		p.DeletedAt = nil
-		return p.Name, nil
+		if p.DeletedAt = nil; p.ClosedAt != nil {
+			return p.Name, nil
+		}
+		if err := tx.EndProject(ctx, *p); err != nil {
+			return "", err
+		}
+		return p.Name, tx.UnassignGone(ctx, p.ID)
 	})
 }
 

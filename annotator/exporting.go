@@ -39,7 +39,8 @@ type ExportFilter struct {
 	Version   int       // number of a version. Predictions of none: the active one's
 	Since     time.Time // made at this time or later
 	Until     time.Time // made before this time
-	Revisions bool      // every revision of a map, not only the latest one of an image
+	Revisions bool      // every revision of a map, also of maps of which another was adopted; not only the latest one of an image
+	Viewer    User      // who asks, and is not shown maps that several people still paint; set by the Service
 }
 
 // exportFilters holds, for each kind, the fields of the filter that it has, by the names that API and command line have for them.
@@ -170,6 +171,7 @@ type ExportedMap struct {
 	Reviewer    string          `json:"reviewer" parquet:"reviewer"` // "" before there is a verdict
 	Comment     string          `json:"comment" parquet:"comment"`
 	Reasons     string          `json:"reasons" parquet:"reasons"` // of the verdict: "too wide; missed a part"
+	Pins        json.RawMessage `json:"pins" parquet:"pins,json"`  // of the verdict: a list of Pin
 	CreatedAt   time.Time       `json:"created_at" parquet:"created_at,timestamp(microsecond)"`
 	SubmittedAt *time.Time      `json:"submitted_at" parquet:"submitted_at,optional,timestamp(microsecond)"`
 	ReviewedAt  *time.Time      `json:"reviewed_at" parquet:"reviewed_at,optional,timestamp(microsecond)"`
@@ -206,17 +208,19 @@ type ExportedReview struct {
 	ExportedImage
 	ExportedVersion
 
-	ReviewID    int64     `json:"review_id" parquet:"review_id"`
-	TaskID      int64     `json:"task_id" parquet:"task_id"`
-	EditID      int64     `json:"edit_id" parquet:"edit_id"`
-	Revision    int       `json:"revision" parquet:"revision"`
-	Author      string    `json:"author" parquet:"author"`             // of the map
-	CorrectedBy string    `json:"corrected_by" parquet:"corrected_by"` // of the map, "" for nobody
-	Reviewer    string    `json:"reviewer" parquet:"reviewer"`
-	Verdict     string    `json:"verdict" parquet:"verdict"`
-	Comment     string    `json:"comment" parquet:"comment"`
-	Reasons     string    `json:"reasons" parquet:"reasons"` // "too wide; missed a part"
-	At          time.Time `json:"at" parquet:"at,timestamp(microsecond)"`
+	ReviewID    int64           `json:"review_id" parquet:"review_id"`
+	TaskID      int64           `json:"task_id" parquet:"task_id"`
+	EditID      int64           `json:"edit_id" parquet:"edit_id"`
+	Revision    int             `json:"revision" parquet:"revision"`
+	Author      string          `json:"author" parquet:"author"`             // of the map
+	CorrectedBy string          `json:"corrected_by" parquet:"corrected_by"` // of the map, "" for nobody
+	Reviewer    string          `json:"reviewer" parquet:"reviewer"`
+	Verdict     string          `json:"verdict" parquet:"verdict"`
+	Comment     string          `json:"comment" parquet:"comment"`
+	Reasons     string          `json:"reasons" parquet:"reasons"` // "too wide; missed a part"
+	Pins        json.RawMessage `json:"pins" parquet:"pins,json"`  // cells that it points at: a list of Pin
+	Rule        string          `json:"rule" parquet:"rule"`       // by which a program approved it; "": somebody judged
+	At          time.Time       `json:"at" parquet:"at,timestamp(microsecond)"`
 }
 
 // ExportedTask is a task as it is now.
@@ -277,6 +281,7 @@ func (s *Service) exportOf(ctx context.Context, actor User, slug string, kind Ex
 	if err := f.Check(kind); err != nil {
 		return project, f, err
 	}
+	f.Viewer = actor
 	f.Class, f.Author, f.Search = text.NFC(f.Class), text.NFC(strings.TrimSpace(f.Author)), text.NFC(f.Search)
 	if kind == ExportMaps && len(f.States) == 0 {
 		f.States = []string{string(EditApproved)}

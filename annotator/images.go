@@ -136,6 +136,11 @@ func (s *Service) ImageDetail(ctx context.Context, actor User, id int64) (ImageD
 	if out.Edits, err = s.store.JudgedEdits(ctx, id); err != nil {
 		return ImageDetail{}, err
 	}
+	hidden := map[int64]bool{}
+	for _, t := range out.Tasks {
+		hidden[t.ID] = t.hidesFrom(actor)
+	}
+	out.Edits = slices.DeleteFunc(out.Edits, func(e Edit) bool { return hidden[e.TaskID] })
 	for i := range out.Edits {
 		project.withhold(actor, &out.Edits[i])
 	}
@@ -154,6 +159,13 @@ func (s *Service) Mask(ctx context.Context, actor User, id int64) (io.ReadSeekCl
 	}
 	if image.MaskHash == "" {
 		return nil, fmt.Errorf("a mask of image %d: %w", id, ErrNotFound)
+	}
+	project, err := s.store.ProjectByID(ctx, image.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if err := project.hidesMasks(actor); err != nil {
+		return nil, err
 	}
 	if s.blobs == nil {
 		return nil, fmt.Errorf("the mask of image %d: %w: this process has no blob store", id, ErrUnavailable)

@@ -35,7 +35,9 @@ type TaskStore interface {
 	CountLeases(ctx context.Context, userID int64, now time.Time) (int, error)
 	// UnassignAll makes everybody's what is assigned to a user, in projects that are open.
 	UnassignAll(ctx context.Context, userID int64) error
-	// UpdateTask writes a locked task's state, author, lease, skip reason, return, assignee, way of being handed out and times.
+	// UnassignGone makes everybody's what is assigned in a project to people who were disabled while it was closed or deleted.
+	UnassignGone(ctx context.Context, projectID int64) error
+	// UpdateTask writes a locked task's state, author, lease, skip reason, return, assignee, way of being handed out, times, and that it is a check.
 	UpdateTask(ctx context.Context, t Task) error
 	// ExpireLeases gives back every leased task of the project whose time is over.
 	ExpireLeases(ctx context.Context, projectID int64, now time.Time) error
@@ -55,7 +57,7 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 	if err := mayPaint(actor); err != nil {
 		return TaskDetail{}, err
 	}
-	f.Cursor, f.Limit = "", 0
+	f.Cursor, f.Limit, f.For = "", 0, actor.ID
 	project, f, err := s.filter(ctx, actor, f)
 	if err != nil {
 		return TaskDetail{}, err
@@ -72,7 +74,7 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 			}
 			var task Task
 			if state == TaskOpen {
-				task, err = draw(ctx, tx, project, actor, f)
+				task, err = drawOrCheck(ctx, tx, project, actor, f)
 			} else {
 				task, err = tx.NextTask(ctx, project.ID, actor.ID, state, f)
 			}
@@ -80,6 +82,9 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 				continue
 			}
 			if err != nil {
+				return err
+			}
+			if task, err = overlap(ctx, tx, project, task); err != nil {
 				return err
 			}
 			id = task.ID
@@ -94,6 +99,27 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 		return TaskDetail{}, err
 	}
 	return s.taskDetail(ctx, actor, id)
+}
+
+// drawOrCheck is draw, of which some turns are checks: then it gives a task of an image with a mask, in the same order. Where there is none
+// the turn is none either.
+func drawOrCheck(ctx context.Context, tx Store, project Project, actor User, f TaskFilter) (Task, error) {
+	if project.CheckShare > 0 {
+		taken, err := tx.CountTaken(ctx, project.ID, actor.ID)
+		if err != nil {
+			return Task{}, err
+		}
+		if project.checkTurn(actor, taken) {
+			masked := f
+			masked.Masked = true
+			task, err := draw(ctx, tx, project, actor, masked)
+			if !errors.Is(err, ErrNoTask) {
+				task.Check = true
+				return task, err
+			}
+		}
+	}
+	return draw(ctx, tx, project, actor, f)
 }
 
 // draw locks a task that somebody is given anew, and says in it how: one that is assigned to them, or the next by the project's mix. Where
@@ -171,12 +197,32 @@ func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (Task
 				task.HandedBy = HandedAssigned
 			}
 		}
+		project, err := tx.ProjectByID(ctx, task.ProjectID)
+		if err != nil {
+			return err
+		}
+		if task, err = overlap(ctx, tx, project, task); err != nil {
+			return err
+		}
 		return s.lease(ctx, tx, actor, task)
 	})
 	if err != nil {
 		return TaskDetail{}, err
 	}
 	return s.taskDetail(ctx, actor, taskID)
+}
+
+// overlap returns a locked task that somebody is given, as the first of several slots where its image is of the project's overlap and
+// nobody has worked on it: the tasks of the other slots are made.
+func overlap(ctx context.Context, tx Store, project Project, task Task) (Task, error) {
+	if task.State != TaskOpen || task.Slot > 0 || task.Among.Painters > 0 || !project.Overlap.Covers(task.ImageID) {
+		return task, nil
+	}
+	split, err := tx.SplitTask(ctx, task.ID, project.Overlap.Painters)
+	if err == nil && split {
+		task.Slot, task.Among.Painters = 1, project.Overlap.Painters
+	}
+	return task, err
 }
 
 // lease gives a locked task to the actor from now on.
@@ -281,6 +327,9 @@ func (s *Service) Tasks(ctx context.Context, actor User, f TaskFilter) (TaskPage
 	}
 	for i := range page.Tasks {
 		page.Tasks[i].Task = page.Tasks[i].Expire(s.now())
+		if page.Tasks[i].hidesFrom(actor) {
+			page.Tasks[i].EditMap = nil
+		}
 		nameCard(&page.Tasks[i], project.Classes)
 	}
 	return page, nil
@@ -337,7 +386,7 @@ func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project
 
 // narrow reports whether the filter leaves out open tasks.
 func (f TaskFilter) narrow() bool {
-	return f.Label != nil || f.Predicted != nil || f.MinConfidence != nil || f.MaxConfidence != nil || f.Author != nil || f.Assignee != nil || f.Search != "" || f.Except != 0
+	return f.Label != nil || f.Predicted != nil || f.MinConfidence != nil || f.MaxConfidence != nil || f.Author != nil || f.Assignee != nil || f.Search != "" || f.Masked || f.Except != 0
 }
 
 // check refuses values that no task can have and that the database would fail on: class indices have 32 bits, confidences are in
@@ -385,6 +434,10 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 		return TaskDetail{}, err
 	}
 	d.Mechanism = d.Version.Mechanism()
+	if d.hidesFrom(actor) {
+		d.EditMap, d.Reviews = nil, []Review{}
+		return d, s.place(&d)
+	}
 	edit, err := s.store.LatestEdit(ctx, id)
 	switch {
 	case err == nil:
@@ -399,12 +452,21 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	if id, name := d.holder(); id != 0 {
 		d.Lease = &Lease{UserID: id, UserName: name, ExpiresAt: *d.LeaseExpiresAt, Mine: id == actor.ID}
 	}
-	if s.pictures != nil {
-		if d.View, err = s.pictures.View(d.Version, d.Image); err != nil {
-			return TaskDetail{}, fmt.Errorf("placing image %d under the grid: %w", d.Image.ID, err)
-		}
+	if err := s.place(&d); err != nil {
+		return TaskDetail{}, err
 	}
 	return d, s.begin(ctx, &d)
+}
+
+// place fills in where the task's picture lies under the grid.
+func (s *Service) place(d *TaskDetail) (err error) {
+	if s.pictures == nil {
+		return nil
+	}
+	if d.View, err = s.pictures.View(d.Version, d.Image); err != nil {
+		return fmt.Errorf("placing image %d under the grid: %w", d.Image.ID, err)
+	}
+	return nil
 }
 
 // nameCard fills in the names of a card's classes, which the store leaves empty, and what is said with them.

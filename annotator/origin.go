@@ -23,19 +23,21 @@ const (
 	OriginReturned  OriginKind = "returned"   // a map that a reviewer returned
 	OriginColleague OriginKind = "colleague"  // somebody else's map of the image
 	OriginClassMean OriginKind = "class-mean" // the mean of the approved maps of other images of the class
+	OriginNear      OriginKind = "near"       // the approved map of another image of the class, whose features are near
 	OriginCAM       OriginKind = "cam"
 	OriginGradCAM   OriginKind = "grad-cam"
 )
 
 // OriginKinds are all of them, in the order in which they are offered.
-var OriginKinds = []OriginKind{OriginModel, OriginReturned, OriginMask, OriginClicks, OriginVersion, OriginClassMean, OriginColleague, OriginCAM, OriginGradCAM}
+var OriginKinds = []OriginKind{OriginModel, OriginReturned, OriginMask, OriginClicks, OriginVersion, OriginClassMean, OriginNear, OriginColleague, OriginCAM, OriginGradCAM}
 
 // Origin says what an edit began with. It stands in the edit's provenance. A kind has the fields that it needs to be told apart.
 type Origin struct {
 	Kind      OriginKind            `json:"kind"`
 	VersionID int64                 `json:"version_id,omitempty" doc:"Of model, version, cam and grad-cam: whose map, or which network."`
 	Version   int                   `json:"version,omitempty" doc:"Its number in the project."`
-	EditID    int64                 `json:"edit_id,omitempty" doc:"Of returned and colleague."`
+	EditID    int64                 `json:"edit_id,omitempty" doc:"Of returned, colleague and near."`
+	TaskID    int64                 `json:"task_id,omitempty" doc:"Of near: the task of that map."`
 	Maps      int                   `json:"maps,omitempty" doc:"Of class-mean: of how many maps it is the mean."`
 	Class     string                `json:"class,omitempty" doc:"Of class-mean, cam and grad-cam: the key of the class."`
 	ClassName string                `json:"class_name,omitempty" doc:"What the class was called then."`
@@ -77,6 +79,8 @@ func (o *Origin) Words() string {
 		return fmt.Sprintf("the map that was returned (edit %d)", o.EditID)
 	case OriginColleague:
 		return fmt.Sprintf("somebody else's map of the image (edit %d)", o.EditID)
+	case OriginNear:
+		return fmt.Sprintf("the map of #%d (edit %d), an image that is near", o.TaskID, o.EditID)
 	case OriginClassMean:
 		if o.Maps == 1 {
 			return fmt.Sprintf("the one approved map of another image of %s", class)
@@ -135,6 +139,12 @@ func (o Origin) settle(ctx context.Context, tx Store, actor User, task Task, v V
 			}
 		}
 		return out, err
+	case OriginNear:
+		near, found, err := settleNear(ctx, tx, task, v, o.EditID)
+		if err == nil && !found {
+			return refuse("edit_id", "is no approved map of another image of the class")
+		}
+		return near, err
 	case OriginReturned, OriginColleague:
 		edit, err := tx.Edit(ctx, o.EditID)
 		if err != nil && !isNotFound(err) {

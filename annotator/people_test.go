@@ -200,10 +200,20 @@ func TestRoles(t *testing.T) {
 		"ActivateVersion": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID, "")) }},
 		"StartScan":       {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartScan(ctx, u, w.Version.ID)) }},
 		"Review":          {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Review(ctx, u, 1, annotator.VerdictApprove, "")) }},
-		"NextReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
+		"Judge": {annotator.RoleReviewer, func(u annotator.User) error {
+			return only(s.Judge(ctx, u, 1, annotator.Judgement{Verdict: annotator.VerdictApprove}))
+		}},
+		"NextReview": {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
 		"Correct": {annotator.RoleReviewer, func(u annotator.User) error {
 			return only(s.Correct(ctx, u, 1, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}, ""))
 		}},
+		"NextReviewIn": {annotator.RoleReviewer, func(u annotator.User) error {
+			return only(s.NextReviewIn(ctx, u, "birds", annotator.ReviewFar, 0))
+		}},
+		"Reviews":          {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Reviews(ctx, u, "birds", annotator.ReviewQuery{})) }},
+		"Sampling":         {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Sampling(ctx, u, "birds")) }},
+		"ApproveMany":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.ApproveMany(ctx, u, "birds", []int64{1})) }},
+		"RetractMany":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.RetractMany(ctx, u, "birds", []int64{1})) }},
 		"ReasonCounts":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.ReasonCounts(ctx, u, "birds")) }},
 		"ClaimReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.ClaimReview(ctx, u, 1)) }},
 		"RenewReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.RenewReview(ctx, u, 1)) }},

@@ -40,6 +40,12 @@ type Project struct {
 	Feedback Feedback `json:"feedback"`
 	// SecondReviewer says that a map which a reviewer corrected waits for another reviewer, in place of being approved with that.
 	SecondReviewer bool `json:"second_reviewer"`
+	// Overlap says which images several people paint without seeing each other's maps.
+	Overlap Overlap `json:"overlap"`
+	// CheckShare is how many per cent of the tasks given out are checks.
+	CheckShare int `json:"check_share"`
+	// Sampling says how much of people's work is reviewed.
+	Sampling Sampling `json:"sampling"`
 	// Where the project is put away (State): since when.
 	ClosedAt  *time.Time `json:"closed_at,omitempty"`
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`

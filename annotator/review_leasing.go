@@ -22,11 +22,19 @@ func mayHoldReviews(actor User) error {
 // waiting longest, first among those after the given one (0: among all). Never one of except, such as one that is being judged meanwhile,
 // nor one that they may not judge. ErrNoTask if there is none. A person who has MaxLeases of them gets one of those again.
 func (s *Service) NextReview(ctx context.Context, actor User, slug string, after int64, except ...int64) (TaskDetail, error) {
+	return s.NextReviewIn(ctx, actor, slug, ReviewOldest, after, except...)
+}
+
+// NextReviewIn is NextReview in another order than by age.
+func (s *Service) NextReviewIn(ctx context.Context, actor User, slug string, order ReviewOrder, after int64, except ...int64) (TaskDetail, error) {
 	project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return TaskDetail{}, err
 	}
 	if err := mayHoldReviews(actor); err != nil {
+		return TaskDetail{}, err
+	}
+	if order, err = s.reviewOrder(ctx, project, order); err != nil {
 		return TaskDetail{}, err
 	}
 	if except == nil {
@@ -39,7 +47,7 @@ func (s *Service) NextReview(ctx context.Context, actor User, slug string, after
 		if err != nil {
 			return err
 		}
-		task, err := tx.NextReview(ctx, project.ID, actor.ID, after, except, leases >= MaxLeases, now)
+		task, err := tx.NextReview(ctx, project.ID, actor.ID, order, after, except, leases >= MaxLeases, now)
 		if errors.Is(err, ErrNoTask) && leases >= MaxLeases { // all of them are among except
 			return &LeaseLimitError{Held: leases, Review: true}
 		}

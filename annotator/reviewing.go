@@ -20,6 +20,8 @@ func (c TaskCard) MayJudge(u User) error {
 		return fmt.Errorf("%w: only a person reviews", ErrForbidden)
 	case c.State != TaskSubmitted:
 		return fmt.Errorf("task %d is %s, not waiting for review: %w", c.ID, c.State, ErrConflict)
+	case c.Among.Painters > 0 && slices.Contains(c.DrawnBy, u.ID):
+		return fmt.Errorf("%w: you paint one of the maps of the image of task %d, so somebody else judges them", ErrForbidden, c.ID)
 	case slices.Contains(c.DrawnBy, u.ID):
 		return fmt.Errorf("%w: you drew a map of task %d since its last verdict, so somebody else judges it", ErrForbidden, c.ID)
 	}
@@ -30,6 +32,9 @@ func (c TaskCard) MayJudge(u User) error {
 // MayJudge. It is for those who may judge it, and for reviewers who have corrected it before: not for whoever painted it. The database
 // enforces the same rule (task_painted_by in migration 46).
 func (c TaskCard) MayCorrect(u User) error {
+	if c.Among.Painters > 0 {
+		return Conflict("task %d is of an image that several people painted: approve or return each map as it is, and adopt one or their mean", c.ID)
+	}
 	if c.State == TaskSubmitted && !slices.Contains(c.PaintedBy, u.ID) {
 		c.DrawnBy = nil // all that this person did to it is correct it
 	}
@@ -37,76 +42,57 @@ func (c TaskCard) MayCorrect(u User) error {
 }
 
 // Review judges a submitted edit, where TaskCard.MayJudge allows it; *LeaseError where somebody else has it to judge. A rejection needs a
-// comment or a reason, and sends the task back to its author.
+// comment, a reason or a pin, and sends the task back to its author.
 func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdict, comment string, reasons ...Reason) (TaskDetail, error) {
+	return s.Judge(ctx, actor, editID, Judgement{Verdict: v, Comment: comment, Reasons: reasons})
+}
+
+// Judgement is what a reviewer says of an edit.
+type Judgement struct {
+	Verdict Verdict
+	Comment string
+	Reasons []Reason
+	Pins    []Pin // on the edit's map
+}
+
+// check refuses what is no judgement, and returns it as it is kept.
+func (j Judgement) check() (Judgement, error) {
+	if err := oneOf("verdict", j.Verdict, Verdicts); err != nil {
+		return j, err
+	}
+	var err error
+	if j.Comment, err = BoundComment.check("comment", j.Comment); err != nil {
+		return j, err
+	}
+	if j.Reasons, err = checkReasons(j.Reasons); err != nil {
+		return j, err
+	}
+	if j.Pins, err = checkPins(j.Pins); err != nil {
+		return j, err
+	}
+	if j.Comment == "" && len(j.Reasons) == 0 && len(j.Pins) == 0 && j.Verdict == VerdictReject {
+		return j, &ValidationError{Field: "comment", Message: "say what should change, or choose a reason: a rejection goes back to its author"}
+	}
+	return j, nil
+}
+
+// Judge is Review with pins on cells of the map.
+func (s *Service) Judge(ctx context.Context, actor User, editID int64, j Judgement) (TaskDetail, error) {
 	if err := may(actor, RoleReviewer); err != nil {
 		return TaskDetail{}, err
 	}
-	if err := oneOf("verdict", v, Verdicts); err != nil {
-		return TaskDetail{}, err
-	}
-	comment, err := BoundComment.check("comment", comment)
+	j, err := j.check()
 	if err != nil {
 		return TaskDetail{}, err
 	}
-	if reasons, err = checkReasons(reasons); err != nil {
-		return TaskDetail{}, err
-	}
-	if comment == "" && len(reasons) == 0 && v == VerdictReject {
-		return TaskDetail{}, &ValidationError{Field: "comment", Message: "say what should change, or choose a reason: a rejection goes back to its author"}
-	}
 	var taskID int64
 	err = s.store.InTx(ctx, func(tx Store) error {
-		edit, err := tx.Edit(ctx, editID)
+		task, err := s.judge(ctx, tx, actor, Review{EditID: editID, Verdict: j.Verdict, Comment: j.Comment, Reasons: j.Reasons, Pins: j.Pins}, said(j.Comment, j.Reasons, j.Pins))
 		if err != nil {
 			return err
 		}
-		taskID = edit.TaskID
-		task, err := tx.LockTask(ctx, taskID)
-		if err != nil {
-			return err
-		}
-		if edit, err = tx.Edit(ctx, editID); err != nil { // read again, now that the task is locked
-			return err
-		}
-		if !EditTransitions.May(edit.State, v.Event()) {
-			return judgedAlready(ctx, tx, edit)
-		}
-		card, err := tx.TaskCard(ctx, taskID)
-		if err != nil {
-			return err
-		}
-		if err := card.MayJudge(actor); err != nil {
-			return err
-		}
-		now := s.now()
-		task = task.Expire(now)
-		if err := task.FreeToJudge(actor, now); err != nil {
-			return err
-		}
-		_, err = tx.JudgeEdit(ctx, Review{EditID: editID, ReviewerID: actor.ID, Verdict: v, Comment: comment, Reasons: reasons, CreatedAt: now})
-		if err != nil {
-			return err
-		}
-		action := "edit.approve"
-		if v == VerdictReject {
-			action = "edit.reject"
-		}
-		if task, err = task.Judge(v, now); err != nil {
-			return err
-		}
-		author, err := tx.User(ctx, ptrOr(task.AuthorID)) // who painted it, also where a reviewer has corrected it
-		if err != nil {
-			return err
-		}
-		if author.RemovedAt != nil {
-			task = task.Free(now)
-		}
-		if err := tx.UpdateTask(ctx, task); err != nil {
-			return err
-		}
-		if err := s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(editID), said(comment, reasons)); err != nil || v != VerdictApprove {
-			return err
+		if taskID = task.ID; j.Verdict != VerdictApprove {
+			return nil
 		}
 		return ConsiderForecast(ctx, tx, task.ProjectID)
 	})
@@ -116,16 +102,78 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 	return s.taskDetail(ctx, actor, taskID)
 }
 
-// said is what a verdict says beside being one: "too wide: the tail is not the tree's".
-func said(comment string, reasons []Reason) string {
+// judge writes a person's verdict, which is checked, in a transaction, and returns the task after it. told is what the trail says of it.
+func (s *Service) judge(ctx context.Context, tx Store, actor User, r Review, told string) (Task, error) {
+	edit, err := tx.Edit(ctx, r.EditID)
+	if err != nil {
+		return Task{}, err
+	}
+	task, err := tx.LockTask(ctx, edit.TaskID)
+	if err != nil {
+		return Task{}, err
+	}
+	if edit, err = tx.Edit(ctx, r.EditID); err != nil { // read again, now that the task is locked
+		return Task{}, err
+	}
+	if !EditTransitions.May(edit.State, r.Verdict.Event()) {
+		return Task{}, judgedAlready(ctx, tx, edit)
+	}
+	if err := pinsOn(r.Pins, edit.Map); err != nil {
+		return Task{}, err
+	}
+	card, err := tx.TaskCard(ctx, task.ID)
+	if err != nil {
+		return Task{}, err
+	}
+	if err := card.MayJudge(actor); err != nil {
+		return Task{}, err
+	}
+	if card.adopts() && r.Verdict == VerdictReject {
+		return Task{}, Conflict("task %d has what was adopted of several maps, which goes back to nobody: adopt another one", task.ID)
+	}
+	now := s.now()
+	task = task.Expire(now)
+	if err := task.FreeToJudge(actor, now); err != nil {
+		return Task{}, err
+	}
+	r.ReviewerID, r.CreatedAt = actor.ID, now
+	if _, err := tx.JudgeEdit(ctx, r); err != nil {
+		return Task{}, err
+	}
+	action := "edit.approve"
+	if r.Verdict == VerdictReject {
+		action = "edit.reject"
+	}
+	if task, err = task.Judge(r.Verdict, now); err != nil {
+		return Task{}, err
+	}
+	author, err := tx.User(ctx, ptrOr(task.AuthorID)) // who painted it, also where a reviewer has corrected it
+	if err != nil {
+		return Task{}, err
+	}
+	if author.RemovedAt != nil {
+		task = task.Free(now)
+	}
+	if err := tx.UpdateTask(ctx, task); err != nil {
+		return Task{}, err
+	}
+	return task, s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(r.EditID), told)
+}
+
+// said is what a verdict says beside being one: "too wide: the tail is not the tree's (row 5, column 9: here)".
+func said(comment string, reasons []Reason, pins []Pin) string {
 	words := make([]string, len(reasons))
 	for i, reason := range reasons {
 		words[i] = string(reason)
 	}
+	all := strings.Join(words, ", ")
 	if len(words) > 0 && comment != "" {
-		return strings.Join(words, ", ") + ": " + comment
+		all += ": "
 	}
-	return strings.Join(words, ", ") + comment
+	if all += comment; len(pins) == 0 {
+		return all
+	}
+	return strings.TrimSpace(all + " (" + pinWords(pins) + ")")
 }
 
 // ReasonCounts counts the reasons of a project's verdicts, each reason of Reasons in its place.
@@ -160,58 +208,75 @@ func judgedAlready(ctx context.Context, tx Store, edit Edit) error {
 }
 
 // Retract takes a verdict back: its edit waits for review again, and the verdict stays in the history. Whoever gave it has the edit to judge
-// again. They may, and an admin, until a round has learnt from the edit or its author has gone on with what was asked for: ErrConflict then.
+// again. They may, and an admin, until a round has learnt from the edit or its author has gone on with what was asked for: ErrConflict then. A
+// verdict of a rule any reviewer takes back.
 func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDetail, error) {
-	if err := may(actor, RoleReviewer); err != nil {
+	if err := mayRetract(actor); err != nil {
 		return TaskDetail{}, err
-	}
-	if actor.ID == 0 {
-		return TaskDetail{}, fmt.Errorf("%w: only a person takes a verdict back", ErrForbidden)
 	}
 	var taskID int64
 	err := s.store.InTx(ctx, func(tx Store) error {
-		task, round, err := tx.LockVerdict(ctx, editID)
-		if err != nil {
-			return err
-		}
+		task, err := s.retract(ctx, tx, actor, editID, true)
 		taskID = task.ID
-		reviews, err := tx.Reviews(ctx, taskID)
-		if err != nil {
-			return err
-		}
-		at := slices.IndexFunc(reviews, func(r Review) bool { return r.EditID == editID && r.TakenBackAt == nil })
-		latest, err := tx.LatestEdit(ctx, taskID)
-		switch {
-		case err != nil:
-			return err
-		case at < 0:
-			return fmt.Errorf("edit %d has no verdict: %w", editID, ErrConflict)
-		case reviews[at].ReviewerID != actor.ID && actor.Role != RoleAdmin:
-			return fmt.Errorf("%w: %s gave that verdict, and takes it back", ErrForbidden, reviews[at].Reviewer)
-		case round > 0:
-			return fmt.Errorf("round %d learns from edit %d, so its verdict stays: %w", round, editID, ErrConflict)
-		case latest.ID != editID:
-			return fmt.Errorf("%s has gone on painting since the verdict on edit %d: %w", latest.Author, editID, ErrConflict)
-		}
-		now := s.now()
-		if task, err = task.Retract(now); err != nil {
-			return err
-		}
-		if reviews[at].ReviewerID == actor.ID && latest.Corrects == 0 { // what they corrected themselves they do not judge
-			if task, err = task.TakeReview(actor, 0, now); err != nil {
-				return err
-			}
-		}
-		if err := tx.RetractReview(ctx, editID, actor.ID, now); err != nil {
-			return err
-		}
-		if err := tx.UpdateTask(ctx, task); err != nil {
-			return err
-		}
-		return s.audit(ctx, tx, actor, &task.ProjectID, "edit.retract", editSubject(editID), string(reviews[at].Verdict))
+		return err
 	})
 	if err != nil {
 		return TaskDetail{}, err
 	}
 	return s.taskDetail(ctx, actor, taskID)
+}
+
+// mayRetract is may for taking a verdict back.
+func mayRetract(actor User) error {
+	if err := may(actor, RoleReviewer); err != nil {
+		return err
+	}
+	if actor.ID == 0 {
+		return fmt.Errorf("%w: only a person takes a verdict back", ErrForbidden)
+	}
+	return nil
+}
+
+// retract takes a verdict back in a transaction, and returns the task after it; keep: whoever gave it has the edit to judge again.
+func (s *Service) retract(ctx context.Context, tx Store, actor User, editID int64, keep bool) (Task, error) {
+	task, round, err := tx.LockVerdict(ctx, editID)
+	if err != nil {
+		return Task{}, err
+	}
+	reviews, err := tx.Reviews(ctx, task.ID)
+	if err != nil {
+		return Task{}, err
+	}
+	at := slices.IndexFunc(reviews, func(r Review) bool { return r.EditID == editID && r.TakenBackAt == nil })
+	latest, err := tx.LatestEdit(ctx, task.ID)
+	switch {
+	case err != nil:
+		return Task{}, err
+	case at < 0:
+		return Task{}, fmt.Errorf("edit %d has no verdict: %w", editID, ErrConflict)
+	case reviews[at].ReviewerID != actor.ID && actor.Role != RoleAdmin && reviews[at].Rule == "":
+		return Task{}, fmt.Errorf("%w: %s gave that verdict, and takes it back", ErrForbidden, reviews[at].Reviewer)
+	case round > 0:
+		return Task{}, fmt.Errorf("round %d learns from edit %d, so its verdict stays: %w", round, editID, ErrConflict)
+	case task.Slot > 0 && task.Among.Adopted:
+		return Task{}, Conflict("what was adopted of the maps of image %d is made of them: take that verdict back first", task.ImageID)
+	case latest.ID != editID:
+		return Task{}, fmt.Errorf("%s has gone on painting since the verdict on edit %d: %w", latest.Author, editID, ErrConflict)
+	}
+	now := s.now()
+	if task, err = task.Retract(now); err != nil {
+		return Task{}, err
+	}
+	if keep && reviews[at].ReviewerID == actor.ID && latest.Corrects == 0 { // what they corrected themselves they do not judge
+		if task, err = task.TakeReview(actor, 0, now); err != nil {
+			return Task{}, err
+		}
+	}
+	if err := tx.RetractReview(ctx, editID, actor.ID, now); err != nil {
+		return Task{}, err
+	}
+	if err := tx.UpdateTask(ctx, task); err != nil {
+		return Task{}, err
+	}
+	return task, s.audit(ctx, tx, actor, &task.ProjectID, "edit.retract", editSubject(editID), string(reviews[at].Verdict))
 }

@@ -14,7 +14,7 @@ import (
 // (ADR 18).
 //
 // The methods stand in files by subject: people.go, first_admin.go (the first of them), personal.go (what is held of them, and removing them), catalog.go (projects, images, pictures), leasing.go
-// (who gets which task), handing.go (why a task is there), assigning.go (many tasks at once, and to whom they are given), day.go (what people did on a day), drafting.go (saves and submissions), activation_map.go, likeness.go (which places of a picture are alike), segmenter.go (the region that clicks mean), reviewing.go, review_leasing.go (who has which map to judge), correcting.go (changing a map and approving it), fine_tuning.go, uploading.go
+// (who gets which task), handing.go (why a task is there), assigning.go (many tasks at once, and to whom they are given), day.go (what people did on a day), overlap.go (images that several people paint), adopting.go (what becomes of their maps), agreement.go (how alike these are), checking.go (maps that are scored against known masks), work.go (what each person has done), drafting.go (saves and submissions), activation_map.go, likeness.go (which places of a picture are alike), segmenter.go (the region that clicks mean), reviewing.go, review_leasing.go (who has which map to judge), review_order.go (in which order), reviewing_many.go (many verdicts at once), sampling.go (how much is reviewed), correcting.go (changing a map and approving it), fine_tuning.go, uploading.go
 // (uploaded models, and those on the server's disk), importing.go, staging.go (images that people send), seeding.go (edits from known masks), starting.go (the maps that
 // painters begin with), leakage.go (held-out images that are like training images), images.go (the list of a project's images; changing, deleting, restoring and purging them), labelling.go (labels that are found wrong), suspects.go (those that probably are), forecasting.go (whether painting is likely to pay), exporting.go (what leaves the studio), bringing.go (maps that come from elsewhere), archiving.go (a project as one archive), ending.go (closing, deleting and purging projects), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
 type Service struct {
@@ -22,6 +22,7 @@ type Service struct {
 	scorer         Scorer
 	activationMaps ActivationMapper
 	likener        Likener
+	describer      Describer
 	segmenting     Segmenting
 	pictures       Pictures
 	starts         StartMaker
@@ -29,6 +30,8 @@ type Service struct {
 	models         Models
 	staging        Staging
 	rows           RowReader
+	agreeing       Agreeing
+	checking       Checking
 	now            func() time.Time
 	log            *slog.Logger
 	password       passwordHasher
@@ -41,6 +44,7 @@ type ServiceConfig struct {
 	Scorer         Scorer           // inference.LiveScorer
 	ActivationMaps ActivationMapper // inference.LiveScorer
 	Likener        Likener          // inference.LiveScorer
+	Describer      Describer        // inference.LiveScorer; nil: no maps of near images are offered to begin with
 	Segmenting     Segmenting       // inference.Segmenters
 	Pictures       Pictures         // inference.Pictures
 	Starts         StartMaker       // jobs.Catalog; nil: painters begin with the model's map
@@ -48,13 +52,15 @@ type ServiceConfig struct {
 	Models         Models           // jobs.Models; nil: models cannot be added (ErrUnavailable)
 	Staging        Staging          // jobs.Staging; without it no images are taken from a browser (ErrUnavailable)
 	Rows           RowReader        // internal/roundrows.Reader; without it rows of rounds are not handed out (ErrUnavailable)
+	Agreement      Agreeing         // internal/agreement.Measures; without it nothing is compared
+	Checking       Checking         // jobs.Catalog; without it checks have no scores
 	Clock          func() time.Time // the clock by which leases expire; default time.Now
 	Logger         *slog.Logger     // default slog.Default
 }
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, describer: c.Describer, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, agreeing: c.Agreement, checking: c.Checking, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -77,8 +83,15 @@ type Store interface {
 	ImageListStore
 	TaskStore
 	AssignStore
+	OverlapStore
+	CheckStore
+	WorkStore
 	DayStore
 	EditStore
+	ReviewOrderStore
+	ManyReviewStore
+	SamplingStore
+	NearStore
 	RoundStore
 	RoundRowStore
 	VersionStore

@@ -80,6 +80,9 @@ func (s *Service) SetStart(ctx context.Context, actor User, slug string, start a
 	if project.ClosedAt != nil {
 		return Project{}, &ClosedError{slug}
 	}
+	if start.Method.ReadsMask() && project.CheckShare > 0 {
+		return Project{}, &ValidationError{Field: "method", Message: "reads masks, and some tasks are checks, whose maps are scored against them: set the share of checks to 0 first"}
+	}
 	if start.Method != attention.StartModel {
 		sources, err := s.store.StartSources(ctx, project.ID)
 		if err != nil {

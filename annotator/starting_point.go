@@ -15,6 +15,7 @@ type StartingPoint struct {
 	Origin  Origin         `json:"origin" doc:"What a draft that began with it says in origin."`
 	Name    string         `json:"name"`
 	Problem string         `json:"problem,omitempty" doc:"Why it has no map; absent where it has one."`
+	Near    *NearImage     `json:"near,omitempty" doc:"Of a map of another image: of which, and how near it is."`
 	Map     *attention.Map `json:"map,omitempty" doc:"On the grid of the task's version; only of a point that was asked for."`
 }
 
@@ -28,12 +29,23 @@ const (
 // reviewers only. A *ClosedError in a closed project, where no map begins.
 func (s *Service) StartingPoints(ctx context.Context, actor User, taskID int64) ([]StartingPoint, error) {
 	all, err := s.startingPoints(ctx, actor, taskID, func(string) bool { return false })
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	card, version, _, err := s.scored(ctx, taskID)
+	if err != nil {
+		return nil, err
+	}
+	near, err := s.nearPoints(ctx, version, card.Image)
+	return append(all, near...), err
 }
 
 // StartingPoint returns one of StartingPoints by its key, with its map. ErrNotFound for a key that is not listed for the actor,
 // ErrConflict, with the reason, for a point without a map.
 func (s *Service) StartingPoint(ctx context.Context, actor User, taskID int64, key string) (StartingPoint, error) {
+	if isNear(key) {
+		return s.nearPoint(ctx, actor, taskID, key)
+	}
 	all, err := s.startingPoints(ctx, actor, taskID, func(k string) bool { return k == key })
 	if err != nil {
 		return StartingPoint{}, err
@@ -84,6 +96,9 @@ func (s *Service) startingPoints(ctx context.Context, actor User, taskID int64, 
 	byKind := func(kind OriginKind, name func(Edit) string) {
 		listed := 0
 		for _, e := range edits {
+			if card.Slot > 0 && e.TaskID != card.ID {
+				continue // whoever paints one of several maps of an image does not see the others
+			}
 			if listed < maxStartingEdits && startingKind(actor, card.Task, e) == kind {
 				listed++
 				add(fmt.Sprintf("%s-%d", kind, e.ID), name(e), Origin{Kind: kind, EditID: e.ID}, "", &e.Map)
@@ -124,7 +139,7 @@ func (s *Service) addSources(ctx context.Context, add addPoint, v Version, proje
 		add(key, name, origin, made.Problem, made.Map)
 		return err
 	}
-	if image.MaskHash != "" {
+	if image.MaskHash != "" && project.CheckShare == 0 { // or a check would begin with what it is scored against
 		by := start(attention.StartArea)
 		if err := point(OriginMask, by.Method.Kind().Name, by); err != nil {
 			return err

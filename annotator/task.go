@@ -58,6 +58,14 @@ type Task struct {
 	AssignedTo   *int64     `json:"assigned_to,omitempty"`
 	AssigneeName string     `json:"assignee_name,omitempty"`
 	AssignedAt   *time.Time `json:"assigned_at,omitempty"`
+	// Slot is which of several maps of the image, by different people, the task is for, from 1; 0: it is the image's only one, or has what
+	// was adopted of them.
+	Slot int `json:"slot,omitempty"`
+	// PainterID is who has drawn in the slot, which nobody else does then.
+	PainterID *int64 `json:"-"`
+	// Check says that it was given out as a check, which painters are not told.
+	Check bool  `json:"-"`
+	Among Among `json:"-"`
 }
 
 // TaskCard is a task as the queue shows it. EditMap is absent while nobody has painted.
@@ -137,11 +145,12 @@ const (
 	SourcePainted   EditSource = "painted"
 	SourceModel     EditSource = "model"     // the model's own map, confirmed as it is
 	SourceGenerator EditSource = "generator" // made from a known mask by a program
+	SourceAdopted   EditSource = "adopted"   // the mean of several people's maps of the image, or one of them, as a reviewer chose
 )
 
 // EditSources are all of them; DraftSources those of what a person saves.
 var (
-	EditSources  = []EditSource{SourcePainted, SourceModel, SourceGenerator}
+	EditSources  = []EditSource{SourcePainted, SourceModel, SourceGenerator, SourceAdopted}
 	DraftSources = []EditSource{SourcePainted, SourceModel}
 )
 
@@ -151,7 +160,7 @@ type Edit struct {
 	TaskID   int64     `json:"task_id"`
 	Revision int       `json:"revision"` // 1, 2, … within the task
 	AuthorID int64     `json:"author_id"`
-	Author   string    `json:"author"`
+	Author   string    `json:"author"` // of an adopted map: all whose maps it is made of
 	State    EditState `json:"state"`
 	// Corrects is the revision that a reviewer corrected with this one, 0 for a painter's own; Painter drew that.
 	Corrects  int           `json:"corrects,omitempty"`
@@ -211,6 +220,8 @@ type Review struct {
 	Verdict    Verdict   `json:"verdict"`
 	Comment    string    `json:"comment"`
 	Reasons    []Reason  `json:"reasons"` // in the order of Reasons
+	Pins       []Pin     `json:"pins"`    // cells of the revision's map that it points at
+	Rule       string    `json:"rule,omitempty" doc:"sampling: the map was not drawn into what people review, and is approved by that rule; absent: somebody judged."`
 	CreatedAt  time.Time `json:"created_at"`
 	// A verdict that was taken back counts for nothing; it stays in the history.
 	TakenBackAt *time.Time `json:"taken_back_at,omitempty"`
@@ -228,6 +239,8 @@ type TaskFilter struct {
 	Author        *int64
 	Assignee      *int64 // to whom it is assigned; 0: to nobody
 	Search        string // part of the image's name
+	Masked        bool   // of images whose object's mask is known
+	For           int64  // who is given a task: none of an image of which they paint or judged another map; 0: nobody
 	Except        int64  // a task that is not given out, such as one that is being submitted meanwhile; 0: none
 	Cursor        string // opaque, from TaskPage.Next
 	Limit         int    // 1 to MaxPage; 0: DefaultPage

@@ -71,7 +71,7 @@ func (t Task) MayTake(u User, leases int) error {
 	case t.State != TaskLeased && leases >= MaxLeases:
 		return &LeaseLimitError{Held: leases}
 	}
-	return nil
+	return t.closedTo(u)
 }
 
 // HeldBy returns a *LeaseError unless u holds the task.
@@ -192,6 +192,9 @@ func (t Task) Skip(u User, reason string, now time.Time) (Task, error) {
 	case t.State == TaskOpen && t.assignedBeside(u) && !u.Role.May(RoleReviewer):
 		return t, Conflict("task %d is assigned to %s", t.ID, t.AssigneeName)
 	case t.State == TaskOpen:
+		if err := t.closedTo(u); err != nil && !u.Role.May(RoleReviewer) {
+			return t, err
+		}
 		t.AuthorID, t.AuthorName = &u.ID, u.Name
 	case !t.by(u):
 		return t, &LeaseError{Task: t.ID, Holder: t.AuthorName}

@@ -25,6 +25,7 @@ var (
 	BoundTokenName      = TextBound{1, 100}
 	BoundSkipReason     = TextBound{1, 500}
 	BoundComment        = TextBound{0, 4000} // of a review; a rejection has one
+	BoundPin            = TextBound{0, 500}  // of a cell that a review points at
 	BoundGroup          = TextBound{0, 200}  // of an image
 	BoundSource         = TextBound{1, 100}  // of images: the data set they came in with
 	BoundImportedFrom   = TextBound{1, 1000} // the address or folder of a data set

@@ -20,6 +20,7 @@ const (
 	EventReopen        Event = "reopen"
 	EventSeed          Event = "seed"  // a program makes the map, and another one approves it
 	EventBring         Event = "bring" // a map that was made elsewhere
+	EventAdopt         Event = "adopt" // what a reviewer chose of several people's maps of the image
 	EventSave          Event = "save"
 	EventSubmit        Event = "submit"
 	EventApprove       Event = "approve"
@@ -126,6 +127,7 @@ var TaskTransitions = Transitions[TaskState]{
 	{TaskOpen, EventWithdraw, TaskSkipped},
 	{TaskOpen, EventSeed, TaskApproved},
 	{TaskOpen, EventBring, TaskSubmitted},
+	{TaskOpen, EventAdopt, TaskApproved},
 	{TaskLeased, EventTake, TaskLeased},
 	{TaskLeased, EventSubmit, TaskSubmitted},
 	{TaskLeased, EventGiveBack, TaskOpen},
@@ -133,6 +135,7 @@ var TaskTransitions = Transitions[TaskState]{
 	{TaskLeased, EventSkip, TaskSkipped},
 	{TaskLeased, EventWithdraw, TaskSkipped},
 	{TaskSubmitted, EventApprove, TaskApproved},
+	{TaskSubmitted, EventAdopt, TaskApproved},
 	{TaskSubmitted, EventReject, TaskChangesRequested},
 	{TaskSubmitted, EventTakeBack, TaskLeased},
 	{TaskSubmitted, EventWithdraw, TaskSkipped},

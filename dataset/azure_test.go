@@ -40,7 +40,7 @@ func azureWith(t *testing.T, files map[string]string, may func(*http.Request) bo
 	t.Helper()
 	const modified = "Fri, 02 Jan 2026 03:04:05 GMT"
 	refuse := func(w http.ResponseWriter, status int, code string) {
-		w.Header().Set("x-ms-error-code", code)
+		w.Header().Set("X-Ms-Error-Code", code)
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, `<?xml version="1.0" encoding="utf-8"?><Error><Code>`+code+`</Code><Message>no</Message></Error>`)
@@ -77,7 +77,7 @@ func azureWith(t *testing.T, files map[string]string, may func(*http.Request) bo
 		default:
 			w.Header().Set("Last-Modified", modified)
 			w.Header().Set("ETag", `"1"`)
-			w.Header().Set("x-ms-blob-type", "BlockBlob")
+			w.Header().Set("X-Ms-Blob-Type", "BlockBlob")
 			w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 			_, _ = io.WriteString(w, content)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/features"
+	"github.com/abn-studio/studio/internal/lru"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
@@ -28,13 +29,14 @@ type LiveScorerOptions struct {
 // first score of an image runs the extractor. It implements annotator.Scorer, annotator.ActivationMapper and annotator.Likener and is safe for
 // concurrent use.
 type LiveScorer struct {
-	opened      *network.Store
-	blobs       annotator.Blobs
-	options     LiveScorerOptions
-	features    *features.Memory
-	networks    *openCache[*Network]
-	activations *openCache[*activationMapper]
-	likenesses  *openCache[*likener]
+	opened       *network.Store
+	blobs        annotator.Blobs
+	options      LiveScorerOptions
+	features     *features.Memory
+	networks     *openCache[*Network]
+	activations  *openCache[*activationMapper]
+	likenesses   *openCache[*likener]
+	descriptions *lru.Cache[describedImage, []float32]
 }
 
 var _ annotator.Scorer = (*LiveScorer)(nil)
@@ -54,7 +56,8 @@ func NewLiveScorer(opened *network.Store, blobs annotator.Blobs, o LiveScorerOpt
 	return &LiveScorer{
 		opened: opened, blobs: blobs, options: o, features: features.NewMemory(o.FeatureBytes),
 		networks: newOpenCache[*Network](o.Networks), activations: newOpenCache[*activationMapper](activationGraphs),
-		likenesses: newOpenCache[*likener](likenessGraphs),
+		likenesses:   newOpenCache[*likener](likenessGraphs),
+		descriptions: lru.New[describedImage](descriptionBytes, func(d []float32) int64 { return int64(4 * len(d)) }),
 	}
 }
 

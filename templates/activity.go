@@ -45,7 +45,7 @@ func reportKinds(ctx context.Context, r annotator.ImportReport, without ...annot
 // actionWords are the trail's actions in words for people.
 var actionWords = map[string]string{
 	"task.lease": words.Key("took"), "task.skip": words.Key("skipped"), "task.release": words.Key("gave back"), "task.reopen": words.Key("reopened"), "task.assign": words.Key("assigned"), "task.unassign": words.Key("unassigned"), "task.reassign": words.Key("took back the assignment of"), "task.ask": words.Key("asked for a map of"),
-	"edit.submit": words.Key("submitted"), "edit.generate": words.Key("made edits for"), "edit.approve": words.Key("approved"), "edit.reject": words.Key("rejected"), "edit.recall": words.Key("took back"), "edit.retract": words.Key("took back the verdict on"),
+	"edit.submit": words.Key("submitted"), "edit.generate": words.Key("made edits for"), "edit.approve": words.Key("approved"), "edit.reject": words.Key("rejected"), "edit.recall": words.Key("took back"), "edit.adopt": words.Key("adopted"), "edit.retract": words.Key("took back the verdict on"),
 	"round.start": words.Key("started"), "round.cancel": words.Key("cancelled"), "round.finish": words.Key("finished"), "round.fail": words.Key("failed at"),
 	"version.add": words.Key("added"), "version.activate": words.Key("activated"), "version.scan": words.Key("scans with"),
 	"model.upload": words.Key("sent"), "model.add": words.Key("asked to add"), "model.refuse": words.Key("could not add"), "token.create": words.Key("made a token for"), "token.revoke": words.Key("revoked a token of"),

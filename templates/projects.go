@@ -28,7 +28,11 @@ type Settings struct {
 	Feedback          annotator.Feedback
 	SecondReviewer    bool
 	Mix               orders.Mix
-	Class             int // that is renamed; -1: none is chosen
+	Overlap           annotator.Overlap
+	CheckShare        int
+	Share, Newcomer   string                    // of the form of Sampling
+	Authors           []annotator.SampledAuthor // for admins
+	Class             int                       // that is renamed; -1: none is chosen
 	ClassName         string
 	Deleting          bool   // a project was to be deleted
 	Problem           string // what is wrong with a form that was sent
@@ -36,7 +40,7 @@ type Settings struct {
 
 // NewSettings fills in what a project has.
 func NewSettings(p annotator.Project) Settings {
-	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Mix: p.Mix, Class: -1}
+	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Mix: p.Mix, Overlap: p.Overlap, CheckShare: p.CheckShare, Share: strconv.Itoa(p.Sampling.Share), Newcomer: strconv.Itoa(p.Sampling.Newcomer), Class: -1}
 }
 
 // feedbackWords says when painters see what the network says to their map.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -16,10 +17,12 @@ import (
 
 // Reviews is the view model of the page of all that waits for review.
 type Reviews struct {
-	Page    annotator.TaskPage
-	Yours   int                   // of those shown: how many the visitor may take now
-	Judged  *annotator.TaskDetail // what the visitor has judged last, if that can be taken back
-	Reasons []annotator.ReasonCount
+	Page     annotator.ReviewPage
+	Order    annotator.ReviewOrder
+	Yours    int                   // of those shown: how many the visitor may take now
+	Judged   *annotator.TaskDetail // what the visitor has judged last, if that can be taken back
+	Accepted []int64               // edits that the visitor has accepted together, which can be taken back together
+	Reasons  []annotator.ReasonCount
 }
 
 // reasons says how often which reason was given: "too wide 12, missed a part 3"; "" for none yet.
@@ -42,11 +45,11 @@ func reasonWords(ctx context.Context, reasons []annotator.Reason) string {
 	return strings.Join(list, ", ")
 }
 
-// NewReviews returns the view of a page of tasks in review, for a person.
-func NewReviews(page annotator.TaskPage, u annotator.User) Reviews {
-	v := Reviews{Page: page}
-	for _, t := range page.Tasks {
-		if t.MayJudge(u) == nil && (t.ReviewerID == nil || *t.ReviewerID == u.ID) {
+// NewReviews returns the view of a page of what waits for review, for a person.
+func NewReviews(page annotator.ReviewPage, order annotator.ReviewOrder, u annotator.User) Reviews {
+	v := Reviews{Page: page, Order: order}
+	for _, t := range page.Reviews {
+		if forJudging(t, &u) {
 			v.Yours++
 		}
 	}
@@ -61,7 +64,7 @@ func (v Reviews) title(ctx context.Context) string {
 func (v Reviews) hands(ctx context.Context) string {
 	var names []string
 	count := map[string]int{}
-	for _, t := range v.Page.Tasks {
+	for _, t := range v.Page.Reviews {
 		if t.ReviewerID != nil {
 			if count[t.ReviewerName]++; count[t.ReviewerName] == 1 {
 				names = append(names, t.ReviewerName)
@@ -109,6 +112,7 @@ type Review struct {
 	Comment   string                // the comment that was typed with that verdict
 	Reasons   []annotator.Reason    // the reasons that were chosen with it
 	Judged    *annotator.TaskDetail // what the visitor has judged before this one, if that can be taken back
+	Order     annotator.ReviewOrder // in which the next one is given; "" or ReviewOldest: by age
 	Corrects  bool                  // the visitor may correct it (TaskCard.MayCorrect)
 	Refused   error                 // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
 }
@@ -136,10 +140,11 @@ func (v Review) hand(ctx context.Context) string {
 
 // address is the page's own, with what was judged before it.
 func (v Review) address(f Frame) string {
+	q := url.Values{}
 	if v.Judged != nil {
-		return f.To("review/%d?judged=%d", v.Task.ID, v.Judged.ID)
+		q.Set("judged", id(v.Judged.ID))
 	}
-	return f.To("review/%d", v.Task.ID)
+	return withQuery(f.To("review/%d", v.Task.ID), ordered(q, v.Order))
 }
 
 func userID(f Frame) string {
@@ -191,7 +196,7 @@ func retractable(f Frame, t *annotator.TaskDetail) bool {
 		return false
 	}
 	return slices.ContainsFunc(t.Reviews, func(r annotator.Review) bool {
-		return r.EditID == t.Edit.ID && r.TakenBackAt == nil && (r.ReviewerID == f.User.ID || f.May(annotator.RoleAdmin))
+		return r.EditID == t.Edit.ID && r.TakenBackAt == nil && (r.ReviewerID == f.User.ID || f.May(annotator.RoleAdmin) || r.Rule != "" && f.May(annotator.RoleReviewer))
 	})
 }
 
@@ -284,6 +289,9 @@ func byWhom(ctx context.Context, t annotator.TaskDetail) string {
 	if t.Edit != nil && t.Edit.Corrects > 0 {
 		return words.T(ctx, "{author}, corrected by {reviewer}", "author", t.AuthorName, "reviewer", t.Edit.Author)
 	}
+	if t.Edit != nil && t.Edit.Source == annotator.SourceAdopted {
+		return t.Edit.Author
+	}
 	return t.AuthorName
 }
 
@@ -304,6 +312,8 @@ func sourceWord(ctx context.Context, s annotator.EditSource, by string) string {
 		return words.T(ctx, "the model's own map, confirmed by {name}", "name", by)
 	case annotator.SourceGenerator:
 		return words.T(ctx, "made from a known mask, by no person")
+	case annotator.SourceAdopted:
+		return words.T(ctx, "adopted of maps by {name}", "name", by)
 	}
 	return words.T(ctx, "painted by {name}", "name", by)
 }

@@ -56,7 +56,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	}{
 		{"sessions", []func(){a.sessions}}, {"people", []func(){a.people, a.personal}}, {"projects", []func(){a.projects}},
 		{"images", []func(){a.images, a.leakage}}, {"labels", []func(){a.labels}}, {"tasks", []func(){a.tasks, a.manyTasks, a.activationMaps, a.likeness, a.segmenters, a.startingPoints}},
-		{"reviews", []func(){a.reviews}}, {"rounds", []func(){a.rounds, a.forecasts}}, {"versions", []func(){a.versions, a.downloads, a.stateDicts, a.uploads}},
+		{"reviews", []func(){a.reviews, a.reviewDesk, a.agreement}}, {"rounds", []func(){a.rounds, a.forecasts}}, {"versions", []func(){a.versions, a.downloads, a.stateDicts, a.uploads}},
 		{"exports", []func(){a.exports, a.maps}}, {"archives", []func(){a.archives}}, {"imports", []func(){a.imports}},
 	} {
 		a.tag = section.tag
@@ -67,6 +67,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[attention.Map]())
 	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[annotator.Changes]())
 	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[annotator.Click]())
+	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[annotator.Pin]())
 	return a
 }
 

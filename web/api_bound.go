@@ -64,6 +64,10 @@ var bounds = map[string]bound{
 	"sent name":         written(annotator.BoundFileName),
 	"value's name":      written(annotator.BoundValueName),
 	"group":             written(annotator.BoundGroup),
+	"pin's place":       {high: attention.MaxSide - 1},
+	"pin's words":       written(annotator.BoundPin),
+	"edits":             {most: annotator.MaxVerdicts},
+	"pins":              {most: annotator.MaxPins, none: true},
 	"page of tasks":     {low: 1, high: annotator.MaxPage, byDefault: annotator.DefaultPage},
 	"start examples":    {low: 1, high: annotator.MaxStartExamples},
 	"start radius":      {high: attention.MaxStartRadius},
@@ -218,12 +222,12 @@ func enumerated[T ~string](list []T) enumeration {
 
 var enumerations = []enumeration{
 	enumerated(annotator.Roles), enumerated(annotator.AllScopes()), enumerated(annotator.ProjectStates),
-	enumerated(annotator.TaskStates), enumerated(annotator.HandedWays()), enumerated(annotator.BulkActions), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts), enumerated(annotator.Reasons),
+	enumerated(annotator.TaskStates), enumerated(annotator.HandedWays()), enumerated(annotator.BulkActions), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts), enumerated(annotator.Reasons), enumerated(annotator.ReviewOrders), enumerated(annotator.DrawWhys),
 	enumerated(annotator.RoundStates), enumerated(arms.All()), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
 	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
 	enumerated(annotator.LabelAnswers), enumerated(annotator.LabelStates), enumerated(annotator.LabelJudgements), enumerated(annotator.LabelCauses), enumerated(annotator.LeftOutReasons),
-	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks), enumerated(annotator.SegmenterKinds), enumerated(annotator.SegmenterPixelWays), enumerated(annotator.OriginKinds),
+	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks), enumerated(annotator.SharedStates), enumerated(annotator.SegmenterKinds), enumerated(annotator.SegmenterPixelWays), enumerated(annotator.OriginKinds),
 	enumerated(forecast.Maps), enumerated(forecast.Verdicts), enumerated(forecast.AllAdvice),
 }
 

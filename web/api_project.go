@@ -62,13 +62,16 @@ func (a *api) projects() {
 			Description    *string             `json:"description,omitempty" bound:"description"`
 			Feedback       *annotator.Feedback `json:"feedback,omitempty" doc:"When painters see what the network says to their map: live, once it is submitted, or never in the editor (off)."`
 			Mix            orders.Mix          `json:"mix,omitempty" doc:"How much of each order people are given to paint, in per cent of 100: confident, uncertain, confusion, diverse, wrong-reason, random. Left out: as it was."`
+			Overlap        *annotator.Overlap  `json:"overlap,omitempty" doc:"Which images several people paint without seeing each other's maps. What was given out stays."`
+			CheckShare     *int                `json:"check_share,omitempty" minimum:"0" maximum:"100" doc:"Per cent of the tasks given out that are checks: of images with a known mask, against which the map is scored. Painters are not told which."`
+			Sampling       *annotator.Sampling `json:"sampling,omitempty" doc:"How much of people's maps is reviewed; the rest is approved by that rule."`
 			SecondReviewer *bool               `json:"second_reviewer,omitempty" doc:"A map that its reviewer corrected waits for another reviewer, in place of being approved with that."`
 		}
 	}
-	change := huma.Operation{OperationID: "changeProject", Method: http.MethodPatch, Path: "/projects/{project}", Summary: "Give a project another name, description, time of feedback or mix of orders, or say who approves corrected maps; its slug stays"}
+	change := huma.Operation{OperationID: "changeProject", Method: http.MethodPatch, Path: "/projects/{project}", Summary: "Give a project another name, description, time of feedback, mix of orders or share that is reviewed, say who approves corrected maps, or which images several people paint; its slug stays"}
 	handle(a, annotator.RoleAdmin, change,
 		func(ctx context.Context, actor annotator.User, in *changeProjectRequest) (*answer[annotator.Project], error) {
-			p, err := a.server.service.ChangeProject(ctx, actor, in.Project, annotator.ProjectChange{Name: in.Body.Name, Description: in.Body.Description, Feedback: in.Body.Feedback, SecondReviewer: in.Body.SecondReviewer, Mix: in.Body.Mix})
+			p, err := a.server.service.ChangeProject(ctx, actor, in.Project, annotator.ProjectChange{Name: in.Body.Name, Description: in.Body.Description, Feedback: in.Body.Feedback, SecondReviewer: in.Body.SecondReviewer, Mix: in.Body.Mix, Overlap: in.Body.Overlap, CheckShare: in.Body.CheckShare, Sampling: in.Body.Sampling})
 			p.Classes = orEmpty(p.Classes)
 			return &answer[annotator.Project]{p}, err
 		})

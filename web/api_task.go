@@ -285,19 +285,20 @@ func (a *api) reviews() {
 	role := annotator.RoleReviewer
 	type nextRequest struct {
 		ByProject
-		After  int64   `query:"after" doc:"A task id: first come those that were submitted after it."`
-		Except []int64 `query:"except,explode" maxItems:"20" doc:"Task ids that are not given out, such as the one that the caller is judging meanwhile."`
+		Order  annotator.ReviewOrder `query:"order" default:"oldest" doc:"In which order; those that the caller has come first in any."`
+		After  int64                 `query:"after" doc:"A task id: first come those that follow it in the order."`
+		Except []int64               `query:"except,explode" maxItems:"20" doc:"Task ids that are not given out, such as the one that the caller is judging meanwhile."`
 	}
 	type maybeDetail struct {
 		Status int
 		Body   *annotator.TaskDetail
 	}
 	next := post("nextReview", "/projects/{project}/reviews/next", "Take the next submitted task to judge")
-	next.Description = fmt.Sprintf("Nobody else gets it meanwhile. First one that the caller has already, then the one waiting longest; never one of which the caller drew any revision since the last verdict. "+
+	next.Description = fmt.Sprintf("Nobody else gets it meanwhile. First one that the caller has already, then the first in the order, which is the one waiting longest; never one of which the caller drew any revision since the last verdict. "+
 		"204 when nothing is waiting. Whoever has %d of them, as many as one person may, gets one of those again.", annotator.MaxLeases)
 	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
 	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeDetail, error) {
-		t, err := a.server.service.NextReview(ctx, actor, in.Project, in.After, in.Except...)
+		t, err := a.server.service.NextReviewIn(ctx, actor, in.Project, in.Order, in.After, in.Except...)
 		if errors.Is(err, annotator.ErrNoTask) {
 			return &maybeDetail{Status: http.StatusNoContent}, nil
 		}
@@ -328,15 +329,16 @@ func (a *api) reviews() {
 		Edit int64 `path:"edit"`
 		Body struct {
 			Verdict annotator.Verdict  `json:"verdict"`
-			Comment string             `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one, or a reason."`
+			Comment string             `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one, a reason or a pin."`
 			Reasons []annotator.Reason `json:"reasons,omitempty" maxItems:"5" doc:"What is wrong with the map."`
+			Pins    []annotator.Pin    `json:"pins,omitempty" bound:"pins" doc:"Cells of the edit's map that the verdict points at, each with words."`
 		}
 	}
 	review := post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else")
 	review.Description = "409 when another reviewer has it to judge, or has judged it. It need not be taken before."
 	handle(a, role, review,
 		func(ctx context.Context, actor annotator.User, in *reviewRequest) (*answer[annotator.TaskDetail], error) {
-			t, err := a.server.service.Review(ctx, actor, in.Edit, in.Body.Verdict, in.Body.Comment, in.Body.Reasons...)
+			t, err := a.server.service.Judge(ctx, actor, in.Edit, annotator.Judgement{Verdict: in.Body.Verdict, Comment: in.Body.Comment, Reasons: in.Body.Reasons, Pins: in.Body.Pins})
 			return &answer[annotator.TaskDetail]{tidy(ctx, t)}, err
 		})
 	type correctRequest struct {

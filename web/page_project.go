@@ -55,7 +55,7 @@ func (s *Server) createProject(v *visit) error {
 const trailPage = 100
 
 func (s *Server) settingsPage(v *visit) error {
-	return v.render(templates.SettingsPage(v.frame(v.project.Name, "settings"), templates.NewSettings(v.project.Project)))
+	return s.showSettings(v, http.StatusOK, templates.NewSettings(v.project.Project))
 }
 
 // changeProject gives the project another name, description or time of feedback.
@@ -191,7 +191,7 @@ func (s *Server) refuseSettings(v *visit, view templates.Settings, refused error
 		return err
 	}
 	view.Problem = sentenceOf(v.Context(), problem)
-	return s.render(v.ResponseWriter, v.Request, outcome(refused).status, templates.SettingsPage(v.frame(v.project.Name, "settings"), view))
+	return s.showSettings(v, outcome(refused).status, view)
 }
 
 func (s *Server) activityPage(v *visit) error {

@@ -13,12 +13,17 @@ import (
 
 // reviewsPage shows what waits for review. Nobody has a map to judge by opening a page: the button of the next one gives it.
 func (s *Server) reviewsPage(v *visit) error {
-	page, err := s.service.Tasks(v.Context(), v.actor, annotator.TaskFilter{Project: v.project.Slug, States: []annotator.TaskState{annotator.TaskSubmitted}})
+	q := v.URL.Query()
+	order := templates.ParseReviewOrder(q)
+	page, err := s.service.Reviews(v.Context(), v.actor, v.project.Slug, annotator.ReviewQuery{Order: order, After: max(0, number(q.Get("after")))})
 	if err != nil {
 		return err
 	}
-	view := templates.NewReviews(page, v.actor)
-	view.Judged = s.judged(v)
+	view := templates.NewReviews(page, order, v.actor)
+	if q.Get("part") == "cards" {
+		return v.render(templates.ReviewCards(v.frame("Review", "review"), view))
+	}
+	view.Judged, view.Accepted = s.judged(v), accepted(q)
 	if view.Reasons, err = s.service.ReasonCounts(v.Context(), v.actor, v.project.Slug); err != nil {
 		return err
 	}
@@ -41,11 +46,9 @@ func (s *Server) nextReview(v *visit) error {
 	for _, text := range form["except"] {
 		except = append(except, number(text))
 	}
-	judged := "" // of the next page's address
-	if id := number(form.Get("judged")); id > 0 {
-		judged = fmt.Sprintf("?judged=%d", id)
-	}
-	t, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, number(form.Get("after")), except...)
+	order := templates.ParseReviewOrder(form)
+	judged := number(form.Get("judged")) // of the next page's address
+	t, err := s.service.NextReviewIn(v.Context(), v.actor, v.project.Slug, order, number(form.Get("after")), except...)
 	part := form.Get("part") == reviewPart
 	var limit *annotator.LeaseLimitError
 	switch {
@@ -54,16 +57,26 @@ func (s *Server) nextReview(v *visit) error {
 		return nil
 	case errors.Is(err, annotator.ErrNoTask):
 		v.say("Nothing else waits for you to review.")
-		return v.redirect(v.to("review%s", judged))
+		return v.redirect(v.review(order, 0, judged))
 	case errors.As(err, &limit) && !part:
 		v.warn("No map was taken: {why}.", "why", words.Say(v.Context(), limit.Error()))
-		return v.redirect(v.to("review"))
+		return v.redirect(v.review(order, 0, 0))
 	case err != nil:
 		return err
 	case part:
-		return s.showReview(v, http.StatusOK, templates.Review{Task: &t})
+		return s.showReview(v, http.StatusOK, templates.Review{Task: &t, Order: order})
 	}
-	return v.redirect(v.to("review/%d%s", t.ID, judged))
+	return v.redirect(v.review(order, t.ID, judged))
+}
+
+// review is the address of what waits in an order or, with a task, of that task's page, beside which the task that was judged before it
+// can be taken back; 0: none.
+func (v *visit) review(order annotator.ReviewOrder, task, judged int64) string {
+	address := templates.ReviewAddress(templates.Frame{Project: v.project}, order, task)
+	if judged > 0 {
+		return withQuery(address, "judged", strconv.FormatInt(judged, 10))
+	}
+	return address
 }
 
 // reviewPart asks for the part of a review's page that belongs to one map.
@@ -93,7 +106,7 @@ func (s *Server) reviewPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.showReview(v, http.StatusOK, templates.Review{Task: &t, Judged: s.judged(v)})
+	return s.showReview(v, http.StatusOK, templates.Review{Task: &t, Judged: s.judged(v), Order: templates.ParseReviewOrder(v.URL.Query())})
 }
 
 func (s *Server) showReview(v *visit, status int, view templates.Review) error {
@@ -143,9 +156,10 @@ func (s *Server) judge(v *visit) error {
 	if err != nil {
 		return err
 	}
+	order := templates.ParseReviewOrder(form)
 	edit, err := strconv.ParseInt(form.Get("edit"), 10, 64)
 	if err != nil || t.Edit == nil || t.Edit.ID != edit {
-		return s.showReview(v, http.StatusConflict, templates.Review{Task: &t, Comment: form.Get("comment"),
+		return s.showReview(v, http.StatusConflict, templates.Review{Task: &t, Order: order, Comment: form.Get("comment"),
 			Problem: "A newer map has been submitted meanwhile; this is it."})
 	}
 	verdict := annotator.Verdict(form.Get("verdict"))
@@ -162,17 +176,17 @@ func (s *Server) judge(v *visit) error {
 		if t, err = s.taskOf(v); err != nil { // as it is now: somebody else may have it, or have judged it
 			return err
 		}
-		return s.showReview(v, status, templates.Review{Task: &t, Comment: form.Get("comment"), Reasons: reasons, Problem: problem})
+		return s.showReview(v, status, templates.Review{Task: &t, Order: order, Comment: form.Get("comment"), Reasons: reasons, Problem: problem})
 	}
-	next, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, t.ID)
+	next, err := s.service.NextReviewIn(v.Context(), v.actor, v.project.Slug, order, t.ID)
 	var limit *annotator.LeaseLimitError
 	switch {
 	case errors.Is(err, annotator.ErrNoTask), errors.As(err, &limit):
-		return v.redirect(v.to("review?judged=%d", t.ID))
+		return v.redirect(v.review(order, 0, t.ID))
 	case err != nil:
 		return err
 	}
-	return v.redirect(v.to("review/%d?judged=%d", next.ID, t.ID))
+	return v.redirect(v.review(order, next.ID, t.ID))
 }
 
 // retract takes a verdict back, and shows the edit, which waits for one again.

@@ -40,6 +40,7 @@ func TestPagesShowTheProject(t *testing.T) {
 		"/projects/birds/settings":   ".classes li",
 		"/people":                    "tr[data-user]",
 		"/account":                   "form[action='/account/password']",
+		"/guide":                     "[data-map-name=object] .guide-answer.right",
 	} {
 		admin.get(path).want(http.StatusOK).has(selector, "")
 	}

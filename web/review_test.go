@@ -64,7 +64,7 @@ func TestAReviewIsHeld(t *testing.T) {
 	reviewer.get(page).has("[data-desk][data-held=mine]", "")
 	reviewer.get("/projects/birds/review").has(card+" .chip", "yours")
 
-	admin.get("/projects/birds/review").has(".head", "The reviewer has 1.")
+	admin.get("/projects/birds/review").has(".review-bar", "The reviewer has 1.")
 	admin.get("/projects/birds/review").has(".notice", "somebody else is reviewing them")
 	admin.get(page).has("[data-hand]", "The reviewer is reviewing this one")
 	admin.get(page).has("button[name=verdict][disabled]", "")
@@ -129,4 +129,86 @@ func TestAReviewerCorrects(t *testing.T) {
 	delete(form, "second_reviewer")
 	admin.post("/projects/birds/settings", form).want(http.StatusSeeOther)
 	admin.get("/projects/birds/settings").hasNot("input[name=second_reviewer][checked]")
+}
+
+// The list of what waits comes in an order, which the next map follows; several maps are accepted in one request and taken back in another.
+func TestManyMapsAreJudgedFromTheList(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	first, second := s.submit(), s.submit()
+	reviewer, admin, painter := s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin), s.as(annotator.RoleAnnotator)
+	list := reviewer.get("/projects/birds/review?order=newest").want(http.StatusOK)
+	list.has("select[name=order] option[selected]", "Newest first")
+	list.has("form[action$='review/next'] input[name=order][value=newest]", "")
+	list.has(".task-card:first-child a", fmt.Sprintf("#%d", second.ID))
+	list.has(".task-card:first-child .task-foot", "≠ 0.")
+	if to := reviewer.post("/projects/birds/review/next", map[string][]string{"order": {"newest"}}).want(http.StatusSeeOther).Header.Get("Location"); to != fmt.Sprintf("/projects/birds/review/%d?order=newest", second.ID) {
+		t.Errorf("the newest is at %s", to)
+	}
+	reviewer.get(fmt.Sprintf("/projects/birds/review/%d?order=newest", second.ID)).has("[data-desk][data-order=newest] input[name=order][value=newest]", "")
+	reviewer.post("/projects/birds/review/next", map[string][]string{"release": {fmt.Sprint(second.ID)}, "except": {fmt.Sprint(first.ID), fmt.Sprint(second.ID)}}).want(http.StatusSeeOther)
+	page := into[annotator.ReviewPage](reviewer.api(http.MethodGet, "/projects/birds/reviews?order=far&limit=1", nil).want(http.StatusOK))
+	if page.Total != 2 || len(page.Reviews) != 1 || page.Next != page.Reviews[0].ID || page.Reviews[0].Disagreement == nil {
+		t.Errorf("the API lists %+v", page)
+	}
+	reviewer.get(fmt.Sprintf("/projects/birds/review?order=far&part=cards&after=%d", page.Next)).want(http.StatusOK).hasNot("nav")
+	painter.api(http.MethodGet, "/projects/birds/reviews", nil).want(http.StatusForbidden)
+	reviewer.api(http.MethodGet, "/projects/birds/reviews?order=beauty", nil).want(http.StatusUnprocessableEntity)
+
+	edits := []string{fmt.Sprint(first.Edit.ID), fmt.Sprint(second.Edit.ID)}
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/claim", second.ID), nil).want(http.StatusOK)
+	reviewer.get("/projects/birds/review").hasNot(fmt.Sprintf("input[name=edit][value='%s']", edits[1]))
+	to := reviewer.post("/projects/birds/review/accept", map[string][]string{"edit": edits, "order": {"newest"}}).want(http.StatusSeeOther).Header.Get("Location")
+	after := reviewer.get(to).want(http.StatusOK)
+	after.has(".notice", fmt.Sprintf("Accepted 1 map; left #%d (The admin is reviewing task", second.ID))
+	after.has("form.judged", "You accepted 1 map together")
+	reviewer.post("/projects/birds/review/undo", map[string][]string{"edit": {edits[0]}}).want(http.StatusSeeOther)
+	reviewer.get("/projects/birds/review").has(".notice", "Took 1 verdict back")
+	reviewer.post("/projects/birds/review/accept", nil).want(http.StatusSeeOther)
+	reviewer.get("/projects/birds/review").has(".notice", "No map was selected")
+
+	admin.api(http.MethodPost, fmt.Sprintf("/tasks/%d/review/release", second.ID), nil).want(http.StatusNoContent)
+	many := into[annotator.ManyVerdicts](reviewer.api(http.MethodPost, "/projects/birds/reviews/approve", map[string]any{"edits": []int64{first.Edit.ID, second.Edit.ID}}).want(http.StatusOK))
+	if len(many.Done) != 2 || len(many.Left) != 0 {
+		t.Errorf("the API approved %+v", many)
+	}
+	many = into[annotator.ManyVerdicts](admin.api(http.MethodPost, "/projects/birds/reviews/retract", map[string]any{"edits": []int64{first.Edit.ID}}).want(http.StatusOK))
+	if len(many.Done) != 1 {
+		t.Errorf("an admin takes back: %+v", many)
+	}
+	painter.api(http.MethodPost, "/projects/birds/reviews/approve", map[string]any{"edits": []int64{first.Edit.ID}}).want(http.StatusForbidden)
+	painter.post("/projects/birds/review/accept", map[string][]string{"edit": edits}).want(http.StatusForbidden)
+}
+
+// An admin says how much is reviewed, and sees for whom that holds; what was not drawn says so on its page, and any reviewer takes it back.
+func TestAdminsSampleReviews(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	first := s.submit()
+	reviewer, admin, painter := s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin), s.as(annotator.RoleAnnotator)
+	reviewer.api(http.MethodPost, fmt.Sprintf("/edits/%d/review", first.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+	admin.post("/projects/birds/settings/sampling", map[string][]string{"share": {"0"}, "newcomer": {"2"}}).want(http.StatusSeeOther)
+	page := admin.get("/projects/birds/settings").want(http.StatusOK)
+	page.has("#sampling input[name=share][value='0']", "")
+	page.has("#sampling tbody", "New here: 1 more approved map until a part is reviewed")
+	painter.get("/projects/birds/settings").want(http.StatusOK).hasNot("#sampling")
+	admin.post("/projects/birds/settings/sampling", map[string][]string{"share": {"many"}, "newcomer": {"2"}}).want(http.StatusUnprocessableEntity).has(".notice-bad", "no whole number")
+	project := into[annotator.Project](admin.api(http.MethodPatch, "/projects/birds", map[string]any{"sampling": map[string]any{"share": 0, "newcomer": 1}}).want(http.StatusOK))
+	if project.Sampling != (annotator.Sampling{Share: 0, Newcomer: 1}) {
+		t.Errorf("the API set %+v", project.Sampling)
+	}
+	report := into[annotator.SamplingReport](admin.api(http.MethodGet, "/projects/birds/sampling", nil).want(http.StatusOK))
+	if len(report.Authors) != 1 || report.Authors[0].Share != 0 || report.Authors[0].Why != annotator.DrawDrawn {
+		t.Errorf("the API reports %+v", report)
+	}
+	reviewer.api(http.MethodGet, "/projects/birds/sampling", nil).want(http.StatusForbidden)
+
+	passed := s.submit()
+	if passed.State != annotator.TaskApproved {
+		t.Fatalf("what was not drawn is %s", passed.State)
+	}
+	address := fmt.Sprintf("/projects/birds/review/%d", passed.ID)
+	reviewer.get(address).has(".history", "Approved by the rule (sampling), not by a person")
+	reviewer.post(address+"/retract", map[string][]string{"edit": {fmt.Sprint(passed.Edit.ID)}}).want(http.StatusSeeOther)
+	reviewer.get(address).has("form[data-verdict]", "")
 }

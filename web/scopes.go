@@ -39,7 +39,8 @@ var scopes = map[string]annotator.Scope{
 	"nextTask": annotator.ScopePaint, "changeTasks": annotator.ScopePaint, "painters": annotator.ScopeReview, "undoAssignment": annotator.ScopeReview, "claimTask": annotator.ScopePaint, "renewLease": annotator.ScopePaint, "saveDraft": annotator.ScopePaint,
 	"submitTask": annotator.ScopePaint, "takeBackTask": annotator.ScopePaint, "skipTask": annotator.ScopePaint, "releaseTask": annotator.ScopePaint,
 
-	"nextReview": annotator.ScopeReview, "claimReview": annotator.ScopeReview, "renewReview": annotator.ScopeReview, "releaseReview": annotator.ScopeReview, "reasonCounts": annotator.ScopeRead, "review": annotator.ScopeReview, "correctEdit": annotator.ScopeReview, "retractReview": annotator.ScopeReview, "reopenTask": annotator.ScopeReview,
+	"agreement": annotator.ScopeRead, "work": annotator.ScopeRead, "agreementOfImage": annotator.ScopeRead, "adopt": annotator.ScopeReview,
+	"nextReview": annotator.ScopeReview, "claimReview": annotator.ScopeReview, "renewReview": annotator.ScopeReview, "releaseReview": annotator.ScopeReview, "reasonCounts": annotator.ScopeRead, "review": annotator.ScopeReview, "correctEdit": annotator.ScopeReview, "retractReview": annotator.ScopeReview, "reviews": annotator.ScopeReview, "sampling": annotator.ScopeAdmin, "approveReviews": annotator.ScopeReview, "retractReviews": annotator.ScopeReview, "reopenTask": annotator.ScopeReview,
 
 	"forecast": annotator.ScopeRead, "forecastRows": annotator.ScopeRead, "startForecast": annotator.ScopeReview,
 

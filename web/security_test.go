@@ -34,7 +34,7 @@ func TestHeadersOfEveryPage(t *testing.T) {
 		}
 	}
 	// What the policy forbids is nowhere in the pages: inline scripts, styles, handlers.
-	for _, path := range []string{"/signin", "/projects", "/projects/birds/queue", "/projects/birds/versions", "/projects/birds/rounds/new", "/people", "/account"} {
+	for _, path := range []string{"/signin", "/projects", "/projects/birds/queue", "/projects/birds/versions", "/projects/birds/rounds/new", "/people", "/guide", "/account"} {
 		page := b.get(path)
 		page.hasNot("script:not([src]):not([type='application/json'])")
 		page.hasNot("style, [style], [onclick], [onload], [onsubmit]")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,4 +64,40 @@ func TestStartPage(t *testing.T) {
 		t.Errorf("an area with a radius: %+v", p)
 	}
 	admin.api(http.MethodPut, "/projects/birds/start", map[string]any{"method": "model", "radius": 0}).want(http.StatusOK)
+}
+
+// A task offers the approved maps of images of its class whose features are near, with which image it is; what is begun with one says so, and a
+// map of another class is none.
+func TestAMapOfANearImageIsOffered(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	first := s.submit()
+	painter, reviewer := s.as(annotator.RoleAnnotator), s.as(annotator.RoleReviewer)
+	reviewer.api(http.MethodPost, fmt.Sprintf("/edits/%d/review", first.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+	task := painter.take()
+	path := fmt.Sprintf("/tasks/%d", task.ID)
+	key := fmt.Sprintf("near-%d", first.Edit.ID)
+	label := func(sql string) {
+		t.Helper()
+		_, err := s.store.Pool().Exec(t.Context(), sql, task.ImageID, first.ImageID)
+		must(t, err)
+	}
+	label(`UPDATE images SET label = CASE id WHEN $1 THEN 0 ELSE 1 END WHERE id IN ($1, $2)`)
+	painter.api(http.MethodGet, path+"/starting-points/"+key, nil).want(http.StatusNotFound)
+	body := map[string]any{"base_revision": 0, "map": painted(task), "origin": map[string]any{"kind": "near", "edit_id": first.Edit.ID}}
+	painter.api(http.MethodPut, path+"/draft", body).want(http.StatusUnprocessableEntity)
+
+	label(`UPDATE images SET label = 1 WHERE id IN ($1, $2)`)
+	listed := string(painter.api(http.MethodGet, path+"/starting-points", nil).want(http.StatusOK).body)
+	if !strings.Contains(listed, `"key":"`+key+`"`) || !strings.Contains(listed, fmt.Sprintf(`"task_id":%d`, first.ID)) || !strings.Contains(listed, `"likeness":`) {
+		t.Errorf("it is not offered: %s", listed)
+	}
+	point := into[annotator.StartingPoint](painter.api(http.MethodGet, path+"/starting-points/"+key, nil).want(http.StatusOK))
+	if point.Map == nil || point.Origin.Kind != annotator.OriginNear || point.Origin.TaskID != first.ID {
+		t.Fatalf("the point is %+v", point)
+	}
+	e := into[annotator.Edit](painter.api(http.MethodPut, path+"/draft", body).want(http.StatusOK))
+	if e.Origin == nil || e.Origin.Words() != fmt.Sprintf("the map of #%d (edit %d), an image that is near", first.ID, first.Edit.ID) {
+		t.Errorf("it began with %+v", e.Origin)
+	}
 }

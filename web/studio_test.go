@@ -24,6 +24,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/agreement"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/fixture"
@@ -81,9 +82,9 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	t.Cleanup(func() { must(t, scorer.Close()) })
 	segmenters := inference.NewSegmenters(blobs, blobs.Path)
 	t.Cleanup(func() { must(t, segmenters.Close()) })
-	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Likener: scorer, Segmenting: segmenters, Blobs: blobs,
-		Pictures: inference.NewPictures(blobs, t.TempDir(), slog.New(slog.DiscardHandler)), Starts: jobs.NewCatalog(blobs, nil, 1), Logger: slog.New(slog.DiscardHandler),
-		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20), Staging: newStaging(t, s), Rows: roundrows.Reader{}})
+	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Likener: scorer, Describer: scorer, Segmenting: segmenters, Blobs: blobs,
+		Pictures: inference.NewPictures(blobs, t.TempDir(), slog.New(slog.DiscardHandler)), Starts: jobs.NewCatalog(blobs, nil, 1), Checking: jobs.NewCatalog(blobs, nil, 1), Logger: slog.New(slog.DiscardHandler),
+		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20), Staging: newStaging(t, s), Rows: roundrows.Reader{}, Agreement: agreement.Measures{}})
 	c := Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&c)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/agreement"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/jobs"
@@ -208,7 +209,7 @@ func (s *storage) Close() error {
 // service returns the use cases for a command. All changes go through it; the store is only for reading, and for the parts of a running
 // studio.
 func (s *storage) service(log *slog.Logger) *annotator.Service {
-	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Starts: jobs.NewCatalog(s.Blobs, nil, 1), Pictures: inference.NewPictures(s.Blobs, "", log), Models: jobs.NewModels(s.Blobs, "", 0), Rows: roundrows.Reader{}, Logger: log})
+	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Starts: jobs.NewCatalog(s.Blobs, nil, 1), Pictures: inference.NewPictures(s.Blobs, "", log), Models: jobs.NewModels(s.Blobs, "", 0), Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Logger: log})
 }
 
 // projectNamed finds a project; the error says how to make it.

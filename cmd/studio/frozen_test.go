@@ -71,7 +71,7 @@ func TestRoundSurvivesAFrozenWorker(t *testing.T) {
 }
 
 // withoutHousekeeping is a log without what River says of its own housekeeping that was cut short. A worker that was leader when it was
-// frozen wakes in the middle of it, past the time it had, and steps down; River does the same work again a moment later.
+// frozen, or was asking for jobs, wakes in the middle of it, past the time it had; River does the same work again a moment later.
 func withoutHousekeeping(log string) string {
 	lines := strings.Split(log, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
@@ -80,7 +80,7 @@ func withoutHousekeeping(log string) string {
 }
 
 // housekeeping begins what River's services say that are no jobs of ours.
-var housekeeping = regexp.MustCompile(`Failed to send job insert notification|(JobRescuer|JobCleaner|JobScheduler|QueueCleaner|Reindexer|PeriodicJobEnqueuer|Elector): Error `)
+var housekeeping = regexp.MustCompile(`Failed to send job insert notification|(JobRescuer|JobCleaner|JobScheduler|QueueCleaner|Reindexer|PeriodicJobEnqueuer|Elector): Error |producer: Error fetching jobs`)
 
 // The database stops during a round until the worker has nothing left to compute. When it is back the round finishes, at its first
 // attempt or a later one of the same worker, and no error is shown.

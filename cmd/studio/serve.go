@@ -16,6 +16,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/agreement"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
@@ -164,9 +165,9 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	r.staging = staging
 	r.service = annotator.NewService(annotator.ServiceConfig{
-		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Segmenting: r.clicks, Logger: c.log,
-		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
-		Staging: staging, Rows: roundrows.Reader{},
+		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Describer: r.scorer, Segmenting: r.clicks, Logger: c.log,
+		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Checking: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
+		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{},
 	})
 	disks := s.disks(c.log)
 	c.web.MaxModelBytes = c.maxModelBytes

@@ -7,8 +7,11 @@ import (
 // Format and FormatVersion are what archive.json says of itself. A version is read by the studios that write it and by later ones.
 const (
 	Format        = "abn-studio-project"
-	FormatVersion = 2 // 2: the marks of edits
+	FormatVersion = 3 // 2: the marks of edits. 3: what adopted maps are made of, scores of checks, draws, pins
 )
+
+// since are the tables that archives of earlier formats do not have.
+var since = map[string]int{"edit_sources": 3, "check_scores": 3, "draws": 3}
 
 // aboutName is the entry with the description; those of rows are rows/TABLE.jsonl, those of files files/SHA256.
 const (

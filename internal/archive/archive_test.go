@@ -139,7 +139,7 @@ func TestAProjectComesBackEqual(t *testing.T) {
 
 // leftOut are columns of the database that an archive does not have, with the reason.
 var leftOut = map[string]string{
-	"projects.id": "it gets another", "projects.closed_at": "what comes in is open", "projects.deleted_at": "as there", "projects.purged_at": "as there", "round_events.id": "the rows' order says it", "label_changes.id": "as there", "audit.id": "as there",
+	"projects.id": "it gets another", "projects.closed_at": "what comes in is open", "projects.deleted_at": "as there", "projects.purged_at": "as there", "projects.sampling_seed": "secret: another one decides there", "round_events.id": "the rows' order says it", "label_changes.id": "as there", "audit.id": "as there",
 	"users.role": "each studio's own", "users.disabled": "each studio's own", "users.created_at": "each studio's own", "users.last_seen_at": "each studio's own", "users.removed_at": "each studio's own",
 	"users.password_hash": "secret", "users.generator": "program says it", "users.came_as": "email has it",
 	"tasks.lease_expires_at": "no lease is archived", "tasks.reviewer_id": "as there", "tasks.assigned_before": "an assignment is taken back soon or never", "tasks.assignment": "as assigned_before", "rounds.idempotency_key": "of a request that is long over",
@@ -330,7 +330,7 @@ func TestDamagedArchives(t *testing.T) {
 		"no zip":          {[]byte("hello"), "no archive of a project"},
 		"cut off":         {raw[:len(raw)/2], "cut off"},
 		"another zip":     {rewritten(t, raw, func(string, string) string { return "-" }), "has no archive.json"},
-		"a newer one":     {in("archive.json", `"version": 2`, `"version": 3`), "in format 3, and this studio reads up to 2"},
+		"a newer one":     {in("archive.json", `"version": 3`, `"version": 4`), "in format 4, and this studio reads up to 3"},
 		"another format":  {in("archive.json", Format, "something"), "its format is"},
 		"a table lacks":   {without("rows/edits.jsonl"), "rows/edits.jsonl"},
 		"a file lacks":    {without("files/" + hash), "list of files"},
@@ -350,5 +350,39 @@ func TestDamagedArchives(t *testing.T) {
 	}
 	if projects := ok(there.Service.Projects(t.Context(), there.Admin, annotator.ProjectOpen)); len(projects) != 1 {
 		t.Errorf("%d projects are there", len(projects))
+	}
+}
+
+// An archive of format 2 has no table of draws, and is read as it was written.
+func TestAnArchiveWithoutDrawsIsRead(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	s.Work(t)
+	all := entries(t, s.pack(t, "flock", false))
+	var about map[string]any
+	must(t, json.Unmarshal([]byte(all["archive.json"]), &about))
+	about["version"] = 2
+	delete(about["tables"].(map[string]any), "draws")
+	var packed bytes.Buffer
+	z := zip.NewWriter(&packed)
+	for name, content := range all {
+		if name == "rows/draws.jsonl" {
+			continue
+		}
+		if name == "archive.json" {
+			raw, err := json.Marshal(about)
+			must(t, err)
+			content = string(raw)
+		}
+		w, err := z.Create(name)
+		must(t, err)
+		_, err = io.WriteString(w, content)
+		must(t, err)
+	}
+	must(t, z.Close())
+	a, err := Open("old.zip", bytes.NewReader(packed.Bytes()), int64(packed.Len()))
+	must(t, err)
+	if err := a.Rows("draws", func([]byte) error { return errors.New("a row") }); err != nil {
+		t.Errorf("rows of a table that is not there: %v", err)
 	}
 }

@@ -85,6 +85,9 @@ func Open(name string, file io.ReaderAt, size int64) (*Archive, error) {
 		return nil, &annotator.DamagedError{Part: aboutName, Err: fmt.Errorf("format %d", a.About.Version)}
 	}
 	for _, table := range annotator.ArchiveTables {
+		if a.About.Version < since[table] {
+			continue
+		}
 		if _, said := a.About.Tables[table]; !said || a.tables[table] == nil {
 			return nil, &annotator.DamagedError{Part: rowsFolder + table + rowsSuffix, Err: errors.New("it is not there")}
 		}
@@ -116,6 +119,9 @@ func (a *Archive) Lost(hash string) bool { return a.lost[hash] }
 // Rows implements annotator.ArchiveSource. The error of rows that are not those that were written comes after the last of them.
 func (a *Archive) Rows(table string, row func([]byte) error) error {
 	entry := a.tables[table]
+	if entry == nil { // of an earlier format
+		return nil
+	}
 	bad := func(err error) error { return &annotator.DamagedError{Part: entry.Name, Err: err} }
 	r, err := entry.Open()
 	if err != nil {

@@ -29,15 +29,15 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "OpenModel", "PackProject", "Painters", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Score", "Segment", "Segmenter", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "OpenModel", "PackProject", "Painters", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
+	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Shared", "SharedImage", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Work", "Workers",
 }
 
 // untold are the methods whose changes the trail need not hold, with the reason.
 var untold = map[string]string{
 	"SaveDraft":  "every revision is kept, with its author and time",
 	"RenewLease": "who works on goes on",
-	"NextReview": "who only has a map to judge; the verdict is told", "ClaimReview": "as NextReview", "RenewReview": "as NextReview", "ReleaseReview": "as NextReview",
+	"NextReview": "who only has a map to judge; the verdict is told", "NextReviewIn": "as NextReview", "ClaimReview": "as NextReview", "RenewReview": "as NextReview", "ReleaseReview": "as NextReview",
 	"SignIn": "writes when somebody was last seen",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
@@ -362,10 +362,43 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			d := submitted(w.Bob)
 			return func() error { return only(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, "")) }
 		},
+		"Judge": func() change {
+			d := submittedIn(w.Bob, unique("judging"))
+			return func() error {
+				return only(s.Judge(ctx, w.Reviewer, d.Edit.ID, annotator.Judgement{Verdict: annotator.VerdictReject, Pins: []annotator.Pin{{Row: 1, Column: 1, Words: "here"}}}))
+			}
+		},
+		"ApproveMany": func() change {
+			slug := unique("many")
+			d := submittedIn(w.Bob, slug)
+			return func() error { return only(s.ApproveMany(ctx, w.Reviewer, slug, []int64{d.Edit.ID})) }
+		},
+		"RetractMany": func() change {
+			slug := unique("many")
+			d := submittedIn(w.Bob, slug)
+			ok(s.ApproveMany(ctx, w.Reviewer, slug, []int64{d.Edit.ID}))
+			return func() error { return only(s.RetractMany(ctx, w.Reviewer, slug, []int64{d.Edit.ID})) }
+		},
 		"Correct": func() change {
 			d := submittedIn(w.Bob, unique("correcting"))
 			return func() error {
 				return only(w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, annotator.Draft{BaseRevision: d.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.25)}, ""))
+			}
+		},
+		"Adopt": func() change {
+			slug := unique("adopting")
+			w.AnotherProject(w.t, slug)
+			ok(s.ChangeProject(ctx, w.Admin, slug, annotator.ProjectChange{Overlap: &annotator.Overlap{Share: 100, Painters: 2, Seed: 1}}))
+			var image int64
+			var sources []int64
+			for _, who := range []annotator.User{w.Ada, w.Bob} {
+				d := ok(w.Service.NextTask(ctx, who, annotator.TaskFilter{Project: slug}))
+				e := ok(w.Service.SaveDraft(ctx, who, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.25)}))
+				d = ok(w.Service.Submit(ctx, who, d.ID, e.Revision))
+				image, sources = d.ImageID, append(sources, d.Edit.ID)
+			}
+			return func() error {
+				return only(w.Service.Adopt(ctx, w.Reviewer, slug, image, annotator.Adoption{Sources: sources}))
 			}
 		},
 		"TakeBack": func() change {

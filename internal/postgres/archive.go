@@ -105,7 +105,7 @@ func ended(column, returned, open string) archiveColumn {
 }
 
 var archiveTables = []archiveTable{
-	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: plain("slug name description created_at start_method start_radius feedback second_reviewer mix")},
+	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: append(plain("slug name description created_at start_method start_radius feedback second_reviewer mix review_share newcomer_maps"), orElse("overlap_share", "0"), orElse("overlap_painters", "2"), orElse("overlap_seed", "1"), orElse("check_share", "0"))},
 	{name: "classes", of: "classes", where: ofProject, order: "t.index", project: true, columns: plain("index key name")},
 	{name: "people", of: "users", numbers: true, columns: []archiveColumn{
 		{name: "email", out: "coalesce(nullif(t.came_as, ''), t.email)", anonymous: "'annotator-' || o.n || '@' || current_setting('studio.archive') || '.invalid'"},
@@ -127,14 +127,18 @@ var archiveTables = []archiveTable{
 	{name: "predictions", of: "predictions", where: "t.version_id IN (SELECT id FROM archive_versions)", order: "t.version_id, t.image_id", columns: append(plain("class confidence correct "+
 		"att_class top_classes top_values probabilities map_height map_width map"), refers("version_id", "versions"), refers("image_id", "images"))},
 	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at confusion_place diverse_place reason_place inside"),
-		orElse("made_right", "false"), orElse("handed_by", "''"), orElse("chance", "random()"), assignment("assigned_to", "m.id"), assignment("assigned_at", "r.assigned_at"),
+		orElse("slot", "0"), orElse("is_check", "false"), refers("painter_id", "people"), orElse("made_right", "false"), orElse("handed_by", "''"), orElse("chance", "random()"), assignment("assigned_to", "m.id"), assignment("assigned_at", "r.assigned_at"),
 		refers("image_id", "images"), refers("version_id", "versions"), ended("state", literal(annotator.TaskTransitions.To(annotator.EventGiveBackDue)), literal(annotator.TaskTransitions.To(annotator.EventGiveBack))),
 		archiveColumn{name: "author_id", out: "CASE WHEN t.state <> " + leased + " OR t.returned THEN (SELECT n FROM archive_people m WHERE m.id = t.author_id) END", in: refers("author_id", "people").in})},
 	{name: "edits", of: "edits", where: "t.task_id IN (SELECT id FROM archive_tasks)", numbers: true, columns: append(plain("revision state source map_height map_width map created_at "+
 		"submitted_at judged_at corrects"), archiveColumn{name: "marks", out: "t.marks", in: "coalesce(r.marks, '')"}, refers("task_id", "tasks"), refers("author_id", "people"), refers("version_id", "versions"), verbatim("provenance"), verbatim("before"), verbatim("after"))},
+	{name: "edit_sources", of: "edit_sources", where: "t.edit_id IN (SELECT id FROM archive_edits)", order: "t.edit_id, t.source_id",
+		columns: []archiveColumn{refers("edit_id", "edits"), refers("source_id", "edits")}},
+	{name: "check_scores", of: "check_scores", where: "t.edit_id IN (SELECT id FROM archive_edits)", order: "t.edit_id", columns: append(plain("inside area pointing"), refers("edit_id", "edits"))},
 	{name: "edit_histories", of: "edit_histories", where: "t.task_id IN (SELECT id FROM archive_tasks)", order: "t.task_id", columns: append(plain("revision"), refers("task_id", "tasks"), verbatim("history"))},
-	{name: "reviews", of: "reviews", where: "t.edit_id IN (SELECT id FROM archive_edits)", numbers: true, columns: append(plain("verdict comment created_at taken_back_at"), archiveColumn{name: "reasons", out: "t.reasons", in: "coalesce(r.reasons, '{}')"},
+	{name: "reviews", of: "reviews", where: "t.edit_id IN (SELECT id FROM archive_edits)", numbers: true, columns: append(plain("verdict comment created_at taken_back_at"), archiveColumn{name: "reasons", out: "t.reasons", in: "coalesce(r.reasons, '{}')"}, orElse("rule", "''"), orElse("pins", "'[]'"),
 		refers("edit_id", "edits"), refers("reviewer_id", "people"), refers("taken_back_by", "people"))},
+	{name: "draws", of: "draws", where: "t.edit_id IN (SELECT id FROM archive_edits)", order: "t.edit_id", columns: append(plain("share place why"), refers("edit_id", "edits"))},
 	{name: "round_edits", of: "round_edits", where: "t.round_id IN (SELECT id FROM archive_rounds)", order: "t.round_id, t.image_id",
 		columns: []archiveColumn{refers("round_id", "rounds"), refers("image_id", "images"), refers("edit_id", "edits")}},
 	{name: "label_verdicts", of: "label_verdicts", where: ofProject, numbers: true, project: true, columns: append(plain("state says class was comment created_at review_comment judged_at"),
@@ -167,7 +171,7 @@ const archiveImagesFunction = `
 
 // archivePeople are the ids of those that rows of the project name.
 const archivePeople = `
-	SELECT unnest(ARRAY[author_id, assigned_to]) FROM tasks WHERE project_id = $1
+	SELECT unnest(ARRAY[author_id, painter_id, assigned_to]) FROM tasks WHERE project_id = $1
 	UNION SELECT e.author_id FROM edits e JOIN tasks t ON t.id = e.task_id WHERE t.project_id = $1
 	UNION SELECT unnest(ARRAY[r.reviewer_id, r.taken_back_by]) FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN tasks t ON t.id = e.task_id WHERE t.project_id = $1
 	UNION SELECT started_by FROM rounds WHERE project_id = $1 AND state = ANY ($2)
@@ -405,8 +409,9 @@ func damaged(part string, err error) error {
 
 func (s *Store) unpackProject(ctx context.Context, slug, name, batch string) (annotator.Project, error) {
 	id, err := one(ctx, s, pgx.RowTo[int64], `
-		INSERT INTO projects (slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer, mix)
-		SELECT $1, $2, description, created_at, start_method, start_radius, coalesce(feedback, 'live'), coalesce(second_reviewer, false), coalesce(mix, '{"confident": 100}') FROM json_populate_recordset(NULL::projects, $3::text::json) RETURNING id`, slug, name, batch)
+		INSERT INTO projects (slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer, mix, overlap_share, overlap_painters, overlap_seed, check_share, review_share, newcomer_maps)
+		SELECT $1, $2, description, created_at, start_method, start_radius, coalesce(feedback, 'live'), coalesce(second_reviewer, false), coalesce(mix, '{"confident": 100}'),
+			coalesce(overlap_share, 0), coalesce(overlap_painters, 2), coalesce(overlap_seed, 1), coalesce(check_share, 0), coalesce(review_share, 100), coalesce(newcomer_maps, 20) FROM json_populate_recordset(NULL::projects, $3::text::json) RETURNING id`, slug, name, batch)
 	if violated(err) == "projects_slug_key" {
 		return annotator.Project{}, annotator.ErrConflict
 	}

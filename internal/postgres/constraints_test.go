@@ -74,7 +74,7 @@ func TestConstraints(t *testing.T) {
 	refused(t, w, "tasks_open_is_nobodys", `UPDATE tasks SET author_id = $1 WHERE state = 'open'`, w.Ada.ID)
 	refused(t, w, "tasks_author_known", `UPDATE tasks SET state = 'leased', lease_expires_at = now() WHERE state = 'open'`)
 	refused(t, w, "tasks_skipped_why", `UPDATE tasks SET state = 'skipped' WHERE state = 'open'`)
-	refused(t, w, "tasks_one_per_version", `INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence) SELECT project_id, image_id, version_id, 0, 1, 1 FROM tasks LIMIT 1`)
+	refused(t, w, "tasks_one_per_slot", `INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence) SELECT project_id, image_id, version_id, 0, 1, 1 FROM tasks LIMIT 1`)
 	refused(t, w, "predictions_map_length", `UPDATE predictions SET map = '\x00'`)
 	refused(t, w, "audit_append_only", `DELETE FROM audit`)
 	refused(t, w, "audit_append_only", `UPDATE audit SET actor = 'nobody'`)

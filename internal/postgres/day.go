@@ -8,8 +8,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// DayProgress implements annotator.DayStore. Each revision says how many seconds its author has painted since they opened the task: what
-// it adds to the revision before, or all of it where the task was opened again. Words of a program count for nothing.
+// DayProgress implements annotator.DayStore. What revisions add to the time is paintedSeconds and addedSeconds.
 func (s *Store) DayProgress(ctx context.Context, projectID int64, d annotator.Day, user *int64) ([]annotator.DayProgress, error) {
 	all, err := list(ctx, s, pgx.RowToStructByPos[annotator.DayProgress], `
 		WITH submitted AS (
@@ -21,12 +20,11 @@ func (s *Store) DayProgress(ctx context.Context, projectID int64, d annotator.Da
 			WHERE r.created_at >= $2 AND r.created_at < $3 AND r.taken_back_at IS NULL AND t.project_id = $1 GROUP BY 1
 		), revisions AS (
 			SELECT e.author_id AS who, e.created_at, e.seconds, lag(e.seconds, 1, 0) OVER (PARTITION BY e.task_id, e.author_id ORDER BY e.revision) AS before
-			FROM (SELECT task_id, author_id, revision, created_at,
-					CASE WHEN json_typeof(provenance->'seconds') = 'number' THEN least(86400, greatest(0, (provenance->>'seconds')::numeric))::float8 ELSE 0 END AS seconds
-				FROM edits WHERE task_id IN (
+			FROM (SELECT e.task_id, e.author_id, e.revision, e.created_at, `+paintedSeconds+` AS seconds
+				FROM edits e WHERE task_id IN (
 					SELECT e.task_id FROM edits e JOIN tasks t ON t.id = e.task_id WHERE e.created_at >= $2 AND e.created_at < $3 AND t.project_id = $1)) e
 		), spent AS (
-			SELECT who, sum(CASE WHEN before <= seconds THEN seconds - before ELSE seconds END) AS seconds
+			SELECT who, sum(`+addedSeconds+`) AS seconds
 			FROM revisions WHERE created_at >= $2 AND created_at < $3 GROUP BY 1
 		)
 		SELECT u.id, u.name, coalesce(a.n, 0)::int, (coalesce(c.seconds, 0) / 60)::float8, coalesce(b.returned, 0)::int, coalesce(b.approved, 0)::int

@@ -21,6 +21,7 @@
 //	RankConfusions, RankReasons
 //	                    places in orders, of all tasks or images at once
 //	SetJobProgress      a job's share never falls
+//	SplitTask           which images become several slots: those that nobody has worked on
 //	usableEdits, StartRound
 //	                    which approved edits a round learns from, as they are when it starts
 //	task_drawn_by       who took part in the edit to be judged (migration 21): NextReview, TaskCard
@@ -32,6 +33,8 @@
 //	                    errors: why a value is refused, what was being done, a connection that broke or is silent
 //	migrate.go, schema.go, address.go
 //	                    the schema's version, and where the database is
+//	overlap.go          the slots of images that several people paint, and who may be given which
+//	checks.go, work.go  scores against known masks, and what each person has done
 //	drawing.go, ranking.go
 //	                    the orders of the queue: the next by an order, the reserve, places
 //	labels.go           what is said of labels, their history, and how tasks follow

@@ -129,6 +129,9 @@ func (s *Store) firstReserved(ctx context.Context, projectID int64, order orders
 	if f.MaxConfidence != nil {
 		where.add(`r.confidence <= $%d`, *f.MaxConfidence)
 	}
+	if f.Masked {
+		where.parts = append(where.parts, `i.mask_hash <> ''`)
+	}
 	if f.Search != "" {
 		where.add(`i.name ILIKE $%d`, likeName(f.Search))
 	}
@@ -226,6 +229,12 @@ func (s *Store) fillReserve(ctx context.Context, v annotator.Version, images []i
 			AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
 		ON CONFLICT (image_id) DO UPDATE SET label = excluded.label WHERE reserve.label <> excluded.label`, args...)
 	return err
+}
+
+// UnassignGone implements annotator.TaskStore.
+func (s *Store) UnassignGone(ctx context.Context, projectID int64) error {
+	_, err := s.exec(ctx, `UPDATE tasks SET assigned_to = NULL, assigned_at = NULL WHERE project_id = $1 AND assigned_to IN (SELECT id FROM users WHERE disabled)`, projectID)
+	return wrap(err, "ending what is assigned in project %d to people who cannot paint", projectID)
 }
 
 // UnassignAll implements annotator.TaskStore.

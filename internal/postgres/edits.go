@@ -15,7 +15,7 @@ import (
 )
 
 // editColumns are the columns of edits under the alias e, joined with users u by author, and where it corrects another with that one's.
-const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, coalesce(e.corrects, 0) AS corrects, coalesce(painter.name, '') AS painter, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
+const editColumns = `e.id, e.task_id, e.revision, e.author_id, ` + editAuthor + ` AS author, e.state, coalesce(e.corrects, 0) AS corrects, coalesce(painter.name, '') AS painter, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
 	e.version_id, e.created_at, e.provenance, e.before, e.after`
 
 const editTables = `edits e JOIN users u ON u.id = e.author_id ` + correctedEdit
@@ -123,10 +123,14 @@ func (s *Store) SubmitEdit(ctx context.Context, id int64, before, after *annotat
 
 // JudgeEdit implements annotator.EditStore.
 func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Review, error) {
+	pins := r.Pins
+	if pins == nil {
+		pins = []annotator.Pin{}
+	}
 	err := s.inTx(ctx, func(tx *Store) (err error) {
 		r.ID, err = one(ctx, tx, pgx.RowTo[int64], `
-			INSERT INTO reviews (edit_id, reviewer_id, verdict, comment, reasons, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
-			r.EditID, r.ReviewerID, r.Verdict, r.Comment, texts(r.Reasons), r.CreatedAt)
+			INSERT INTO reviews (edit_id, reviewer_id, verdict, comment, reasons, created_at, rule, pins) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+			r.EditID, r.ReviewerID, r.Verdict, r.Comment, texts(r.Reasons), r.CreatedAt, r.Rule, pins)
 		if err != nil {
 			return err
 		}
@@ -146,7 +150,7 @@ func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Re
 // Reviews implements annotator.EditStore.
 func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, error) {
 	all, err := list(ctx, s, pgx.RowToStructByName[annotator.Review], `
-		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.reasons, r.created_at,
+		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.reasons, r.pins, r.rule, r.created_at,
 			r.taken_back_at, coalesce(b.name, '') AS taken_back_by
 		FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN users u ON u.id = r.reviewer_id LEFT JOIN users b ON b.id = r.taken_back_by
 		WHERE e.task_id = $1 ORDER BY r.id`, taskID)
@@ -230,11 +234,15 @@ func (s *Store) RetractReview(ctx context.Context, editID, by int64, at time.Tim
 }
 
 // NextReview implements annotator.EditStore.
-func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int64, except []int64, heldOnly bool, now time.Time) (annotator.Task, error) {
-	// Each is one scan of an index, which ends at the first task that fits.
+func (s *Store) NextReview(ctx context.Context, projectID, reviewerID int64, order annotator.ReviewOrder, after int64, except []int64, heldOnly bool, now time.Time) (annotator.Task, error) {
+	tables, by, later := taskTables, `t.submitted_at, t.id`, `(t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $5)`
+	if order != annotator.ReviewOldest {
+		tables, by, later = taskTables+judgedTables, reviewPlace(order), afterReview(order, `$5`)
+	}
+	// By age each is one scan of an index, which ends at the first task that fits.
 	const mine = `t.reviewer_id = $2 AND t.lease_expires_at > $3`
 	const free = `(t.reviewer_id IS NULL OR t.lease_expires_at <= $3)`
-	ways := []string{mine, free + ` AND (t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $5)`, free}
+	ways := []string{mine, free + ` AND ` + later, free}
 	switch {
 	case heldOnly:
 		ways = ways[:1]
@@ -247,9 +255,9 @@ func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int
 			args = append(args, after)
 		}
 		t, err := one(ctx, s, scanTask, `
-			SELECT `+taskColumns+` FROM `+taskTables+`
+			SELECT `+taskColumns+` FROM `+tables+`
 			WHERE t.project_id = $1 AND t.state = 'submitted' AND `+way+` AND t.id <> ALL ($4) AND $2 <> ALL (task_drawn_by(t.id))
-			ORDER BY t.submitted_at, t.id LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, args...)
+			ORDER BY `+by+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, args...)
 		if !errors.Is(err, annotator.ErrNotFound) {
 			return t, wrap(err, "the next review of project %d", projectID)
 		}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ type exportSource struct {
 const exportedEdits = `edits e JOIN tasks t ON t.id = e.task_id JOIN versions v ON v.id = e.version_id JOIN users u ON u.id = e.author_id ` + correctedEdit
 
 // Who painted a map, and who corrected it.
-const exportedAuthors = `coalesce(painter.name, u.name), CASE WHEN e.corrects IS NULL THEN '' ELSE u.name END`
+const exportedAuthors = `coalesce(painter.name, ` + editAuthor + `), CASE WHEN e.corrects IS NULL THEN '' ELSE u.name END`
 
 var exportSources = map[annotator.ExportKind]exportSource{
 	annotator.ExportMaps: {
@@ -71,6 +72,12 @@ func (from exportSource) conditions(projectID int64, f annotator.ExportFilter) *
 		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d) OR painter.name = $%[1]d OR lower(painter.email) = lower($%[1]d))`, f.Author)
 	default:
 		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
+	}
+	if from.learned != "" { // maps, and verdicts on them
+		c.add(shown, f.Viewer.ID, f.Viewer.Role.May(annotator.RoleReviewer))
+		if from.key == "i.id" && !f.Revisions {
+			c.add(`t.slot = 0`)
+		}
 	}
 	if f.Search != "" {
 		c.add(`i.name ILIKE $%d`, likeName(f.Search))
@@ -140,7 +147,7 @@ func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.Exp
 	all, err := list(ctx, s, scanExportedMap, fmt.Sprintf(`
 		WITH page AS (%s)
 		SELECT %s, e.map_height, e.map_width, e.map, e.marks, %s, u.generator, e.source, e.state, e.revision, t.id, e.id, t.state, %s, t.confidence,
-			coalesce(j.name, ''), coalesce(r.comment, ''), coalesce(array_to_string(r.reasons, '; '), ''), e.created_at, e.submitted_at, r.created_at,
+			coalesce(j.name, ''), coalesce(r.comment, ''), coalesce(array_to_string(r.reasons, '; '), ''), coalesce(r.pins, '[]')::text, e.created_at, e.submitted_at, r.created_at,
 			(SELECT array_agg(ro.number ORDER BY ro.number) FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = e.id), e.provenance, t.handed_by, t.inside, t.label = t.predicted
 		FROM %s LEFT JOIN reviews r ON r.edit_id = e.id AND r.taken_back_at IS NULL LEFT JOIN users j ON j.id = r.reviewer_id
 		WHERE e.id IN (SELECT id FROM page) ORDER BY %s`,
@@ -151,16 +158,18 @@ func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.Exp
 func scanExportedMap(row pgx.CollectableRow) (m annotator.ExportedMap, err error) {
 	var height, width int
 	var cells, provenance []byte
+	var pins string
 	var inside *float32
 	var right bool
 	if err = row.Scan(append(exportedFields(&m.ExportedImage, &m.ExportedVersion), &height, &width, &cells, &m.Marks, &m.Author, &m.CorrectedBy, &m.Program, &m.Made, &m.State, &m.Revision,
-		&m.TaskID, &m.EditID, &m.TaskState, &m.Predicted, &m.Confidence, &m.Reviewer, &m.Comment, &m.Reasons, &m.CreatedAt, &m.SubmittedAt, &m.ReviewedAt, &m.Rounds, &provenance, &m.HandedBy, &inside, &right)...); err != nil {
+		&m.TaskID, &m.EditID, &m.TaskState, &m.Predicted, &m.Confidence, &m.Reviewer, &m.Comment, &m.Reasons, &pins, &m.CreatedAt, &m.SubmittedAt, &m.ReviewedAt, &m.Rounds, &provenance, &m.HandedBy, &inside, &right)...); err != nil {
 		return m, err
 	}
 	m.Why = annotator.Handing{Handed: annotator.Handed(m.HandedBy), Label: m.Class, Answer: m.Predicted, Right: right, Confidence: m.Confidence, Inside: inside, Assignee: m.Author}.Sentence()
 	if m.Rounds == nil {
 		m.Rounds = []int32{}
 	}
+	m.Pins = json.RawMessage(pins)
 	m.Provenance, m.Origin, m.Hints = provenance, annotator.OriginOf(provenance).Words(), annotator.HintsOf(provenance).Words()
 	utc(&m.CreatedAt, m.SubmittedAt, m.ReviewedAt)
 	m.ExportedGrid, err = exportedGrid(height, width, cells)
@@ -200,9 +209,11 @@ func (s *Store) ExportPredictions(ctx context.Context, projectID int64, f annota
 // ExportReviews implements annotator.ExportStore.
 func (s *Store) ExportReviews(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedReview, error) {
 	return exportPage(ctx, s, projectID, annotator.ExportReviews, f, after, limit,
-		exportedImage+`, r.id, t.id, e.id, e.revision, `+exportedAuthors+`, j.name, r.verdict, r.comment, array_to_string(r.reasons, '; '), r.created_at`,
+		exportedImage+`, r.id, t.id, e.id, e.revision, `+exportedAuthors+`, j.name, r.verdict, r.comment, array_to_string(r.reasons, '; '), r.pins::text, r.rule, r.created_at`,
 		func(row pgx.CollectableRow) (r annotator.ExportedReview, err error) {
-			err = row.Scan(append(exportedFields(&r.ExportedImage, &r.ExportedVersion), &r.ReviewID, &r.TaskID, &r.EditID, &r.Revision, &r.Author, &r.CorrectedBy, &r.Reviewer, &r.Verdict, &r.Comment, &r.Reasons, &r.At)...)
+			var pins string
+			err = row.Scan(append(exportedFields(&r.ExportedImage, &r.ExportedVersion), &r.ReviewID, &r.TaskID, &r.EditID, &r.Revision, &r.Author, &r.CorrectedBy, &r.Reviewer, &r.Verdict, &r.Comment, &r.Reasons, &pins, &r.Rule, &r.At)...)
+			r.Pins = json.RawMessage(pins)
 			utc(&r.At)
 			return r, err
 		})

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"time"
 
@@ -25,12 +26,12 @@ const inItsProject = ` LEFT JOIN projects p ON p.id = t.project_id`
 // judged a label is not told what its author said. A test holds every reference to users to this list.
 var personal = []personalRows{
 	{"tokens", []string{"tokens.user_id"}, "tokens t", "t.id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at, t.revoked_at"},
-	{"tasks", []string{"tasks.author_id", "tasks.reviewer_id", "tasks.assigned_to", "tasks.assigned_before"}, "tasks t" + inItsProject,
-		"t.id, p.slug AS project, t.image_id, t.state, t.author_id = $1 AS painted, t.reviewer_id = $1 AS reviews, t.assigned_to = $1 AS assigned, CASE WHEN t.author_id = $1 THEN t.skip_reason END AS skip_reason, t.submitted_at, t.created_at, t.updated_at"},
+	{"tasks", []string{"tasks.author_id", "tasks.reviewer_id", "tasks.assigned_to", "tasks.assigned_before", "tasks.painter_id"}, "tasks t" + inItsProject,
+		"t.id, p.slug AS project, t.image_id, t.state, t.slot, coalesce(t.author_id = $1, false) OR coalesce(t.painter_id = $1, false) AS painted, t.reviewer_id = $1 AS reviews, t.assigned_to = $1 AS assigned, CASE WHEN t.author_id = $1 THEN t.skip_reason END AS skip_reason, t.submitted_at, t.created_at, t.updated_at"},
 	{"edits", []string{"edits.author_id"}, "edits t JOIN tasks k ON k.id = t.task_id LEFT JOIN projects p ON p.id = k.project_id",
 		"t.id, p.slug AS project, t.task_id, t.revision, t.state, t.source, t.provenance, t.created_at, t.submitted_at, t.judged_at"},
 	{"reviews", []string{"reviews.reviewer_id", "reviews.taken_back_by"}, "reviews t JOIN edits e ON e.id = t.edit_id JOIN tasks k ON k.id = e.task_id LEFT JOIN projects p ON p.id = k.project_id",
-		"t.id, p.slug AS project, t.edit_id, t.reviewer_id = $1 AS judged, CASE WHEN t.reviewer_id = $1 THEN t.verdict END AS verdict, CASE WHEN t.reviewer_id = $1 THEN t.comment END AS comment, CASE WHEN t.reviewer_id = $1 THEN t.reasons END AS reasons, t.created_at, t.taken_back_at"},
+		"t.id, p.slug AS project, t.edit_id, t.reviewer_id = $1 AS judged, CASE WHEN t.reviewer_id = $1 THEN t.verdict END AS verdict, CASE WHEN t.reviewer_id = $1 THEN t.comment END AS comment, CASE WHEN t.reviewer_id = $1 THEN t.reasons END AS reasons, CASE WHEN t.reviewer_id = $1 THEN t.pins END AS pins, t.created_at, t.taken_back_at"},
 	{"labels", []string{"label_verdicts.author_id", "label_verdicts.reviewer_id"}, "label_verdicts t" + inItsProject,
 		"t.id, p.slug AS project, t.image_id, t.author_id = $1 AS said, t.state, t.says, t.class, CASE WHEN t.author_id = $1 THEN t.comment END AS comment, t.created_at, CASE WHEN t.reviewer_id = $1 THEN t.review_comment END AS review_comment, t.judged_at"},
 	{"rounds", []string{"rounds.started_by"}, "rounds t" + inItsProject, "t.id, p.slug AS project, t.number, t.state, t.started_by_name, t.created_at, t.finished_at"},
@@ -144,7 +145,7 @@ func (s *Store) RemovePerson(ctx context.Context, userID int64, pseudonym string
 			return err
 		}
 		for _, t := range tasks {
-			if freed := t.Without(userID, at); freed != t {
+			if freed := t.Without(userID, at); !reflect.DeepEqual(freed, t) {
 				if err := tx.UpdateTask(ctx, freed); err != nil {
 					return err
 				}

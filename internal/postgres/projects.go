@@ -10,10 +10,10 @@ import (
 )
 
 // projectColumns are the columns of projects. Classes have a table of their own.
-const projectColumns = `id, slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer, mix, closed_at, deleted_at, purged_at`
+const projectColumns = `id, slug, name, description, created_at, start_method, start_radius, feedback, second_reviewer, mix, overlap_share, overlap_painters, overlap_seed, check_share, review_share, newcomer_maps, closed_at, deleted_at, purged_at`
 
 func projectFields(p *annotator.Project) []any {
-	return []any{&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt, &p.Start.Method, &p.Start.Radius, &p.Feedback, &p.SecondReviewer, &p.Mix, &p.ClosedAt, &p.DeletedAt, &p.PurgedAt}
+	return []any{&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt, &p.Start.Method, &p.Start.Radius, &p.Feedback, &p.SecondReviewer, &p.Mix, &p.Overlap.Share, &p.Overlap.Painters, &p.Overlap.Seed, &p.CheckShare, &p.Sampling.Share, &p.Sampling.Newcomer, &p.ClosedAt, &p.DeletedAt, &p.PurgedAt}
 }
 
 func scanProject(row pgx.CollectableRow) (p annotator.Project, err error) {
@@ -56,7 +56,8 @@ func (s *Store) InsertProject(ctx context.Context, p annotator.Project) (annotat
 
 // ChangeProject implements annotator.ProjectStore.
 func (s *Store) ChangeProject(ctx context.Context, p annotator.Project) error {
-	_, err := s.q.Exec(ctx, `UPDATE projects SET name = $2, description = $3, feedback = $4, second_reviewer = $5, mix = $6 WHERE id = $1`, p.ID, p.Name, p.Description, p.Feedback, p.SecondReviewer, p.Mix)
+	_, err := s.q.Exec(ctx, `UPDATE projects SET name = $2, description = $3, feedback = $4, second_reviewer = $5, mix = $6,
+		overlap_share = $7, overlap_painters = $8, overlap_seed = $9, check_share = $10, review_share = $11, newcomer_maps = $12 WHERE id = $1`, p.ID, p.Name, p.Description, p.Feedback, p.SecondReviewer, p.Mix, p.Overlap.Share, p.Overlap.Painters, p.Overlap.Seed, p.CheckShare, p.Sampling.Share, p.Sampling.Newcomer)
 	return wrap(err, "changing project %d", p.ID)
 }
 
@@ -85,7 +86,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string, states ...ann
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),
 			(SELECT count(*) FROM label_verdicts l WHERE l.project_id = p.id AND l.state = 'proposed'),
-			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved'),
+			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved' AND t.slot = 0),
 			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
 			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan') AND NOT `+silent+`)

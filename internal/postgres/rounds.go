@@ -37,7 +37,8 @@ func (s *Store) RoundByKey(ctx context.Context, projectID int64, key string) (an
 }
 
 // usableEdits selects (image_id, edit_id) of the edits that a round of project $1 from version $2 learns from: for each labelled
-// training or pool image, the edit on the version's own grid that was approved last.
+// training or pool image, the edit on the version's own grid that was approved last. Of an image that several people painted that is what
+// was adopted, or nothing (round_edits_check in migration 48).
 var usableEdits = usableEditsOf(`$1`, `$2`)
 
 // usableEditsOf is usableEdits of a project and a version that expressions give.
@@ -45,7 +46,7 @@ func usableEditsOf(project, version string) string {
 	return `
 	SELECT DISTINCT ON (i.id) i.id AS image_id, e.id AS edit_id
 	FROM edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = ` + version + `
-	WHERE i.project_id = ` + project + ` AND e.state = 'approved' AND i.split IN ('train', 'pool') AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND ` + teaches + `
+	WHERE i.project_id = ` + project + ` AND e.state = 'approved' AND t.slot = 0 AND i.split IN ('train', 'pool') AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND ` + teaches + `
 		AND e.map_height = v.grid_height AND e.map_width = v.grid_width
 	ORDER BY i.id, e.judged_at DESC, e.id DESC`
 }

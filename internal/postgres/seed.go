@@ -36,7 +36,7 @@ func (s *Store) LockUntouchedOf(ctx context.Context, v annotator.Version, imageI
 			return err
 		}
 		ids, err := list(ctx, tx, pgx.RowTo[int64], `
-			SELECT id FROM tasks t WHERE image_id = ANY ($1) AND version_id = $2 AND project_id = $3 AND state = $4
+			SELECT id FROM tasks t WHERE image_id = ANY ($1) AND version_id = $2 AND project_id = $3 AND state = $4 AND slot = 0
 				AND NOT EXISTS (SELECT FROM edits WHERE task_id = t.id) ORDER BY id FOR UPDATE`, imageIDs, v.ID, v.ProjectID, annotator.TaskTransitions.To(annotator.EventMake))
 		if err != nil {
 			return err
@@ -141,7 +141,7 @@ func (s *Store) MapTargets(ctx context.Context, v annotator.Version) ([]annotato
 				WHEN i.label IS NULL THEN 'the image has no class, and a map says where to look for it: label it first'
 				WHEN p.image_id IS NULL THEN 'the active version has not scanned the image yet: wait for its scan'
 				ELSE '' END AS why,
-			EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id AND (t.version_id <> $2 OR t.state <> $3 OR EXISTS (SELECT FROM edits e WHERE e.task_id = t.id))) AS worked
+			EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id AND (t.version_id <> $2 OR t.state <> $3 OR t.slot > 0 OR EXISTS (SELECT FROM edits e WHERE e.task_id = t.id))) AS worked
 		FROM images i LEFT JOIN predictions p ON p.image_id = i.id AND p.version_id = $2
 		WHERE i.project_id = $1 AND i.retired_at IS NULL ORDER BY i.id`, v.ProjectID, v.ID, annotator.TaskTransitions.To(annotator.EventMake))
 	return all, wrap(err, "listing the images of project %d", v.ProjectID)

@@ -65,7 +65,7 @@ func (s *Store) JudgedEdits(ctx context.Context, imageID int64) ([]annotator.Edi
 
 // approvedOf is the condition on edits e of tasks t of images i that CountApprovedMaps and ApprovedMaps share.
 const approvedOf = `edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id
-	WHERE i.project_id = $1 AND i.label = $2 AND i.id <> $3 AND i.retired_at IS NULL AND e.state = 'approved' AND e.map_height = $4 AND e.map_width = $5`
+	WHERE i.project_id = $1 AND i.label = $2 AND i.id <> $3 AND i.retired_at IS NULL AND e.state = 'approved' AND t.slot = 0 AND e.map_height = $4 AND e.map_width = $5`
 
 // CountApprovedMaps implements annotator.StartStore.
 func (s *Store) CountApprovedMaps(ctx context.Context, projectID int64, label int, except int64, height, width int) (int, error) {

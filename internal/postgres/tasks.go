@@ -16,17 +16,18 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// taskColumns are the columns of tasks under the alias t, left joined with users u by author, judge by reviewer and a by assignment.
+// taskColumns are the columns of tasks under the alias t, left joined with users u by author, judge by reviewer and a by assignment, and
+// with the other tasks of the image.
 const taskColumns = `t.id, t.project_id, t.image_id, t.version_id, t.state, t.author_id, coalesce(u.name, ''),
 	t.reviewer_id, coalesce(judge.name, ''), t.lease_expires_at, coalesce(t.skip_reason, ''), t.returned, t.submitted_at, t.updated_at,
-	t.handed_by, t.inside, t.made_right, t.assigned_to, coalesce(a.name, ''), t.assigned_at`
+	t.handed_by, t.inside, t.made_right, t.assigned_to, coalesce(a.name, ''), t.assigned_at, ` + amongColumns
 
-const taskTables = `tasks t LEFT JOIN users u ON u.id = t.author_id LEFT JOIN users judge ON judge.id = t.reviewer_id LEFT JOIN users a ON a.id = t.assigned_to`
+const taskTables = `tasks t LEFT JOIN users u ON u.id = t.author_id LEFT JOIN users judge ON judge.id = t.reviewer_id LEFT JOIN users a ON a.id = t.assigned_to ` + amongTables
 
 func taskFields(t *annotator.Task) []any {
-	return []any{&t.ID, &t.ProjectID, &t.ImageID, &t.VersionID, &t.State, &t.AuthorID, &t.AuthorName,
+	return append([]any{&t.ID, &t.ProjectID, &t.ImageID, &t.VersionID, &t.State, &t.AuthorID, &t.AuthorName,
 		&t.ReviewerID, &t.ReviewerName, &t.LeaseExpiresAt, &t.SkipReason, &t.Returned, &t.SubmittedAt, &t.UpdatedAt,
-		&t.HandedBy, &t.Inside, &t.MadeRight, &t.AssignedTo, &t.AssigneeName, &t.AssignedAt}
+		&t.HandedBy, &t.Inside, &t.MadeRight, &t.AssignedTo, &t.AssigneeName, &t.AssignedAt}, amongFields(t)...)
 }
 
 func scanTask(row pgx.CollectableRow) (t annotator.Task, err error) {
@@ -101,8 +102,8 @@ func (s *Store) UpdateTask(ctx context.Context, t annotator.Task) error {
 	}
 	n, err := s.exec(ctx, `
 		UPDATE tasks SET state = $2, author_id = $3, lease_expires_at = $4, skip_reason = $5, returned = $6, submitted_at = $7, updated_at = $8,
-			handed_by = $9, assigned_to = $10, assigned_at = $11, reviewer_id = $12
-		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt, t.HandedBy, t.AssignedTo, t.AssignedAt, t.ReviewerID)
+			handed_by = $9, assigned_to = $10, assigned_at = $11, reviewer_id = $12, is_check = $13
+		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt, t.HandedBy, t.AssignedTo, t.AssignedAt, t.ReviewerID, t.Check)
 	return changed(n, err, "task %d", t.ID)
 }
 
@@ -137,13 +138,16 @@ const cardTables = taskTables + `
 	JOIN predictions p ON p.version_id = t.version_id AND p.image_id = t.image_id
 	LEFT JOIN LATERAL (SELECT map_height, map_width, map, marks FROM edits WHERE task_id = t.id ORDER BY revision DESC LIMIT 1) e ON true`
 
-func scanCard(row pgx.CollectableRow) (c annotator.TaskCard, err error) {
+func scanCard(row pgx.CollectableRow) (annotator.TaskCard, error) { return scanCardAnd(row) }
+
+// scanCardAnd reads a card, and what the query has after it.
+func scanCardAnd(row pgx.CollectableRow, more ...any) (c annotator.TaskCard, err error) {
 	var r predictionRow
 	var height, width *int
 	var cells []byte
 	var marks *attention.Marks
 	fields := append(taskFields(&c.Task), imageFields(&c.Image)...)
-	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy, &c.PaintedBy)...); err != nil {
+	if err = row.Scan(append(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy, &c.PaintedBy), more...)...); err != nil {
 		return c, err
 	}
 	if c.Prediction, err = r.prediction(); err != nil || height == nil {
@@ -251,6 +255,12 @@ func conditions(projectID int64, f annotator.TaskFilter, except string) *clause 
 	default:
 		c.add(`t.assigned_to = $%d`, *f.Assignee)
 	}
+	if f.Masked {
+		c.parts = append(c.parts, `EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.mask_hash <> '')`)
+	}
+	if f.For != 0 {
+		c.add(openTo, f.For)
+	}
 	if f.Search != "" {
 		c.add(`EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.name ILIKE $%d)`, likeName(f.Search))
 	}
@@ -276,7 +286,8 @@ func readCursor(cursor string) (confidence float32, id int64, err error) {
 
 // CreateTasks implements annotator.ScanStore. It makes a task of every labelled training and pool image that the version gets wrong. An
 // image that somebody has worked on keeps its task, whichever version that is of. Untouched tasks of other versions that are open, or were
-// withdrawn because those versions are right, are removed, since this version predicts their images again; one that is assigned to
+// withdrawn because those versions are right, are removed, since this version predicts their images again, but the slots of an image stay
+// together once one is begun; one that is assigned to
 // somebody becomes a task of this version. What the version gets right comes into the reserve.
 func (s *Store) CreateTasks(ctx context.Context, versionID int64, images ...int64) (int, error) {
 	var created int
@@ -302,7 +313,7 @@ func (s *Store) CreateTask(ctx context.Context, versionID, imageID int64) (int64
 		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence, p.correct, coalesce(out.chance, random()), out.inside, out.reason_place
 		FROM predictions p JOIN images i ON i.id = p.image_id LEFT JOIN out ON true
 		WHERE p.version_id = $1 AND i.id = $2 AND i.label IS NOT NULL AND NOT `+questioned+`
-		ON CONFLICT (version_id, image_id) DO UPDATE SET confidence = tasks.confidence -- two people asked at once
+		ON CONFLICT (version_id, image_id, slot) DO UPDATE SET confidence = tasks.confidence -- two people asked at once
 		RETURNING id`, versionID, imageID)
 	return id, wrap(err, "making a task of image %d", imageID)
 }
@@ -316,13 +327,13 @@ func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []i
 	}
 	if _, err := s.q.Exec(ctx, `
 		UPDATE tasks t SET version_id = p.version_id, predicted = p.class, confidence = p.confidence, made_right = p.correct, inside = NULL, confusion_place = NULL, diverse_place = NULL, reason_place = NULL
-		FROM predictions p WHERE p.version_id = $2 AND p.image_id = t.image_id AND t.project_id = $1 AND t.version_id <> $2 AND t.state = 'open' AND t.assigned_to IS NOT NULL`+strings.ReplaceAll(of, "image_id", "t.image_id")+`
+		FROM predictions p WHERE p.version_id = $2 AND p.image_id = t.image_id AND t.project_id = $1 AND t.version_id <> $2 AND t.state = 'open' AND t.assigned_to IS NOT NULL AND t.slot = 0`+strings.ReplaceAll(of, "image_id", "t.image_id")+`
 			AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, args...); err != nil {
 		return 0, err
 	}
 	if _, err := s.q.Exec(ctx, `
 		DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND assigned_to IS NULL AND (state = 'open' OR state = 'skipped' AND skip_reason = '`+string(annotator.WithdrawnRight)+`')`+of+`
-		AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, args...); err != nil {
+		AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id) AND NOT (`+begunSlots+`)`, args...); err != nil {
 		return 0, err
 	}
 	tag, err := s.q.Exec(ctx, `
@@ -332,7 +343,7 @@ func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []i
 		WHERE i.project_id = $1 AND p.version_id = $2 AND NOT p.correct AND `+makesTasks+` AND NOT `+questioned+of+`
 			AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
 		ORDER BY i.id
-		ON CONFLICT (version_id, image_id) DO NOTHING`, args...)
+		ON CONFLICT (version_id, image_id, slot) DO NOTHING`, args...)
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@
 //	calibration.go   the reliability diagram and the expected calibration error
 //	localise.go      a map against an object's mask and against another map
 //	of_map.go        what is measured of one map
+//	agreement.go     how alike the maps are that several people paint of the same images, its ceiling and its floor
 //	wrong_reason.go  how active a map is where it must not be
 //	perturb.go       deletion and insertion
 //	compare.go       two networks on the same images

@@ -157,29 +157,15 @@ func IoU(m, mask attention.Map, threshold float64) (iou float64, ok bool) {
 	return float64(both) / float64(either), true
 }
 
-// SoftIoU is Σ min ÷ Σ max of two maps over the cells that carry a value in edited. Negative values count as 0. ok is false where
-// both are zero.
-func SoftIoU(m, edited attention.Map) (iou float64, ok bool) {
-	var low, high float64
-	for i, v := range m.Values {
-		if edited.Marks.At(i) != attention.Valued {
-			continue
-		}
-		a, b := max(0, float64(v)), max(0, float64(edited.Values[i]))
-		low, high = low+min(a, b), high+max(a, b)
-	}
-	if high == 0 {
-		return 0, false
-	}
-	return low / high, true
-}
+// SoftIoU is attention.SoftIoU.
+func SoftIoU(m, edited attention.Map) (iou float64, ok bool) { return attention.SoftIoU(m, edited) }
 
-// Spearman is the rank correlation of two maps over the cells that carry a value in edited: Pearson's correlation of the ranks, where
+// Spearman is the rank correlation of two maps over the cells that carry a value in both: Pearson's correlation of the ranks, where
 // equal values have the mean of the ranks that they take. ok is false where either map is even.
 func Spearman(m, edited attention.Map) (rho float64, ok bool) {
 	var a, b []float64
 	for i, v := range m.Values {
-		if edited.Marks.At(i) == attention.Valued {
+		if edited.Marks.At(i) == attention.Valued && m.Marks.At(i) == attention.Valued {
 			a, b = append(a, float64(v)), append(b, float64(edited.Values[i]))
 		}
 	}

@@ -63,7 +63,7 @@ describe.skipIf(!browserThere)("accessibility", () => {
       const { images } = await ada.get<ImagePage>("/projects/aviary/images?limit=1");
       const paths = [
         "/projects", "/people", "/account", "/segmenter", "/archives",
-        ...["queue", "images", `images/${images[0]!.id}`, "rounds", "rounds/new", "versions", "versions/new", "imports/new", "maps", "labels", "suspects", "activity", "settings", "export", "leakage", "start", "forecast"].map((page) => `/projects/aviary/${page}`),
+        ...["queue", "images", `images/${images[0]!.id}`, "rounds", "rounds/new", "versions", "versions/new", "imports/new", "maps", "labels", "suspects", "activity", "settings", "export", "leakage", "start", "forecast", "agreement", "people"].map((page) => `/projects/aviary/${page}`),
       ];
       const found: string[] = [];
       for (const path of paths) found.push(...await on(ada, path));

@@ -1,14 +1,16 @@
 // One map in review: its part of the page, who has it to judge, and the verdict on it.
 import type { Client } from "../editor/src/api/client.ts";
 import { passing, Problem, reason } from "../editor/src/api/problem.ts";
-import type { ReviewRequestBody } from "../editor/src/api/schema.d.ts";
+import type { Pin, ReviewRequestBody } from "../editor/src/api/schema.d.ts";
 import { LeaseKeeper } from "../editor/src/lease.ts";
 import { wordsKey } from "../editor/src/save/journal.ts";
 import { OtherMethods } from "./methods.ts";
 import { Panes } from "./panes.ts";
 import { t } from "../editor/src/words.ts";
+import { Pins } from "./pins.ts";
 
 type Reason = NonNullable<ReviewRequestBody["reasons"]>[number];
+interface Choice { reasons: Reason[]; pins: Pin[] }
 export type Verdict = "approve" | "reject";
 
 export interface Actions {
@@ -27,6 +29,7 @@ export class ReviewDesk {
   readonly edit: number;
   readonly panes: Panes;
   readonly methods: OtherMethods;
+  readonly pins: Pins;
   /** The page's address while this map is on it. */
   address: string;
   /** Whether this person has the map to judge. */
@@ -47,6 +50,7 @@ export class ReviewDesk {
     this.held = root.dataset["held"] === "mine";
     this.panes = new Panes(root, (x, y) => this.methods.read(x, y));
     this.methods = new OtherMethods(root, this.panes);
+    this.pins = new Pins(root, this.panes, () => this.chosen());
     this.form = root.querySelector("[data-verdict]");
     this.edit = Number(this.form?.querySelector<HTMLInputElement>("input[name=edit]")?.value);
     this.comment = this.form?.querySelector("textarea") ?? null;
@@ -75,6 +79,14 @@ export class ReviewDesk {
     return box !== undefined;
   }
 
+  /** An address in the order in which this map came, beside which the task judged before can be taken back. */
+  place(path: string, judged: number): string {
+    const query = new URLSearchParams({ judged: String(judged) });
+    const order = this.root.dataset["order"];
+    if (order && order !== "oldest") query.set("order", order);
+    return `${path}?${query}`;
+  }
+
   /** Its pictures are decoded, so that they are drawn at once when their turn comes. */
   async decoded(): Promise<void> {
     await Promise.all([...this.root.querySelectorAll<HTMLImageElement>(".panes:not([hidden]) img")].map((picture) => picture.decode()));
@@ -83,6 +95,7 @@ export class ReviewDesk {
   /** The map is on the page now: it can be judged once it has been seen. */
   async show(): Promise<void> {
     if (this.comment && this.comment.value === "") this.comment.value = localStorage.getItem(this.kept) ?? "";
+    this.recall();
     try {
       await this.decoded();
     } catch {
@@ -117,7 +130,30 @@ export class ReviewDesk {
   /** The verdict has arrived. */
   judged(): void {
     localStorage.removeItem(this.kept);
+    localStorage.removeItem(this.keptChoice);
     this.close();
+  }
+
+  private get keptChoice(): string {
+    return `${this.kept}/choice`;
+  }
+
+  /** Reasons or pins were changed: they are kept until the verdict has arrived, as the comment is. */
+  private chosen(): void {
+    this.comment?.setCustomValidity("");
+    const choice: Choice = { reasons: this.reasons, pins: this.pins.pins };
+    if (choice.reasons.length > 0 || choice.pins.length > 0) localStorage.setItem(this.keptChoice, JSON.stringify(choice));
+    else localStorage.removeItem(this.keptChoice);
+    void this.take();
+  }
+
+  /** Brings reasons and pins back that were kept. */
+  private recall(): void {
+    const kept = localStorage.getItem(this.keptChoice);
+    if (!kept || !this.form) return;
+    const { reasons, pins } = JSON.parse(kept) as Choice;
+    if (this.reasons.length === 0) for (const box of this.boxes) box.checked = reasons.includes(box.value as Reason);
+    this.pins.restore(pins);
   }
 
   /** The verdict did not arrive, which is said: it can be given again. */
@@ -208,8 +244,8 @@ export class ReviewDesk {
       event.preventDefault();
       const verdict = (event.submitter as HTMLButtonElement | null)?.value;
       if (!this.seen || this.sent || (verdict !== "approve" && verdict !== "reject")) return;
-      if (verdict === "reject" && comment && this.words === "" && this.reasons.length === 0) {
-        comment.setCustomValidity(t("Choose a reason, or say what should change: it goes back to its author."));
+      if (verdict === "reject" && comment && this.words === "" && this.reasons.length === 0 && this.pins.pins.length === 0) {
+        comment.setCustomValidity(t("Choose a reason, pin a cell, or say what should change: it goes back to its author."));
         comment.reportValidity();
         comment.focus();
         return;
@@ -227,10 +263,7 @@ export class ReviewDesk {
       void this.take();
     });
     for (const box of this.boxes) {
-      box.addEventListener("change", () => {
-        forgive();
-        void this.take();
-      });
+      box.addEventListener("change", () => this.chosen());
     }
     comment?.addEventListener("keydown", (event) => {
       if (event.key === "Escape") comment.blur(); // back to the keys

@@ -17,11 +17,16 @@ export function pressKeys(): void {
   onKey((key, event) => {
     if (event.repeat) return false; // a held key presses once
     const target = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
-    if (!target) return false;
+    if (!target || target.closest("[hidden]")) return false;
     if (target instanceof HTMLInputElement) target.focus();
     else target.click();
     return true;
   });
+}
+
+/** A choice that is its form's only field sends it. */
+export function sendChoices(): void {
+  for (const select of document.querySelectorAll<HTMLSelectElement>("select[data-submits]")) select.addEventListener("change", () => select.form?.requestSubmit());
 }
 
 /** Forms that cannot be undone ask first. */

@@ -5,6 +5,9 @@ import { t } from "../editor/src/words.ts";
 
 const largest = 12; // times the pane's size
 
+/** A cell of a map, row and column from 0. */
+export interface Cell { row: number; column: number }
+
 export class Panes {
   readonly own: CellMap | null;
   readonly edit: CellMap | null;
@@ -76,18 +79,37 @@ export class Panes {
   }
 
   private tell(stage: HTMLElement, left: number, top: number): void {
+    const cell = this.cell(stage, left, top);
+    if (!cell) return;
+    this.say(cell);
+    this.read(cell.x, cell.y);
+  }
+
+  /** The cell under a point of the page, null where there is none. */
+  cellAt(stage: HTMLElement, clientX: number, clientY: number): Cell | null {
+    const box = stage.getBoundingClientRect();
+    const cell = this.cell(stage, clientX - box.left, clientY - box.top);
+    return cell && { row: cell.row, column: cell.column };
+  }
+
+  private cell(stage: HTMLElement, left: number, top: number): (Cell & { x: number; y: number }) | null {
     const map = this.edit ?? this.own;
-    if (!map || !this.probe) return;
+    if (!map) return null;
     const box = stage.getBoundingClientRect();
     const [x, y] = [(left - this.x) / this.scale / box.width, (top - this.y) / this.scale / box.height];
     const [column, row] = [Math.floor(x * map.columns), Math.floor(y * map.rows)];
-    if (row < 0 || column < 0 || row >= map.rows || column >= map.columns) return;
+    return row < 0 || column < 0 || row >= map.rows || column >= map.columns ? null : { row, column, x, y };
+  }
+
+  /** Reads a cell off. */
+  say({ row, column }: Cell): void {
+    const map = this.edit ?? this.own;
+    if (!map || !this.probe) return;
     const at = row * map.columns + column;
     const parts = [t("row {row}, column {column}", { row: row + 1, column: column + 1 })];
     if (this.own) parts.push(t("model {value}", { value: (this.own.values[at] ?? 0).toFixed(2) }));
     const mark = markOf(this.edit?.marks?.[at]);
     if (this.edit) parts.push(t("edit {value}", { value: mark ? markWords[mark] : (this.edit.values[at] ?? 0).toFixed(2) }));
-    this.read(x, y);
     this.probe.textContent = parts.join(" · ");
   }
 }

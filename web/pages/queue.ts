@@ -1,4 +1,5 @@
-// The contact sheets of tasks and of images: arrows move over the cards, x selects, scrolling fetches the next ones.
+// The contact sheets of tasks, of images and of maps in review: arrows move over the cards, x selects, Shift selects from the last one on,
+// scrolling fetches the next ones. Where cards are there to be chosen from (data-choose), a click chooses once one is chosen.
 import { onKey } from "./keys.ts";
 import { drawMaps } from "./maps.ts";
 import { count as number, t } from "../editor/src/words.ts";
@@ -9,23 +10,29 @@ export function contactSheet(): void {
   const links = () => [...sheet.querySelectorAll<HTMLAnchorElement>(".task-card > a")];
   selection(sheet);
   endless(sheet);
-  onKey((key) => {
+  const boxOf = (link: HTMLElement | undefined) => link?.parentElement?.querySelector<HTMLInputElement>("input");
+  onKey((key, event) => {
     const all = links();
     const at = all.findIndex((link) => link === document.activeElement);
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns(all), ArrowUp: -columns(all) }[key];
     if (step !== undefined) {
       const next = at < 0 ? 0 : at + step;
       if (next < 0 || next >= all.length) return at >= 0;
+      if (event.shiftKey && at >= 0) for (const link of [all[at], all[next]]) check(boxOf(link));
       all[next]?.focus();
       all[next]?.scrollIntoView({ block: "nearest" });
       return true;
     }
-    if (key === "x" && at >= 0) {
-      all[at]?.parentElement?.querySelector<HTMLInputElement>("input")?.click();
+    if ((key === "x" || (key === " " && sheet.dataset["choose"] !== undefined)) && at >= 0) {
+      boxOf(all[at])?.click();
       return true;
     }
     return false;
   });
+}
+
+function check(box: HTMLInputElement | null | undefined): void {
+  if (box && !box.checked) box.click();
 }
 
 /** How many cards stand in a row now. */
@@ -56,6 +63,27 @@ function selection(sheet: HTMLElement): void {
   };
   sheet.addEventListener("change", () => {
     if (whole) whole.value = ""; // a card was let go
+    refresh();
+  });
+  let last: HTMLInputElement | null = null; // that was chosen last
+  sheet.addEventListener("click", (event) => {
+    const card = (event.target as Element).closest(".task-card");
+    if (!card || event.ctrlKey || event.metaKey) return;
+    const box = card.querySelector<HTMLInputElement>("input[type=checkbox]");
+    const choosing = event.shiftKey || (sheet.dataset["choose"] !== undefined && sheet.classList.contains("selecting"));
+    if (event.target !== box) {
+      if (!choosing) return;
+      event.preventDefault();
+      if (!box) return;
+      box.checked = event.shiftKey || !box.checked;
+    }
+    if (event.shiftKey && last && box) {
+      const shown = boxes();
+      const [from, to] = [shown.indexOf(last), shown.indexOf(box)].sort((a, b) => a - b);
+      for (const between of shown.slice(from, (to ?? 0) + 1)) between.checked = box.checked;
+    }
+    last = box;
+    if (whole) whole.value = "";
     refresh();
   });
   matching?.addEventListener("click", () => all(true, "1"));

@@ -40,6 +40,7 @@ class Session {
   key(key: string, event: KeyboardEvent): boolean {
     if (key === "a" || key === "x") return event.repeat || this.current.press(key === "a" ? "approve" : "reject");
     if (/^[1-9]$/.test(key) && !event.repeat) return this.current.choose(key);
+    if (key === "p") return this.current.pins.focus();
     if (key === "m") return this.current.methods.next();
     if (key === "0") return (this.current.panes.reset(), true);
     return false;
@@ -62,7 +63,7 @@ class Session {
       desk.refused();
       return;
     }
-    const sent = client.judge(desk.edit, { verdict, ...(desk.words && { comment: desk.words }), ...(desk.reasons.length > 0 && { reasons: desk.reasons }) }).then(() => null, (error: unknown) => why(error));
+    const sent = client.judge(desk.edit, { verdict, ...(desk.words && { comment: desk.words }), ...(desk.reasons.length > 0 && { reasons: desk.reasons }), ...(desk.pins.pins.length > 0 && { pins: desk.pins.pins }) }).then(() => null, (error: unknown) => why(error));
     this.settled = sent.then((problem) => problem === null);
     const { next } = this;
     if (next) this.follow(desk, verdict, next);
@@ -80,7 +81,7 @@ class Session {
     }
     const found = (await this.ahead) ?? (await this.fetchNext(desk, []));
     if (!found) {
-      location.assign(`${project}?judged=${desk.task}`);
+      location.assign(desk.place(project, desk.task));
       return;
     }
     this.follow(desk, verdict, found);
@@ -122,7 +123,7 @@ class Session {
   private follow(desk: ReviewDesk, verdict: Verdict, next: ReviewDesk): void {
     next.root.querySelector("[data-judged-before]")?.replaceChildren(...desk.notice(verdict));
     allowRetract(next, false); // until the verdict has arrived
-    next.address = `${project}/${next.task}?judged=${desk.task}`;
+    next.address = next.place(`${project}/${next.task}`, desk.task);
     count(next, -1); // its page was made while the one before was waiting
     this.put(next);
     this.remember("push");
@@ -173,7 +174,8 @@ class Session {
   }
 
   private fetchNext(desk: ReviewDesk, except: readonly number[]): Promise<ReviewDesk | null> {
-    const body = new URLSearchParams([["part", "review"], ["after", String(desk.task)], ...except.map((id) => ["except", String(id)])]);
+    const order = desk.root.dataset["order"];
+    const body = new URLSearchParams([["part", "review"], ["after", String(desk.task)], ...(order ? [["order", order]] : []), ...except.map((id) => ["except", String(id)])]);
     return fetchDesk(`${project}/next`, { method: "POST", body }, this.actions);
   }
 }

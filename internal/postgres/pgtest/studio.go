@@ -95,6 +95,12 @@ func (s *Studio) Work(t testing.TB) {
 	ok(s.Service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no", annotator.ReasonTooTight, annotator.ReasonBackground))
 	corrected := paint(s.Bob, 0.7)
 	ok(s.Service.Correct(ctx, s.Reviewer, corrected.Edit.ID, annotator.Draft{BaseRevision: corrected.Edit.Revision, Source: annotator.SourcePainted, Map: Map(0.2)}, "the beak"))
+	ok(s.Service.ChangeProject(ctx, s.Admin, "flock", annotator.ProjectChange{Overlap: &annotator.Overlap{Share: 100, Painters: 2, Seed: 3}}))
+	both := []int64{paint(s.Ada, 0.35).Edit.ID, paint(s.Bob, 0.45).Edit.ID}
+	must(t, s.Store.InsertCheck(ctx, both[1], annotator.CheckScore{Inside: 0.75, Area: 0.25}))
+	shared := ok(s.Store.Slots(ctx, project.ID, 0, 1))[0].ImageID
+	ok(s.Service.Adopt(ctx, s.Reviewer, "flock", shared, annotator.Adoption{Sources: both}))
+	ok(s.Service.ChangeProject(ctx, s.Admin, "flock", annotator.ProjectChange{Overlap: &annotator.Overlap{Painters: 3, Seed: 3}}))
 	taken := paint(s.Bob, 0.6)
 	ok(s.Service.TakeBack(ctx, s.Bob, taken.ID))
 	must(t, s.Service.Skip(ctx, s.Bob, taken.ID, "blurred"))
@@ -119,5 +125,10 @@ func (s *Studio) Work(t testing.TB) {
 	ok(s.Service.ActivateVersion(ctx, s.Admin, made.ID, ""))
 	ok(s.Service.DeleteImages(ctx, s.Admin, "flock", []int64{rows[22].ID, rows[21].ID}))
 	ok(s.Service.PurgeImages(ctx, s.Admin, "flock", []int64{rows[22].ID}))
+	pinned := paint(s.Bob, 0.45)
+	ok(s.Service.Judge(ctx, s.Reviewer, pinned.Edit.ID, annotator.Judgement{Verdict: annotator.VerdictReject, Pins: []annotator.Pin{{Row: 1, Column: 0, Words: "the tail — é"}, {Row: 0, Column: 1}}}))
+	ok(s.Service.Reviews(ctx, s.Reviewer, "flock", annotator.ReviewQuery{Order: annotator.ReviewFar})) // measures what waits
+	ok(s.Service.ChangeProject(ctx, s.Admin, "flock", annotator.ProjectChange{Sampling: &annotator.Sampling{Share: 0, Newcomer: 1}}))
+	paint(s.Ada, 0.35)                                                         // not drawn
 	ok(s.Service.NextTask(ctx, s.Bob, annotator.TaskFilter{Project: "flock"})) // he holds it
 }

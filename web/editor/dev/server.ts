@@ -59,7 +59,7 @@ function detail(t: Task): TaskDetail {
     id: t.id, project_id: 1, image_id: t.id, version_id: 1, state: t.state, returned: t.reviews.length > 0, updated_at: new Date().toISOString(),
     image: { id: t.id, project_id: 1, source: "main", name: file?.split("/").slice(-2).join("/") ?? `train/cardinal/${String(t.id).padStart(4, "0")}.jpg`, split: "train", label: 0, hash: "", width: 500, height: 375 },
     label_name: "cardinal", why: "The network says owl with 60%: confidently wrong", prediction: { version_id: 1, image_id: t.id, class: 1, confidence: answer.top[0]?.probability ?? 0, correct: false, top: answer.top, att_class: 1, map },
-    project: { id: 1, slug: "demo", name: "Aviary", description: "", feedback: "live", second_reviewer: false, start: { method: "model", radius: 0 }, mix: { confident: 100 }, classes: classes.map((name, index) => ({ index, key: name, name })), created_at: "" },
+    project: { id: 1, slug: "demo", name: "Aviary", description: "", feedback: "live", second_reviewer: false, sampling: { share: 100, newcomer: 20 }, start: { method: "model", radius: 0 }, mix: { confident: 100 }, overlap: { share: 0, painters: 2, seed: 1 }, check_share: 0, classes: classes.map((name, index) => ({ index, key: name, name })), created_at: "" },
     version: {
       id: 1, project_id: 1, number: 3, state: "active", created_at: new Date().toISOString(), model_hash: "ab12", extractor_hash: "cd34",
       manifest: { resize: 256, crop: [224, 224] }, gain: mechanism, grid_height: grid, grid_width: grid, bytes: 1e6, parameters: 1e5, scanned: 12,
@@ -168,7 +168,7 @@ createServer((r, w) => {
   }
   const t = tasks[Number(/\/tasks\/(\d+)/.exec(url.pathname)?.[1] ?? 1) - 1];
   if (!t) return json(w, 404, { title: "Not found", status: 404 });
-  if (url.searchParams.has("rejected") && t.reviews.length === 0) t.reviews.push({ id: 1, edit_id: 100, revision: 1, reviewer_id: 8, reviewer: "Mia", verdict: "reject", reasons: [], comment: "The branch is still amplified at the lower left: clear it, and cover the whole tail.", created_at: new Date(Date.now() - 7.2e6).toISOString() });
+  if (url.searchParams.has("rejected") && t.reviews.length === 0) t.reviews.push({ id: 1, edit_id: 100, revision: 1, reviewer_id: 8, reviewer: "Mia", verdict: "reject", reasons: [], pins: [{ row: 9, column: 3, words: "The branch" }], comment: "The branch is still amplified at the lower left: clear it, and cover the whole tail.", created_at: new Date(Date.now() - 7.2e6).toISOString() });
   if (t.state === "open") t.state = "leased";
   w.writeHead(200, { "Content-Type": "text/html" });
   w.end(page(t));

@@ -74,5 +74,5 @@ export class Starts extends Emitter<{ changed: undefined }> {
 /** What the step is called in the list of strokes. */
 const stepLabel: Partial<Record<StartingPoint["origin"]["kind"], string>> = {
   "model": later("From the model's map"), "version": later("From another version"), "mask": later("From the mask"), "clicks": later("From the clicks"), "returned": later("From the returned map"),
-  "colleague": later("From somebody else's map"), "class-mean": later("From the class's mean"),
+  "colleague": later("From somebody else's map"), "class-mean": later("From the class's mean"), "near": later("From a near image's map"),
 };

@@ -149,7 +149,7 @@ export function task(id: number, values: readonly number[], side: number, more: 
       image_id: 100 + id, version_id: 5, class: 1, att_class: 1, confidence: 0.6, correct: false, top,
       map: { h: side, w: side, values: [...values] },
     },
-    project: { id: 1, feedback: "live", second_reviewer: false, start: { method: "model", radius: 0 }, mix: { confident: 100 }, slug: "birds", name: "Birds", description: "", created_at: then, classes: classNames.map((name, index) => ({ index, key: name, name })) },
+    project: { id: 1, feedback: "live", second_reviewer: false, sampling: { share: 100, newcomer: 20 }, start: { method: "model", radius: 0 }, mix: { confident: 100 }, overlap: { share: 0, painters: 2, seed: 1 }, check_share: 0, slug: "birds", name: "Birds", description: "", created_at: then, classes: classNames.map((name, index) => ({ index, key: name, name })) },
     version: {
       id: 5, project_id: 1, number: 2, state: "active", created_at: then, model_hash: "ab", extractor_hash: "cd", manifest: {}, gain: "1+M",
       grid_height: side, grid_width: side, bytes: 1000, parameters: 100, scanned: 10,

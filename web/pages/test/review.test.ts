@@ -203,7 +203,7 @@ describe("a review", () => {
     const comment = find<HTMLTextAreaElement>("textarea");
     find("button[value=reject]").click();
     await pass(20);
-    expect([of("/edits/108/review").length, comment.validationMessage]).toEqual([0, "Choose a reason, or say what should change: it goes back to its author."]);
+    expect([of("/edits/108/review").length, comment.validationMessage]).toEqual([0, "Choose a reason, pin a cell, or say what should change: it goes back to its author."]);
     comment.value = "The tail";
     comment.dispatchEvent(new Event("input"));
     find("button[value=reject]").click();

@@ -24,7 +24,7 @@ export type Selection = NonNullable<paths["/projects/{project}/tasks/next"]["pos
 export type PictureKind = "view" | "whole" | "thumb";
 
 /** A task's picture; naming the version lets the browser keep it. */
-export const pictureURL = (task: TaskCard, kind: PictureKind): string =>
+export const pictureURL = (task: { readonly image: { readonly id: number }; readonly version_id: number }, kind: PictureKind): string =>
   `${base}/images/${task.image.id}/picture?kind=${kind}&v=${task.version_id}`;
 
 /** Each call ends in the answer, or throws a Problem, Unreachable, or what its signal was aborted with. */

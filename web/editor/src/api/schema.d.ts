@@ -446,10 +446,70 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give a project another name, description, time of feedback or mix of orders, or say who approves corrected maps; its slug stays
+         * Give a project another name, description, time of feedback, mix of orders or share that is reviewed, say who approves corrected maps, or which images several people paint; its slug stays
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
+        trace?: never;
+    };
+    "/projects/{project}/agreement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What several people paint, and how far they agree
+         * @description By rank correlation and soft IoU, beside split halves of the painters and maps of different images. Images to be adopted come first. Needs the role reviewer, and of a bearer token the scope read.
+         */
+        get: operations["agreement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/agreement/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All maps that several people painted of an image
+         * @description With their mean and standard deviation. 403 for whoever paints one of them, until all are approved or put aside. Needs the role reviewer, and of a bearer token the scope read.
+         */
+        get: operations["agreementOfImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/agreement/{image}/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt the mean of an image's maps, or one of them
+         * @description It becomes an approved edit of a task of its own, from which rounds learn in place of its sources. Maps that wait for review are approved with it. 409 while somebody is to paint the image, and where the maps are not those that were seen. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["adopt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/projects/{project}/archive": {
@@ -900,6 +960,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each person has painted in a project, and how well
+         * @description Most images first. A reviewer sees everybody who submitted a map, others themselves. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["work"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/progress": {
         parameters: {
             query?: never;
@@ -980,6 +1060,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits for review
+         * @description Listing takes nothing. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        get: operations["reviews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/reviews/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve many submitted edits at once
+         * @description In one transaction. Edits that the caller may not judge, that another reviewer has, or that changed meanwhile are left and named. None has to be taken before. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["approveReviews"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/reviews/next": {
         parameters: {
             query?: never;
@@ -991,7 +1111,7 @@ export interface paths {
         put?: never;
         /**
          * Take the next submitted task to judge
-         * @description Nobody else gets it meanwhile. First one that the caller has already, then the one waiting longest; never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Whoever has 10 of them, as many as one person may, gets one of those again. Needs the role reviewer, and of a bearer token the scope review.
+         * @description Nobody else gets it meanwhile. First one that the caller has already, then the first in the order, which is the one waiting longest; never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Whoever has 10 of them, as many as one person may, gets one of those again. Needs the role reviewer, and of a bearer token the scope review.
          */
         post: operations["nextReview"];
         delete?: never;
@@ -1014,6 +1134,26 @@ export interface paths {
         get: operations["reasonCounts"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/reviews/retract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take many verdicts back at once
+         * @description In one transaction. Verdicts that a round has used, or whose author has gone on painting, stay and are named. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["retractReviews"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1056,6 +1196,26 @@ export interface paths {
          * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["roundDefaults"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/sampling": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How much of each author's maps is reviewed
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["sampling"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2219,6 +2379,28 @@ export interface components {
             /** @description How pixels become its input and what its classes are called; the one it came with where absent. */
             manifest?: unknown;
         };
+        Adoption: {
+            comment?: string;
+            /**
+             * Format: int64
+             * @description The one of them that is adopted as it is; 0: the mean of all.
+             */
+            edit?: number;
+            /** @description The edits in force that the reviewer saw, of all slots: 409 if they have changed. */
+            sources: number[];
+        };
+        Agreement: {
+            /** @description The mean over images of the mean over pairs of painters. */
+            between?: components["schemas"]["Level"];
+            /** @description From split halves of the painters; absent where no image has three maps. */
+            ceiling?: components["schemas"]["Level"];
+            /** @description Maps of different images by different people, of the same class where there are enough. */
+            floor?: components["schemas"]["Level"];
+            label: string;
+            measure: string;
+            /** @description The ceiling is stepped by Spearman and Brown's formula from half of the painters to all. */
+            stepped: boolean;
+        };
         AnswerInPlace: {
             /** Format: double */
             confidence: number;
@@ -2379,6 +2561,11 @@ export interface components {
             why?: string;
         };
         ChangeProjectRequestBody: {
+            /**
+             * Format: int64
+             * @description Per cent of the tasks given out that are checks: of images with a known mask, against which the map is scored. Painters are not told which.
+             */
+            check_share?: number;
             description?: string;
             /**
              * @description When painters see what the network says to their map: live, once it is submitted, or never in the editor (off).
@@ -2390,6 +2577,10 @@ export interface components {
                 [key: string]: number;
             };
             name?: string;
+            /** @description Which images several people paint without seeing each other's maps. What was given out stays. */
+            overlap?: components["schemas"]["Overlap"];
+            /** @description How much of people's maps is reviewed; the rest is approved by that rule. */
+            sampling?: components["schemas"]["Sampling"];
             /** @description A map that its reviewer corrected waits for another reviewer, in place of being approved with that. */
             second_reviewer?: boolean;
         };
@@ -2431,6 +2622,18 @@ export interface components {
             marks?: string;
             /** @description Their new values, in [0,1]. */
             values: number[];
+        };
+        Checks: {
+            /** Format: double */
+            area: number;
+            /** Format: int64 */
+            images: number;
+            /** Format: double */
+            inside: number;
+            /** Format: int64 */
+            pointed: number;
+            /** Format: int64 */
+            pointing: number;
         };
         ChosenRequestBody: {
             /** @description Their ids. */
@@ -2679,7 +2882,7 @@ export interface components {
             /** Format: int64 */
             revision: number;
             /** @enum {string} */
-            source: "painted" | "model" | "generator";
+            source: "painted" | "model" | "generator" | "adopted";
             /** @enum {string} */
             state: "draft" | "submitted" | "approved" | "rejected" | "taken-back" | "corrected";
             /** Format: int64 */
@@ -3059,6 +3262,23 @@ export interface components {
              */
             within?: number;
         };
+        LeftVerdict: {
+            /** Format: int64 */
+            edit_id: number;
+            /** Format: int64 */
+            task_id?: number;
+            why: string;
+        };
+        Level: {
+            /** Format: double */
+            high: number;
+            /** Format: int64 */
+            images: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            value: number;
+        };
         Likeness: {
             /** @description (h·w)·(h·w) signed bytes, row by row, in base64: 127 times the cosine of the angle between two cells' features, each channel standardised over the picture. */
             cosines: string;
@@ -3068,6 +3288,14 @@ export interface components {
             milliseconds: number;
             /** Format: int64 */
             w: number;
+        };
+        ManyRequestBody: {
+            /** @description Their ids, as they were seen. */
+            edits: number[];
+        };
+        ManyVerdicts: {
+            done: number[];
+            left: components["schemas"]["LeftVerdict"][];
         };
         Map: {
             /** Format: int64 */
@@ -3255,6 +3483,22 @@ export interface components {
              */
             total: number;
         };
+        NearImage: {
+            /** Format: int64 */
+            image_id: number;
+            /**
+             * Format: double
+             * @description Cosine of the angle between the two images' features, averaged over the cells, in [-1,1].
+             */
+            likeness: number;
+            /** Format: int64 */
+            task_id: number;
+            /**
+             * Format: int64
+             * @description Whose view of both pictures is shown.
+             */
+            version_id: number;
+        };
         NewProjectRequestBody: {
             description?: string;
             name: string;
@@ -3307,6 +3551,8 @@ export interface components {
             reviewer_name?: string;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             start?: components["schemas"]["StartingMap"];
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
@@ -3338,11 +3584,11 @@ export interface components {
             class_name?: string;
             /**
              * Format: int64
-             * @description Of returned and colleague.
+             * @description Of returned, colleague and near.
              */
             edit_id?: number;
             /** @enum {string} */
-            kind: "model" | "returned" | "mask" | "clicks" | "version" | "class-mean" | "colleague" | "cam" | "grad-cam";
+            kind: "model" | "returned" | "mask" | "clicks" | "version" | "class-mean" | "near" | "colleague" | "cam" | "grad-cam";
             /**
              * Format: int64
              * @description Of class-mean: of how many maps it is the mean.
@@ -3360,6 +3606,11 @@ export interface components {
             radius?: number;
             /**
              * Format: int64
+             * @description Of near: the task of that map.
+             */
+            task_id?: number;
+            /**
+             * Format: int64
              * @description Its number in the project.
              */
             version?: number;
@@ -3368,6 +3619,23 @@ export interface components {
              * @description Of model, version, cam and grad-cam: whose map, or which network.
              */
             version_id?: number;
+        };
+        Overlap: {
+            /**
+             * Format: int64
+             * @description How many people paint such an image.
+             */
+            painters: number;
+            /**
+             * Format: int64
+             * @description Of the hash that decides which images these are.
+             */
+            seed: number;
+            /**
+             * Format: int64
+             * @description Per cent of the images given out. 0: every image is painted by one person.
+             */
+            share: number;
         };
         Painted: {
             /**
@@ -3385,6 +3653,37 @@ export interface components {
         };
         PainterList: {
             painters: components["schemas"]["Painter"][];
+        };
+        PersonWork: {
+            agreement?: {
+                [key: string]: components["schemas"]["Level"];
+            };
+            /** Format: double */
+            approval_rate?: number;
+            checks?: components["schemas"]["Checks"];
+            /** Format: int64 */
+            images: number;
+            /** Format: int64 */
+            judged: number;
+            /** Format: double */
+            minutes_per_map?: number;
+            name: string;
+            /** Format: int64 */
+            user_id: number;
+        };
+        Pin: {
+            /**
+             * Format: int64
+             * @description From 0 at the left.
+             */
+            column: number;
+            /**
+             * Format: int64
+             * @description Of the map, from 0 at the top.
+             */
+            row: number;
+            /** @description What is to be said of the cell; may be empty. */
+            words: string;
         };
         Points: {
             starting_points: components["schemas"]["StartingPoint"][];
@@ -3436,6 +3735,8 @@ export interface components {
             title: string;
         };
         Project: {
+            /** Format: int64 */
+            check_share: number;
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
             closed_at?: string;
@@ -3452,8 +3753,10 @@ export interface components {
                 [key: string]: number;
             };
             name: string;
+            overlap: components["schemas"]["Overlap"];
             /** Format: date-time */
             purged_at?: string;
+            sampling: components["schemas"]["Sampling"];
             second_reviewer: boolean;
             slug: string;
             start: components["schemas"]["Start"];
@@ -3500,6 +3803,8 @@ export interface components {
             active_version?: components["schemas"]["Version"];
             /** Format: int64 */
             approved_edits: number;
+            /** Format: int64 */
+            check_share: number;
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
             closed_at?: string;
@@ -3524,11 +3829,13 @@ export interface components {
             name: string;
             /** Format: int64 */
             open_tasks: number;
+            overlap: components["schemas"]["Overlap"];
             /** Format: date-time */
             purged_at?: string;
             running_job?: components["schemas"]["Job"];
             /** Format: int64 */
             running_round?: number;
+            sampling: components["schemas"]["Sampling"];
             second_reviewer: boolean;
             slug: string;
             start: components["schemas"]["Start"];
@@ -3591,21 +3898,91 @@ export interface components {
             edit_id: number;
             /** Format: int64 */
             id: number;
+            pins: components["schemas"]["Pin"][];
             reasons: ("too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background")[];
             reviewer: string;
             /** Format: int64 */
             reviewer_id: number;
             /** Format: int64 */
             revision: number;
+            /** @description sampling: the map was not drawn into what people review, and is approved by that rule; absent: somebody judged. */
+            rule?: string;
             /** Format: date-time */
             taken_back_at?: string;
             taken_back_by?: string;
             /** @enum {string} */
             verdict: "approve" | "reject";
         };
+        ReviewCard: {
+            /** Format: date-time */
+            assigned_at?: string;
+            /** Format: int64 */
+            assigned_to?: number;
+            assignee_name?: string;
+            /** Format: int64 */
+            author_id?: number;
+            author_name?: string;
+            /**
+             * Format: float
+             * @description 1 less the soft IoU of the network's map and the edit, in [0,1]; 0: the same map.
+             */
+            disagreement?: number;
+            drawn_by?: number[];
+            /** Format: int64 */
+            edit_id: number;
+            edit_map?: components["schemas"]["Map"];
+            /**
+             * Format: float
+             * @description Probability of the true class with the edit less that with the network's own map, in [-1,1].
+             */
+            gain?: number;
+            /** @enum {string} */
+            handed_by?: "confident" | "uncertain" | "confusion" | "diverse" | "wrong-reason" | "random" | "chosen" | "assigned";
+            /** Format: int64 */
+            id: number;
+            image: components["schemas"]["Image"];
+            /** Format: int64 */
+            image_id: number;
+            /** Format: float */
+            inside?: number;
+            label_name: string;
+            /** Format: date-time */
+            lease_expires_at?: string;
+            prediction: components["schemas"]["Prediction"];
+            /** Format: int64 */
+            project_id: number;
+            returned: boolean;
+            /** Format: int64 */
+            reviewer_id?: number;
+            reviewer_name?: string;
+            skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
+            /** Format: date-time */
+            submitted_at?: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: int64 */
+            version_id: number;
+            why: string;
+        };
+        ReviewPage: {
+            /**
+             * Format: int64
+             * @description The task after which the following page begins; absent at the end.
+             */
+            next?: number;
+            reviews: components["schemas"]["ReviewCard"][];
+            /** Format: int64 */
+            total: number;
+        };
         ReviewRequestBody: {
-            /** @description Goes back to the author; a rejection needs one, or a reason. */
+            /** @description Goes back to the author; a rejection needs one, a reason or a pin. */
             comment?: string;
+            /** @description Cells of the edit's map that the verdict points at, each with words. */
+            pins?: components["schemas"]["Pin"][];
             /** @description What is wrong with the map. */
             reasons?: ("too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background")[];
             /** @enum {string} */
@@ -3945,6 +4322,61 @@ export interface components {
             own: components["schemas"]["AnswerInPlace"];
             shuffled: components["schemas"]["AnswerInPlace"][];
         };
+        SampledAuthor: {
+            /**
+             * Format: int64
+             * @description How many maps more people approve until the project's share holds.
+             */
+            left: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description Their maps that the rule approved.
+             */
+            passed: number;
+            /**
+             * Format: int64
+             * @description Verdicts of people on their maps.
+             */
+            reviewed: number;
+            /**
+             * Format: int64
+             * @description Per cent of their maps that people review now.
+             */
+            share: number;
+            /** Format: int64 */
+            user_id: number;
+            /**
+             * @description newcomer, sent-back: why it is all; drawn: it is the project's share.
+             * @enum {string}
+             */
+            why: "newcomer" | "sent-back" | "again" | "drawn" | "passed";
+        };
+        Sampling: {
+            /**
+             * Format: int64
+             * @description How many maps of an author people approve before the share holds for them.
+             */
+            newcomer: number;
+            /**
+             * Format: int64
+             * @description Per cent of an author's maps that people review; 100: all.
+             */
+            share: number;
+        };
+        SamplingReport: {
+            authors: components["schemas"]["SampledAuthor"][];
+            /**
+             * Format: int64
+             * @description How many maps of an author people approve before the share holds for them.
+             */
+            newcomer: number;
+            /**
+             * Format: int64
+             * @description Per cent of an author's maps that people review; 100: all.
+             */
+            share: number;
+        };
         Scores: {
             correct: boolean;
             /** Format: int64 */
@@ -3996,6 +4428,47 @@ export interface components {
             path?: string;
             source: string;
         };
+        Shared: {
+            agreement: components["schemas"]["Agreement"][];
+            counts: {
+                [key: string]: number;
+            };
+            images: components["schemas"]["SharedImage"][];
+            overlap: components["schemas"]["Overlap"];
+        };
+        SharedDetail: {
+            /** Format: int64 */
+            adopted_task_id?: number;
+            /** @description The mean over pairs of its maps, by measure. */
+            agreement?: {
+                [key: string]: number;
+            };
+            /** @description Standard deviation of the maps in force, cell by cell, in [0, 0.5]. */
+            deviation?: components["schemas"]["Map"];
+            image: components["schemas"]["Image"];
+            label_name: string;
+            /** @description Of the maps in force, cell by cell. */
+            mean?: components["schemas"]["Map"];
+            slots: components["schemas"]["Slot"][];
+            /** @enum {string} */
+            state: "painting" | "ready" | "adopted" | "empty";
+            version: components["schemas"]["Version"];
+            /** @description The caller could still be given the image to paint, and is not shown the maps before all are painted. */
+            withheld?: boolean;
+        };
+        SharedImage: {
+            /** Format: int64 */
+            adopted_task_id?: number;
+            /** @description The mean over pairs of its maps, by measure. */
+            agreement?: {
+                [key: string]: number;
+            };
+            image: components["schemas"]["Image"];
+            label_name: string;
+            slots: components["schemas"]["Slot"][];
+            /** @enum {string} */
+            state: "painting" | "ready" | "adopted" | "empty";
+        };
         ShownAnswer: {
             /** Format: int64 */
             class: number;
@@ -4025,6 +4498,20 @@ export interface components {
         SkipRequestBody: {
             /** @description Why it is not worth a map. */
             reason: string;
+        };
+        Slot: {
+            /** Format: int64 */
+            edit_id?: number;
+            map?: components["schemas"]["Map"];
+            painter?: string;
+            /** Format: int64 */
+            painter_id?: number;
+            /** Format: int64 */
+            slot: number;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
+            /** Format: int64 */
+            task_id: number;
         };
         SourceList: {
             sources: string[];
@@ -4152,6 +4639,8 @@ export interface components {
             /** @description On the grid of the task's version; only of a point that was asked for. */
             map?: components["schemas"]["Map"];
             name: string;
+            /** @description Of a map of another image: of which, and how near it is. */
+            near?: components["schemas"]["NearImage"];
             /** @description What a draft that began with it says in origin. */
             origin: components["schemas"]["Origin"];
             /** @description Why it has no map; absent where it has one. */
@@ -4239,6 +4728,8 @@ export interface components {
             reviewer_id?: number;
             reviewer_name?: string;
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
@@ -4279,6 +4770,8 @@ export interface components {
             reviewer_id?: number;
             reviewer_name?: string;
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
@@ -4325,6 +4818,8 @@ export interface components {
             reviewer_name?: string;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
+            /** Format: int64 */
+            slot?: number;
             start?: components["schemas"]["StartingMap"];
             /** @enum {string} */
             state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
@@ -4575,6 +5070,9 @@ export interface components {
             /** Format: double */
             y: number;
         };
+        WorkList: {
+            people: components["schemas"]["PersonWork"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -4585,6 +5083,8 @@ export interface components {
 export type ActivateRequestBody = components['schemas']['ActivateRequestBody'];
 export type ActivationMap = components['schemas']['ActivationMap'];
 export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody'];
+export type Adoption = components['schemas']['Adoption'];
+export type Agreement = components['schemas']['Agreement'];
 export type AnswerInPlace = components['schemas']['AnswerInPlace'];
 export type ArchiveBeginBody = components['schemas']['ArchiveBeginBody'];
 export type ArchiveList = components['schemas']['ArchiveList'];
@@ -4605,6 +5105,7 @@ export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody
 export type Changed = components['schemas']['Changed'];
 export type ChangedImages = components['schemas']['ChangedImages'];
 export type Changes = components['schemas']['Changes'];
+export type Checks = components['schemas']['Checks'];
 export type ChosenRequestBody = components['schemas']['ChosenRequestBody'];
 export type Class = components['schemas']['Class'];
 export type ClassDifference = components['schemas']['ClassDifference'];
@@ -4646,7 +5147,11 @@ export type Leakage = components['schemas']['Leakage'];
 export type LearningCurve = components['schemas']['LearningCurve'];
 export type Lease = components['schemas']['Lease'];
 export type LeaveOutRequestBody = components['schemas']['LeaveOutRequestBody'];
+export type LeftVerdict = components['schemas']['LeftVerdict'];
+export type Level = components['schemas']['Level'];
 export type Likeness = components['schemas']['Likeness'];
+export type ManyRequestBody = components['schemas']['ManyRequestBody'];
+export type ManyVerdicts = components['schemas']['ManyVerdicts'];
 export type Map = components['schemas']['Map'];
 export type MapBody = components['schemas']['MapBody'];
 export type MapRequestBody = components['schemas']['MapRequestBody'];
@@ -4658,14 +5163,18 @@ export type ModelPart = components['schemas']['ModelPart'];
 export type ModelReport = components['schemas']['ModelReport'];
 export type ModelValue = components['schemas']['ModelValue'];
 export type MoreMapsGain = components['schemas']['MoreMapsGain'];
+export type NearImage = components['schemas']['NearImage'];
 export type NewProjectRequestBody = components['schemas']['NewProjectRequestBody'];
 export type NewUserRequestBody = components['schemas']['NewUserRequestBody'];
 export type NextTask = components['schemas']['NextTask'];
 export type Obstacle = components['schemas']['Obstacle'];
 export type Origin = components['schemas']['Origin'];
+export type Overlap = components['schemas']['Overlap'];
 export type Painted = components['schemas']['Painted'];
 export type Painter = components['schemas']['Painter'];
 export type PainterList = components['schemas']['PainterList'];
+export type PersonWork = components['schemas']['PersonWork'];
+export type Pin = components['schemas']['Pin'];
 export type Points = components['schemas']['Points'];
 export type PredictedImage = components['schemas']['PredictedImage'];
 export type Prediction = components['schemas']['Prediction'];
@@ -4683,6 +5192,8 @@ export type ReliabilityBin = components['schemas']['ReliabilityBin'];
 export type RemoveRequestBody = components['schemas']['RemoveRequestBody'];
 export type RenameClassRequestBody = components['schemas']['RenameClassRequestBody'];
 export type Review = components['schemas']['Review'];
+export type ReviewCard = components['schemas']['ReviewCard'];
+export type ReviewPage = components['schemas']['ReviewPage'];
 export type ReviewRequestBody = components['schemas']['ReviewRequestBody'];
 export type RevisionList = components['schemas']['RevisionList'];
 export type Round = components['schemas']['Round'];
@@ -4697,18 +5208,25 @@ export type RoundRequest = components['schemas']['RoundRequest'];
 export type RoundResult = components['schemas']['RoundResult'];
 export type RoundSettings = components['schemas']['RoundSettings'];
 export type RowInPlace = components['schemas']['RowInPlace'];
+export type SampledAuthor = components['schemas']['SampledAuthor'];
+export type Sampling = components['schemas']['Sampling'];
+export type SamplingReport = components['schemas']['SamplingReport'];
 export type Scores = components['schemas']['Scores'];
 export type Segment = components['schemas']['Segment'];
 export type SegmentRequestBody = components['schemas']['SegmentRequestBody'];
 export type Segmenter = components['schemas']['Segmenter'];
 export type SentModel = components['schemas']['SentModel'];
 export type ServerFolder = components['schemas']['ServerFolder'];
+export type Shared = components['schemas']['Shared'];
+export type SharedDetail = components['schemas']['SharedDetail'];
+export type SharedImage = components['schemas']['SharedImage'];
 export type ShownAnswer = components['schemas']['ShownAnswer'];
 export type ShownImage = components['schemas']['ShownImage'];
 export type ShownList = components['schemas']['ShownList'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
+export type Slot = components['schemas']['Slot'];
 export type SourceList = components['schemas']['SourceList'];
 export type StagedCount = components['schemas']['StagedCount'];
 export type StagedFile = components['schemas']['StagedFile'];
@@ -4750,6 +5268,7 @@ export type VersionComparison = components['schemas']['VersionComparison'];
 export type VersionList = components['schemas']['VersionList'];
 export type VersionPrediction = components['schemas']['VersionPrediction'];
 export type ViewRegion = components['schemas']['ViewRegion'];
+export type WorkList = components['schemas']['WorkList'];
 export type $defs = Record<string, never>;
 export interface operations {
     archives: {
@@ -5674,6 +6193,108 @@ export interface operations {
             };
         };
     };
+    agreement: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shared"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    agreementOfImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    adopt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Adoption"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     packProject: {
         parameters: {
             query?: {
@@ -6504,7 +7125,7 @@ export interface operations {
                 /** @description Who judged approved or rejected ones, where the file does not say it. */
                 reviewer?: string;
                 /** @description How they were made, where the file does not say it: painted without it. */
-                made?: "painted" | "model" | "generator";
+                made?: "painted" | "model" | "generator" | "adopted";
                 /** @description Leave out maps of images that the project does not have or that can have none. */
                 skip_unknown?: boolean;
                 /** @description Read and count, and change nothing. */
@@ -6529,7 +7150,7 @@ export interface operations {
                      * @description How they were made, where the file does not say it: painted without it.
                      * @enum {string}
                      */
-                    made?: "painted" | "model" | "generator";
+                    made?: "painted" | "model" | "generator" | "adopted";
                     /** @description The files. */
                     maps: string[];
                     /** @description Who judged approved or rejected ones, where the file does not say it. */
@@ -6584,6 +7205,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PainterList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    work: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkList"];
                 };
             };
             /** @description Error */
@@ -6732,10 +7385,86 @@ export interface operations {
             };
         };
     };
+    reviews: {
+        parameters: {
+            query?: {
+                /** @description loss, gain: how much the edit changes the true class's score; far, near: how far it is from the model's map. Maps without the figure come last. */
+                order?: "oldest" | "newest" | "author" | "loss" | "gain" | "far" | "near";
+                /** @description next of the page before. */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveReviews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyVerdicts"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     nextReview: {
         parameters: {
             query?: {
-                /** @description A task id: first come those that were submitted after it. */
+                /** @description In which order; those that the caller has come first in any. */
+                order?: "oldest" | "newest" | "author" | "loss" | "gain" | "far" | "near";
+                /** @description A task id: first come those that follow it in the order. */
                 after?: number;
                 /** @description Task ids that are not given out, such as the one that the caller is judging meanwhile. */
                 except?: number[];
@@ -6795,6 +7524,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReasonList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retractReviews: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManyVerdicts"];
                 };
             };
             /** @description Error */
@@ -6898,6 +7663,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RoundDefaults"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sampling: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplingReport"];
                 };
             };
             /** @description Error */

@@ -6,6 +6,7 @@ import { layouts, views } from "../settings.ts";
 import type { WholeOperation } from "../whole.ts";
 import type { KeyInput } from "./key_input.ts";
 import { chordWords, Keymap, type Bound } from "./keymap.ts";
+import { arrows } from "./arrows.ts";
 import { letterOf } from "./letter.ts";
 import { t } from "../words.ts";
 
@@ -58,8 +59,6 @@ function digitOf(k: KeyInput): number | undefined {
   return digit === undefined ? undefined : Number(digit);
 }
 
-/** Rows and columns that an arrow goes by. */
-export const arrows: Readonly<Record<string, readonly [number, number]>> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const raising: readonly string[] = ["+", "="];
 const lowering: readonly string[] = ["-", "_"];
 const upDown: readonly string[] = ["ArrowUp", "ArrowDown"]; // with Alt

@@ -13,6 +13,7 @@ import { hintBar } from "./hint.ts";
 import { icon } from "./icons.ts";
 import { keyInput, ownsKey } from "./keyboard.ts";
 import { sayKeys } from "./keyed.ts";
+import { pinLayer } from "./pins.ts";
 import { aim, curtain, noticeLine, reviewNote, selectionBar } from "./notices.ts";
 import { brushPanel, historyPanel, viewPanel } from "./panels.ts";
 import { rail } from "./rail.ts";
@@ -41,7 +42,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
 
   const work = h(
     "div.work", {}, aim(desk, "line"), reviewNote(desk),
-    h("div.canvas-area", {}, stage.element, selectionBar(desk), comparisonBar(desk), h("div.canvas-notes", {}, hintBar(desk), noticeLine(desk)), curtain(desk, queue)),
+    h("div.canvas-area", {}, stage.element, pinLayer(stage, desk), selectionBar(desk), comparisonBar(desk), h("div.canvas-notes", {}, hintBar(desk), noticeLine(desk)), curtain(desk, queue)),
     statusLine(desk), cell, help,
   );
   root.replaceChildren();

@@ -2,7 +2,7 @@
 
 import type { Desk } from "../desk.ts";
 import { value } from "../format.ts";
-import { arrows } from "../input/keys.ts";
+import { arrows } from "../input/arrows.ts";
 import { Merge, sides, type Side } from "../merge.ts";
 import { paintCells } from "../render/heat.ts";
 import { pencil } from "../render/pencil.ts";

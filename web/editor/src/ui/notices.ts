@@ -6,6 +6,7 @@ import { calm } from "./calm.ts";
 import { fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
 import { language, said, t } from "../words.ts";
+import { pinWords } from "./pins.ts";
 
 /** What is to be marked, and what the network takes it for: in the bar, or in a line of its own where that has no room. */
 export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
@@ -43,7 +44,8 @@ export function reviewNote(desk: Desk): HTMLElement {
         h("strong", {}, t("{name} asks for changes", { name: last.reviewer })),
         h("time", { datetime: last.created_at, title: when.toLocaleString(language) }, ago(Date.now() - when.getTime())),
         ...(last.reasons.length > 0 ? [h("p", {}, h("strong", {}, last.reasons.map((r) => said(r)).join(", ")))] : []),
-        h("p", {}, last.comment)),
+        ...(last.comment ? [h("p", {}, last.comment)] : []),
+        ...pinWords(last.pins)),
     );
   });
   return note;

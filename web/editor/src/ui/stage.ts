@@ -120,6 +120,11 @@ export class Stage {
     this.shown = { view, map, selection };
   }
 
+  /** The upper left corner of the pane that has the map, in CSS pixels of the stage. */
+  get origin(): { readonly x: number; readonly y: number } {
+    return this.panes.find((pane) => pane.map) ?? { x: 0, y: 0 };
+  }
+
   private layout: Layout = "over";
 
   private resize(): void {

@@ -1,5 +1,7 @@
 // The menu of what is rarely done to the whole map, or to the selection, and of other maps to begin with.
 
+import { pictureURL } from "../api/client.ts";
+import type { StartingPoint } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import { wholeOperations } from "../whole.ts";
 import { button, fill, h, say } from "./element.ts";
@@ -60,6 +62,14 @@ export function wholeMenu(desk: Desk): { opener: HTMLButtonElement; menu: HTMLEl
   return { opener, menu };
 }
 
+/** Both pictures of an offer that is another image's map: this one's, and that one's. */
+function both(desk: Desk, { near }: StartingPoint): HTMLElement[] {
+  const { detail } = desk;
+  if (!near || !detail) return [];
+  const picture = (image: number, of: string) => h("img", { src: pictureURL({ image: { id: image }, version_id: near.version_id }, "thumb"), alt: of, width: 72, loading: "lazy" });
+  return [h("span.menu-both", {}, picture(detail.image.id, "This picture"), picture(near.image_id, `The picture of #${near.task_id}`), h("span.muted", {}, `likeness ${near.likeness.toFixed(2)}`))];
+}
+
 /** What the map can begin with. The studio is asked when the menu opens. */
 function startList(desk: Desk, done: () => void): { element: HTMLElement; ask: () => void } {
   const { starts, comparison } = desk;
@@ -77,7 +87,7 @@ function startList(desk: Desk, done: () => void): { element: HTMLElement; ask: (
         done();
         void starts.take(point);
       },
-    }, h("span", {}, point.name, point.problem !== undefined && h("span.menu-why", {}, point.problem)))), button("button.menu-item", {
+    }, h("span", {}, point.name, point.problem !== undefined && h("span.menu-why", {}, point.problem), ...both(desk, point)))), button("button.menu-item", {
       "data-testid": "start-grad-cam", title: t("Shows it first; “Use as a start” takes it"), onclick: () => {
         done();
         comparison.show("grad-cam-perception");

@@ -1,0 +1,54 @@
+// Pins: where a reviewer points on the map that they sent back, with their words, over the canvas and in the note above it.
+
+import type { Pin } from "../api/schema.d.ts";
+import type { Desk } from "../desk.ts";
+import type { Editor } from "../editor.ts";
+import { imagePoint } from "../geometry.ts";
+import { fill, h } from "./element.ts";
+import type { Stage } from "./stage.ts";
+
+const place = (pin: Pin): string => `row ${pin.row + 1}, column ${pin.column + 1}`;
+
+/** The pins of the verdict that is to be mended; none where there is none. */
+export function pinsToMend(detail: { state: string; reviews: readonly { verdict: string; taken_back_at?: string; pins: readonly Pin[] }[] }): readonly Pin[] {
+  const last = detail.reviews.filter((review) => !review.taken_back_at).at(-1);
+  return last?.verdict === "reject" && detail.state !== "approved" ? last.pins : [];
+}
+
+/** Pins in words, for the reviewer's note. */
+export function pinWords(pins: readonly Pin[]): HTMLElement[] {
+  if (pins.length === 0) return [];
+  return [h("ol.pin-words", { "data-testid": "pin-words" }, ...pins.map((pin) => h("li", {}, place(pin), pin.words ? `: ${pin.words}` : "")))];
+}
+
+/** Numbers on the pinned cells, with the words beside them. They let strokes through. */
+export function pinLayer(stage: Stage, desk: Desk): HTMLElement {
+  const { editor } = desk;
+  const layer = h("div.pin-layer", { "aria-hidden": "true", "data-testid": "pins" });
+  let marks: { pin: Pin; element: HTMLElement }[] = [];
+  const put = () => {
+    for (const { pin, element } of marks) {
+      const at = cellCorner(editor, pin);
+      element.style.transform = `translate(${Math.round(at.x + stage.origin.x)}px, ${Math.round(at.y + stage.origin.y)}px)`;
+      element.style.setProperty("--cell-width", `${at.width}px`);
+      element.style.setProperty("--cell-height", `${at.height}px`);
+    }
+  };
+  desk.on("opened", (detail) => {
+    marks = pinsToMend(detail).map((pin, i) => ({ pin, element: h("div.pin", {}, h("b", {}, String(i + 1)), ...(pin.words ? [h("span", {}, pin.words)] : [])) }));
+    fill(layer, ...marks.map(({ element }) => element));
+    put();
+  });
+  editor.on("changed", put);
+  new ResizeObserver(put).observe(stage.element);
+  return layer;
+}
+
+/** The upper left corner and the size of a cell on a pane, in CSS pixels. */
+function cellCorner(editor: Editor, pin: Pin): { x: number; y: number; width: number; height: number } {
+  const { region } = editor.scene;
+  const { rows, columns } = editor.document;
+  const at = (row: number, column: number) => editor.viewport.toScreen(imagePoint(region.x + (column / columns) * region.width, region.y + (row / rows) * region.height));
+  const from = at(pin.row, pin.column), to = at(pin.row + 1, pin.column + 1);
+  return { x: from.x, y: from.y, width: to.x - from.x, height: to.y - from.y };
+}
