@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 
@@ -21,7 +20,7 @@ func (s *Server) reviewsPage(v *visit) error {
 	}
 	view := templates.NewReviews(page, order, v.actor)
 	if q.Get("part") == "cards" {
-		return v.render(templates.ReviewCards(v.frame("Review", "review"), view))
+		return v.render(templates.ReviewCards(v.frame(words.T(v.Context(), "Review"), "review"), view))
 	}
 	view.Judged, view.Accepted = s.judged(v), accepted(q)
 	if view.Reasons, err = s.service.ReasonCounts(v.Context(), v.actor, v.project.Slug); err != nil {
@@ -137,11 +136,11 @@ func (s *Server) correctPage(v *visit) error {
 	}
 	switch refused := t.MayCorrect(v.actor); {
 	case errors.Is(refused, annotator.ErrForbidden):
-		view.Reason = "You painted a part of this: somebody else judges it"
+		view.Reason = words.T(v.Context(), "You painted a part of this: somebody else judges it")
 	case refused != nil:
 		view.Reason = readOnlyReason(v.Context(), t)
 	case t.Lease != nil && !t.Lease.Mine:
-		view.Reason = t.Lease.UserName + " is reviewing this one"
+		view.Reason = words.T(v.Context(), "{name} is reviewing this one", "name", t.Lease.UserName)
 	}
 	return v.render(templates.EditorPage(v.frame(words.T(v.Context(), "Correct #{id} {class}", "id", strconv.FormatInt(t.ID, 10), "class", t.LabelName), "review", "editor"), view))
 }

@@ -19,6 +19,9 @@ type format struct {
 // verb is a verb of fmt, perhaps with the number of its argument: %d, %.2f, %[2]q.
 var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[+\-#0]*\d*(?:\.\d+)?[a-zA-Z]`)
 
+// percent is a verb, or a sign of per cent as formats write it.
+var percent = regexp.MustCompile(`%%|` + verb.String())
+
 // joint is what stands between the errors of a chain, and between remarks.
 var joint = regexp.MustCompile(`[:;] `)
 
@@ -104,7 +107,10 @@ func say(l Language, s string, deep int) (string, bool) {
 // fill puts the arguments in place of the verbs.
 func (f format) fill(l Language, args []string, deep int) string {
 	next := 0
-	return verb.ReplaceAllStringFunc(f.said, func(v string) string {
+	return percent.ReplaceAllStringFunc(f.said, func(v string) string {
+		if v == "%%" {
+			return "%"
+		}
 		if numbered := verb.FindStringSubmatch(v)[1]; numbered != "" {
 			next, _ = strconv.Atoi(numbered)
 			next--

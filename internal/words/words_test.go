@@ -98,10 +98,11 @@ func TestSay(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]string{
 		"not found": "見つかりません",
-		"too many failed sign-ins: try again in 12 s": "サインインの失敗が多すぎます。12 秒後にもう一度お試しください",
-		"nobody has written this":                     "nobody has written this",
-		"nobody: not found":                           "nobody: not found",
-		`"x" is no number of anything: not found`:     `"x" は番号ではありません: 見つかりません`,
+		"too many failed sign-ins: try again in 12 s":      "サインインの失敗が多すぎます。12 秒後にもう一度お試しください",
+		"10 % of images painted by 2 people each (seed 1)": "画像の 10% を 2 人ずつで描きます（シード 1）",
+		"nobody has written this":                          "nobody has written this",
+		"nobody: not found":                                "nobody: not found",
+		`"x" is no number of anything: not found`:          `"x" は番号ではありません: 見つかりません`,
 	} {
 		if got := words.Say(japanese(t), said); got != want {
 			t.Errorf("%q, want %q", got, want)
