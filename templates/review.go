@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -206,30 +207,31 @@ type change struct {
 	before, after float32
 }
 
-// changes compares the answers before and after: it lists the classes that are in either top five, by the larger of their two
-// probabilities.
+// changesShown is how many classes changes lists.
+const changesShown = 6
+
+// changes compares the answers before and after. It lists classes that are in either top five, by the larger of their two probabilities;
+// the true class is always among them.
 func (v Review) changes() []change {
-	e := v.Task.Edit
+	e, label := v.Task.Edit, v.Task.Image.Label
 	if e == nil || e.Before == nil || e.After == nil {
 		return nil
 	}
+	all := slices.Concat(e.Before.Top, e.After.Top)
+	if label != nil {
+		all = append(all, annotator.ClassScore{Class: *label, Name: v.Task.LabelName})
+	}
 	var list []change
-	seen := map[int]bool{}
-	add := func(c annotator.ClassScore) {
-		if !seen[c.Class] && len(list) < 6 {
-			seen[c.Class] = true
+	for _, c := range all {
+		if !slices.ContainsFunc(list, func(known change) bool { return known.class.Class == c.Class }) {
 			list = append(list, change{c, probability(e.Before, c), probability(e.After, c)})
 		}
 	}
-	for i := range max(len(e.Before.Top), len(e.After.Top)) {
-		if i < len(e.Before.Top) {
-			add(e.Before.Top[i])
-		}
-		if i < len(e.After.Top) {
-			add(e.After.Top[i])
-		}
+	slices.SortStableFunc(list, func(a, b change) int { return cmp.Compare(max(b.before, b.after), max(a.before, a.after)) })
+	if right := slices.IndexFunc(list, func(c change) bool { return label != nil && c.class.Class == *label }); right >= changesShown {
+		list[changesShown-1] = list[right]
 	}
-	return list
+	return list[:min(len(list), changesShown)]
 }
 
 func probability(s *annotator.Scores, c annotator.ClassScore) float32 {

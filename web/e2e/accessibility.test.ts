@@ -3,7 +3,7 @@
 import axe from "axe-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser, Page } from "playwright-core";
-import type { ProjectSummary, TaskPage, ImagePage } from "../editor/src/api/schema.d.ts";
+import type { ImagePage, ProjectSummary, Shared, TaskPage } from "../editor/src/api/schema.d.ts";
 import { chromiumPath, openBrowser, Person, stroke, Studio, until } from "./studio";
 
 const browserThere = chromiumPath() !== undefined;
@@ -36,6 +36,8 @@ describe.skipIf(!browserThere)("accessibility", () => {
     closing.push(() => browser.close());
     [ada, ana, rui] = [await Person.signIn(browser, studio, "admin"), await Person.signIn(browser, studio, "annotator"), await Person.signIn(browser, studio, "reviewer")];
     await until("the demo project is ready", async () => ((await ana.get<ProjectSummary>("/projects/aviary").catch(() => undefined))?.open_tasks ?? 0) > 10, 180_000);
+    const overlap = await ada.context.request.patch(`${studio.address}/api/v1/projects/aviary`, { data: { overlap: { share: 100, painters: 2, seed: 1 } } });
+    expect(overlap.ok(), await overlap.text()).toBe(true);
     await ana.page.goto("/projects/aviary/queue");
     await ana.page.getByRole("button", { name: /Paint the next one/ }).click();
     await ana.page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
@@ -62,9 +64,11 @@ describe.skipIf(!browserThere)("accessibility", () => {
     it(`finds nothing serious on the pages of an admin at ${name}`, async () => {
       const { images } = await ada.get<ImagePage>("/projects/aviary/images?limit=1");
       const paths = [
-        "/projects", "/people", "/account", "/segmenter", "/archives",
+        "/projects", "/people", "/account", "/guide", "/segmenter", "/archives",
         ...["queue", "images", `images/${images[0]!.id}`, "rounds", "rounds/new", "versions", "versions/new", "imports/new", "maps", "labels", "suspects", "activity", "settings", "export", "leakage", "start", "forecast", "agreement", "people"].map((page) => `/projects/aviary/${page}`),
       ];
+      const { images: shared } = await ada.get<Shared>("/projects/aviary/agreement");
+      paths.push(`/projects/aviary/agreement/${shared[0]!.image.id}`);
       const found: string[] = [];
       for (const path of paths) found.push(...await on(ada, path));
       expect(found).toEqual([]);

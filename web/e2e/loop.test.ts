@@ -1,7 +1,7 @@
 // The loop, by three people: paint, reload, submit; reject, mend, approve; a round, its curve, activation, the new scan.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser, Page } from "playwright-core";
-import type { ProjectSummary, Round, TaskDetail } from "../editor/src/api/schema.d.ts";
+import type { ProjectSummary, Round, TaskDetail, TaskPage } from "../editor/src/api/schema.d.ts";
 import { chromiumPath, openBrowser, Person, stroke, Studio, until } from "./studio";
 
 
@@ -105,7 +105,11 @@ describe.skipIf(!browserThere)("the loop", () => {
     await rui.page.locator("[data-method-words]").filter({ hasText: /^CAM, attention branch, for .+ Brightest/ }).waitFor();
     await rui.page.getByLabel("Maps by another method").selectOption("cam perception");
     await rui.page.locator("[data-method-words]").filter({ hasText: /of both/ }).waitFor();
-    await rui.page.getByRole("textbox").fill("Also its tail, please.");
+    await rui.page.keyboard.press("p"); // pins the cell beside the middle
+    for (const key of ["ArrowRight", "Enter"]) await rui.page.keyboard.press(key);
+    await rui.page.keyboard.type("Its beak");
+    await rui.page.keyboard.press("Enter"); // back to the cells, and no verdict
+    await rui.page.locator("textarea[name=comment]").fill("Also its tail, please.");
     await rui.page.getByRole("button", { name: /^Reject/ }).click();
     await until("it is sent back", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "changes-requested", 10_000);
   });
@@ -113,6 +117,8 @@ describe.skipIf(!browserThere)("the loop", () => {
   it("the annotator reads the comment, mends and submits; the reviewer approves", async () => {
     await ana.page.goto(`/projects/aviary/tasks/${task}`);
     await ana.page.getByTestId("review-comment").filter({ hasText: "Also its tail, please." }).waitFor();
+    await ana.page.getByTestId("pin-words").filter({ hasText: "row 8, column 9: Its beak" }).waitFor();
+    await ana.page.getByTestId("pins").locator(".pin").filter({ hasText: "Its beak" }).waitFor();
     await stroke(ana.page, [0.5, 0.3], [0.5, 0.7]);
     await saved(ana.page);
     await ana.page.locator("#submit").click();
@@ -122,6 +128,29 @@ describe.skipIf(!browserThere)("the loop", () => {
     await rui.page.locator("[data-drawn]").waitFor();
     await rui.page.getByRole("button", { name: /^Approve/ }).click();
     await until("it is approved", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "approved", 10_000);
+  });
+
+  it("a map of a near image is offered with both pictures, and is one step that undo takes back", async () => {
+    const { label_name } = await ana.get<TaskDetail>(`/tasks/${task}`);
+    const { tasks } = await ana.get<TaskPage>(`/tasks?project=aviary&state=open&limit=200`);
+    const other = tasks.find((t) => t.label_name === label_name);
+    expect(other, `another open task of ${label_name}`).toBeDefined();
+    await ana.page.goto(`/projects/aviary/tasks/${other!.id}`);
+    await ana.page.locator("#editor [data-picture=shown]").waitFor();
+    await stroke(ana.page, [0.3, 0.3], [0.7, 0.3]);
+    await saved(ana.page);
+    const mine = (await ana.get<TaskDetail>(`/tasks/${other!.id}`)).edit!;
+    await ana.page.getByTestId("map-more").click();
+    const offer = ana.page.locator("[data-testid^=start-near-]").filter({ hasText: `#${task}` });
+    await offer.locator("img").nth(1).waitFor();
+    await offer.click();
+    await ana.page.getByTestId("strokes").getByText("From a near image's map").waitFor();
+    const valuesOf = async () => JSON.stringify((await ana.get<TaskDetail>(`/tasks/${other!.id}`)).edit!.map.values);
+    const theirs = JSON.stringify((await ana.get<TaskDetail>(`/tasks/${task}`)).edit!.map.values);
+    await until("it is the other image's map", async () => (await valuesOf()) === theirs, 100_000);
+    await ana.page.getByTestId("stage").focus();
+    await ana.page.keyboard.press("Control+z");
+    await until("it is the painter's own again", async () => (await valuesOf()) === JSON.stringify(mine.map.values), 100_000);
   });
 
   it("the admin runs a round and sees its curve and its result", async () => {
