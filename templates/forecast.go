@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/forecast"
@@ -15,6 +16,19 @@ import (
 type Forecast struct {
 	annotator.ProjectForecast
 	Problem string // why no new forecast was started
+}
+
+// saidVerdict returns the verdict of a forecast's sentences, and why it is that.
+func saidVerdict(ctx context.Context, sentences string) (verdict, because string) {
+	all := strings.Split(strings.TrimSuffix(sentences, "."), ". ")
+	for i, s := range all {
+		if all[i] = words.Say(ctx, s); i > 0 {
+			all[i] = words.Sentence(ctx, all[i])
+		}
+	}
+	verdict, because, _ = strings.Cut(all[0], ": ")
+	all[0] = words.Sentence(ctx, because)
+	return verdict, strings.Join(all, " ")
 }
 
 // verdictClass is how a verdict's sentence is coloured.

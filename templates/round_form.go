@@ -103,17 +103,17 @@ func (v RoundForm) validationText(ctx context.Context) string {
 }
 
 // says returns the values of a folded group's settings in one line.
-func (v RoundForm) says(g recipe.Group) string {
+func (v RoundForm) says(ctx context.Context, g recipe.Group) string {
 	var list []string
 	for _, f := range g.In() {
-		list = append(list, v.Settings.Brief(f.Name))
+		list = append(list, words.Say(ctx, v.Settings.Brief(f.Name)))
 	}
 	return joined(" · ", list...)
 }
 
 // optimizerWord returns the optimizer in words: "SGD, momentum 0.9".
-func optimizerWord(s recipe.Settings) string {
-	return joined(", ", s.Brief("optimizer"), s.Brief("momentum"))
+func optimizerWord(ctx context.Context, s recipe.Settings) string {
+	return joined(", ", words.Say(ctx, s.Brief("optimizer")), words.Say(ctx, s.Brief("momentum")))
 }
 
 func either(yes bool, a, b string) string {

@@ -16,8 +16,8 @@ type format struct {
 	said string
 }
 
-// verb is a verb of fmt, perhaps with the number of its argument: %d, %.2f, %[2]q.
-var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[+\-#0]*\d*(?:\.\d+)?[a-zA-Z]`)
+// verb is a verb of fmt, perhaps with the number of its argument: %d, %.2f, %[2]q; or the place of a setting's value in package recipe.
+var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[+\-#0]*\d*(?:\.\d+)?[a-zA-Z]|\$\{value\}`)
 
 // percent is a verb, or a sign of per cent as formats write it.
 var percent = regexp.MustCompile(`%%|` + verb.String())
