@@ -17,7 +17,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 		admins     = annotator.RoleAdmin
 	)
 	r := chi.NewRouter()
-	r.Use(s.observe, s.secure, s.legible)
+	r.Use(speak, s.observe, s.secure, s.legible)
 	r.NotFound(s.plain(func(http.ResponseWriter, *http.Request) error { return annotator.ErrNotFound }))
 
 	// For machines and browsers: no session, no page.
@@ -45,6 +45,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Get("/signin", s.plain(s.signInPage))
 			r.Post("/signin", s.plain(s.doSignIn))
 			r.Post("/signout", s.plain(s.doSignOut))
+			r.Post("/language", s.plain(s.chooseLanguage))
 			r.Get(SetupPath, s.plain(s.setupPage))
 			r.Post(SetupPath, s.plain(s.setUp))
 

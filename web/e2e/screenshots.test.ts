@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import type { Browser } from "playwright-core";
 import type { ProjectSummary, Round, TaskPage } from "../editor/src/api/schema.d.ts";
-import { chromiumPath, openBrowser, Person, stroke, Studio, until } from "./studio";
+import { chromiumPath, openBrowser, Person, Studio, until } from "./studio";
 
 const folder = process.env.STUDIO_SCREENSHOTS ?? "";
 
