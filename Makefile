@@ -14,7 +14,7 @@ run: bin/studio ## install what is needed, build, start the demo, print its addr
 test: bin/studio chromium ## every test: Go (with the race detector where threads meet), editor, browser
 	@.ci/test
 
-test-long: node_modules/.package-lock.json ## what takes too long for make test: a painter among 50 faults, pages with the race detector, every fuzzer for a minute
+test-long: node_modules/.package-lock.json ## what takes too long for make test: a painter among 50 faults, pages and backups with the race detector, every fuzzer for a minute
 	@.ci/test-long
 
 build: bin/studio ## build bin/studio

@@ -38,16 +38,16 @@ type Handing struct {
 
 // Sentence says it.
 func (r Handing) Sentence() string {
-	says := fmt.Sprintf("The network says %s with %s", r.Answer, perCent(r.Confidence))
+	says := func(format string) string { return fmt.Sprintf(format, r.Answer, perCent(r.Confidence)) }
 	switch orders.Order(r.Handed) {
 	case orders.ConfidentlyWrong:
-		return says + ": confidently wrong"
+		return says("The network says %s with %s: confidently wrong")
 	case orders.Uncertain:
-		return says + " only: uncertain"
+		return says("The network says %s with %s only: uncertain")
 	case orders.Confusion:
 		return fmt.Sprintf("One of the images of %s that the network takes for %s", r.Label, r.Answer)
 	case orders.Diverse:
-		return says + ", which is wrong; the image is unlike those that were given out before it"
+		return says("The network says %s with %s, which is wrong; the image is unlike those that were given out before it")
 	case orders.WrongReason:
 		switch {
 		case r.Inside == nil:
@@ -61,15 +61,15 @@ func (r Handing) Sentence() string {
 	}
 	switch {
 	case r.Handed == HandedAssigned:
-		return "Assigned to " + cmp.Or(r.Assignee, "somebody")
+		return fmt.Sprintf("Assigned to %s", cmp.Or(r.Assignee, "somebody"))
 	case r.Handed == HandedChosen && r.Right:
-		return says + ", which is right; the task was chosen by hand"
+		return says("The network says %s with %s, which is right; the task was chosen by hand")
 	case r.Handed == HandedChosen:
-		return says + ", which is wrong; the task was chosen by hand"
+		return says("The network says %s with %s, which is wrong; the task was chosen by hand")
 	case r.Right:
-		return says + ", which is right; somebody asked for a map"
+		return says("The network says %s with %s, which is right; somebody asked for a map")
 	}
-	return says + ", which is wrong"
+	return says("The network says %s with %s, which is wrong")
 }
 
 // perCent is a share in [0,1] in whole per cent. What is not quite all is not called all.

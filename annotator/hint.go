@@ -50,7 +50,7 @@ func (h Hints) Words() string {
 func (e Edit) MadeWith() []string {
 	var all []string
 	if e.Origin != nil && e.Origin.Kind != OriginModel {
-		all = append(all, "began with "+e.Origin.Words())
+		all = append(all, fmt.Sprintf("began with %s", e.Origin.Words()))
 	}
 	if words := e.Hints.Words(); words != "" {
 		all = append(all, words)

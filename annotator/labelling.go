@@ -293,13 +293,13 @@ func (v LabelVerdict) Text() string {
 	}
 	switch v.Says {
 	case LabelIsClass:
-		return was + " → " + v.ClassName
+		return fmt.Sprintf("%s → %s", was, v.ClassName)
 	case LabelIsNone:
-		return was + " → none of the classes"
+		return fmt.Sprintf("%s → none of the classes", was)
 	case LabelIsAmbiguous:
-		return was + " → ambiguous"
+		return fmt.Sprintf("%s → ambiguous", was)
 	case LabelIsRight:
-		return was + " is right"
+		return fmt.Sprintf("%s is right", was)
 	}
 	return was
 }

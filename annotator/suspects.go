@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Which labels are probably wrong is decided here, by what the versions of a project answer.
@@ -43,14 +44,14 @@ type Suspect struct {
 
 // Why says in words for people why the label is suspected, of so many versions.
 func (s Suspect) Why(of int) string {
-	why := fmt.Sprintf("%.0f%% %s, where %.0f%% is usual; %.0f%% %s", 100*s.Probability, s.SuggestedName, 100*s.Threshold, 100*s.Given, s.LabelName)
+	why := []string{fmt.Sprintf("%.0f%% %s, where %.0f%% is usual; %.0f%% %s", 100*s.Probability, s.SuggestedName, 100*s.Threshold, 100*s.Given, s.LabelName)}
 	if of > 1 {
-		why += fmt.Sprintf("; %d of %d versions say so", s.Versions, of)
+		why = append(why, fmt.Sprintf("%d of %d versions say so", s.Versions, of))
 	}
 	if !s.HeldOut {
-		why += "; trained on it, and still"
+		why = append(why, "trained on it, and still")
 	}
-	return why
+	return strings.Join(why, "; ")
 }
 
 // Suspects are images whose labels are probably wrong.

@@ -1,9 +1,11 @@
 package templates
 
 import (
+	"context"
 	"slices"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Activity is the view model of a project's jobs and trail.
@@ -23,13 +25,13 @@ type reportKind struct {
 }
 
 // reportKinds are the ways in which an import's images differed, those that there were, without some that are told elsewhere.
-func reportKinds(r annotator.ImportReport, without ...annotator.Difference) (kinds []reportKind) {
+func reportKinds(ctx context.Context, r annotator.ImportReport, without ...annotator.Difference) (kinds []reportKind) {
 	for _, d := range annotator.Differences {
 		n := r.Changes[d.Kind]
 		if n == 0 || slices.Contains(without, d.Kind) {
 			continue
 		}
-		k := reportKind{words: sentence(d.Words), n: n, painted: r.Painted[d.Kind]}
+		k := reportKind{words: sentence(ctx, d.Words), n: n, painted: r.Painted[d.Kind]}
 		for _, of := range r.Differences {
 			if of.Kind == d.Kind && len(k.listed) < 5 {
 				k.listed = append(k.listed, of)
@@ -42,20 +44,20 @@ func reportKinds(r annotator.ImportReport, without ...annotator.Difference) (kin
 
 // actionWords are the trail's actions in words for people.
 var actionWords = map[string]string{
-	"task.lease": "took", "task.skip": "skipped", "task.release": "gave back", "task.reopen": "reopened", "task.assign": "assigned", "task.unassign": "unassigned", "task.reassign": "took back the assignment of", "task.ask": "asked for a map of",
-	"edit.submit": "submitted", "edit.generate": "made edits for", "edit.approve": "approved", "edit.reject": "rejected", "edit.recall": "took back", "edit.adopt": "adopted", "edit.retract": "took back the verdict on",
-	"round.start": "started", "round.cancel": "cancelled", "round.finish": "finished", "round.fail": "failed at",
-	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
-	"model.upload": "sent", "model.add": "asked to add", "model.refuse": "could not add", "token.create": "made a token for", "token.revoke": "revoked a token of",
-	"project.create": "made", "project.change": "changed", "class.rename": "renamed", "project.unpack": "unpacked", "project.close": "closed", "project.reopen": "opened again", "project.delete": "deleted", "project.restore": "restored", "project.purge": "removed the files of", "project.start": "changed how maps begin in", "image.import": "imported", "label.propose": "says that a label is wrong, of", "label.vouch": "says that the label is right, of", "label.confirm": "confirmed what was said of the label of",
-	"label.reject": "rejected what was said of the label of", "label.withdraw": "took back what they said of the label of", "image.exclude": "left out of measures in", "image.include": "measures again on images of",
-	"image.change": "changed", "image.delete": "deleted", "image.restore": "restored", "image.purge": "purged", "user.create": "added", "user.change": "changed",
+	"task.lease": words.Key("took"), "task.skip": words.Key("skipped"), "task.release": words.Key("gave back"), "task.reopen": words.Key("reopened"), "task.assign": words.Key("assigned"), "task.unassign": words.Key("unassigned"), "task.reassign": words.Key("took back the assignment of"), "task.ask": words.Key("asked for a map of"),
+	"edit.submit": words.Key("submitted"), "edit.generate": words.Key("made edits for"), "edit.approve": words.Key("approved"), "edit.reject": words.Key("rejected"), "edit.recall": words.Key("took back"), "edit.adopt": words.Key("adopted"), "edit.retract": words.Key("took back the verdict on"),
+	"round.start": words.Key("started"), "round.cancel": words.Key("cancelled"), "round.finish": words.Key("finished"), "round.fail": words.Key("failed at"),
+	"version.add": words.Key("added"), "version.activate": words.Key("activated"), "version.scan": words.Key("scans with"),
+	"model.upload": words.Key("sent"), "model.add": words.Key("asked to add"), "model.refuse": words.Key("could not add"), "token.create": words.Key("made a token for"), "token.revoke": words.Key("revoked a token of"),
+	"project.create": words.Key("made"), "project.change": words.Key("changed"), "class.rename": words.Key("renamed"), "project.unpack": words.Key("unpacked"), "project.close": words.Key("closed"), "project.reopen": words.Key("opened again"), "project.delete": words.Key("deleted"), "project.restore": words.Key("restored"), "project.purge": words.Key("removed the files of"), "project.start": words.Key("changed how maps begin in"), "image.import": words.Key("imported"), "label.propose": words.Key("says that a label is wrong, of"), "label.vouch": words.Key("says that the label is right, of"), "label.confirm": words.Key("confirmed what was said of the label of"),
+	"label.reject": words.Key("rejected what was said of the label of"), "label.withdraw": words.Key("took back what they said of the label of"), "image.exclude": words.Key("left out of measures in"), "image.include": words.Key("measures again on images of"),
+	"image.change": words.Key("changed"), "image.delete": words.Key("deleted"), "image.restore": words.Key("restored"), "image.purge": words.Key("purged"), "user.create": words.Key("added"), "user.change": words.Key("changed"),
 }
 
 // actionWord returns an action in words for people.
-func actionWord(action string) string {
+func actionWord(ctx context.Context, action string) string {
 	if w, ok := actionWords[action]; ok {
-		return w
+		return words.Say(ctx, w)
 	}
 	return action
 }

@@ -1,6 +1,11 @@
 package templates
 
-import "github.com/abn-studio/studio/annotator"
+import (
+	"context"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
+)
 
 // Archive is the view model of an archive of a project that was sent.
 type Archive struct {
@@ -10,14 +15,14 @@ type Archive struct {
 }
 
 // archiveWord is what an archive is doing, for people.
-func archiveWord(s annotator.StagedState) string {
+func archiveWord(ctx context.Context, s annotator.StagedState) string {
 	switch s {
 	case annotator.StagedReceiving:
-		return "not all here"
+		return words.T(ctx, "not all here")
 	case annotator.StagedImporting:
-		return "being read"
+		return words.T(ctx, "being read")
 	case annotator.StagedImported:
-		return "a project"
+		return words.T(ctx, "a project")
 	}
-	return "ready"
+	return words.T(ctx, "ready")
 }

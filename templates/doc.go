@@ -4,7 +4,8 @@
 //
 //	frame.go, layout.templ       the frame of every page: top bar, tabs, notices
 //	components.templ, icons.templ the pieces pages share
-//	format.go                    figures, times and maps as people (and canvases) read them
+//	words.go                     texts with elements in them, in the reader's language (internal/words)
+//	format.go                    figures and maps as people (and canvases) read them
 //	PAGE.go, PAGE.templ          the view model of a page, and the page
 //
 // The *_templ.go files are written by `go tool templ generate -path templates` and committed.

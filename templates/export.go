@@ -1,12 +1,14 @@
 package templates
 
 import (
+	"context"
 	"net/url"
 	"slices"
 
 	"github.com/a-h/templ"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Export is the view model of the page that takes out what people made.
@@ -31,11 +33,11 @@ var exportKinds = []struct {
 	kind        annotator.ExportKind
 	name, about string
 }{
-	{annotator.ExportMaps, "Maps", "What people painted: of each image the latest map, approved if no state is chosen."},
-	{annotator.ExportPredictions, "Predictions", "What a version says of each image, with its own map: the active version if none is named."},
-	{annotator.ExportReviews, "Reviews", "Each verdict of a reviewer."},
-	{annotator.ExportTasks, "Tasks", "Each task as it is now."},
-	{annotator.ExportAudit, "Audit", "Each line of the trail: who did what, and when."},
+	{annotator.ExportMaps, words.Key("Maps"), words.Key("What people painted: of each image the latest map, approved if no state is chosen.")},
+	{annotator.ExportPredictions, words.Key("Predictions"), words.Key("What a version says of each image, with its own map: the active version if none is named.")},
+	{annotator.ExportReviews, words.Key("Reviews"), words.Key("Each verdict of a reviewer.")},
+	{annotator.ExportTasks, words.Key("Tasks"), words.Key("Each task as it is now.")},
+	{annotator.ExportAudit, words.Key("Audit"), words.Key("Each line of the trail: who did what, and when.")},
 }
 
 // has reports whether the kind is filtered by a field.
@@ -57,31 +59,36 @@ func (v Export) wrong(field string, attributes templ.Attributes) templ.Attribute
 }
 
 // exportAuthor is what the author of a kind's records did.
-func exportAuthor(kind annotator.ExportKind) string {
+func exportAuthor(ctx context.Context, kind annotator.ExportKind) string {
 	switch kind {
 	case annotator.ExportTasks:
-		return "Held by"
+		return words.T(ctx, "Held by")
 	case annotator.ExportAudit:
-		return "Done by"
+		return words.T(ctx, "Done by")
 	default:
-		return "Painted by"
+		return words.T(ctx, "Painted by")
 	}
 }
 
-// exportWord is what the records are called.
-func exportWord(v Export) string {
-	word := map[annotator.ExportKind]string{annotator.ExportMaps: "map", annotator.ExportPredictions: "prediction", annotator.ExportReviews: "review",
-		annotator.ExportTasks: "task", annotator.ExportAudit: "line"}[v.What]
-	if v.Records != 1 {
-		word += "s"
+// exportWord says how many records the file has.
+func exportWord(ctx context.Context, v Export) string {
+	switch v.What {
+	case annotator.ExportMaps:
+		return words.N(ctx, v.Records, "{n} map in the file.", "{n} maps in the file.")
+	case annotator.ExportPredictions:
+		return words.N(ctx, v.Records, "{n} prediction in the file.", "{n} predictions in the file.")
+	case annotator.ExportReviews:
+		return words.N(ctx, v.Records, "{n} review in the file.", "{n} reviews in the file.")
+	case annotator.ExportTasks:
+		return words.N(ctx, v.Records, "{n} task in the file.", "{n} tasks in the file.")
 	}
-	return word + " in the file."
+	return words.N(ctx, v.Records, "{n} line in the file.", "{n} lines in the file.")
 }
 
 // emptyExport says what fills an export that has no record.
-func emptyExport(v Export) string {
+func emptyExport(ctx context.Context, v Export) string {
 	if v.What == annotator.ExportMaps && len(v.Form["state"]) == 0 {
-		return "Maps come in once a reviewer approved them; choose a state for others."
+		return words.T(ctx, "Maps come in once a reviewer approved them; choose a state for others.")
 	}
-	return "Ask for more states, splits or days."
+	return words.T(ctx, "Ask for more states, splits or days.")
 }

@@ -1,18 +1,34 @@
 package templates
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/forecast"
 	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Forecast is the view model of the page that says whether painting is likely to pay.
 type Forecast struct {
 	annotator.ProjectForecast
 	Problem string // why no new forecast was started
+}
+
+// saidVerdict returns the verdict of a forecast's sentences, and why it is that.
+func saidVerdict(ctx context.Context, sentences string) (verdict, because string) {
+	all := strings.Split(strings.TrimSuffix(sentences, "."), ". ")
+	for i, s := range all {
+		if all[i] = words.Say(ctx, s); i > 0 {
+			all[i] = words.Sentence(ctx, all[i])
+		}
+	}
+	verdict, because, _ = strings.Cut(all[0], ": ")
+	all[0] = words.Sentence(ctx, because)
+	return verdict, strings.Join(all, " ")
 }
 
 // verdictClass is how a verdict's sentence is coloured.
@@ -27,13 +43,10 @@ func verdictClass(v forecast.Verdict) string {
 }
 
 // madeOf says what a forecast was made of, and how old that is.
-func (v Forecast) madeOf() string {
-	said := fmt.Sprintf("Of v%d and %s", v.Version, Plural(v.MadeOf, "approved map"))
-	switch {
-	case v.Changed == 1:
-		said += "; 1 is another by now"
-	case v.Changed > 1:
-		said += fmt.Sprintf("; %s are others by now", Count(v.Changed))
+func (v Forecast) madeOf(ctx context.Context) string {
+	said := words.N(ctx, v.MadeOf, "Of v{version} and {n} approved map", "Of v{version} and {n} approved maps", "version", v.Version)
+	if v.Changed > 0 {
+		said += "; " + words.N(ctx, v.Changed, "{n} is another by now", "{n} are others by now")
 	}
 	return said
 }
@@ -50,14 +63,14 @@ func several(v float64) string {
 var inPlace = []forecast.Map{forecast.Edited, forecast.Shuffled, forecast.Flat}
 
 // explained says what a map in place is.
-func explained(m forecast.Map, draws int) string {
+func explained(ctx context.Context, m forecast.Map, draws int) string {
 	switch m {
 	case forecast.Edited:
-		return "The approved map of the image in the place of the network's own, marks as in the live score."
+		return words.T(ctx, "The approved map of the image in the place of the network's own, marks as in the live score.")
 	case forecast.Shuffled:
-		return fmt.Sprintf("The approved map of another image, dealt out at random so that none keeps its own; the mean of %s. What any map does.", Plural(draws, "draw"))
+		return words.N(ctx, draws, "The approved map of another image, dealt out at random so that none keeps its own; the mean of {n} draw. What any map does.", "The approved map of another image, dealt out at random so that none keeps its own; the mean of {n} draws. What any map does.")
 	}
-	return "In every cell the mean of the edited map: as much attention, without a place."
+	return words.T(ctx, "In every cell the mean of the edited map: as much attention, without a place.")
 }
 
 // top is the end of a scale of shares: the largest upper end, in tenths.
@@ -70,19 +83,19 @@ func top(s forecast.UnderMaps) float64 {
 }
 
 // mapLabel is a map's label at the beginning of a line.
-func mapLabel(m forecast.Map) string { return sentence(m.Label()) }
+func mapLabel(ctx context.Context, m forecast.Map) string { return sentence(ctx, m.Label()) }
 
 // adviceLink is where the advice is followed; "" where a person may not, or there is no page.
-func (f Frame) adviceLink(a forecast.Advice) (address, word string) {
+func (f Frame) adviceLink(ctx context.Context, a forecast.Advice) (address, word string) {
 	switch {
 	case (a == forecast.StartRound || a == forecast.Refit) && f.May(annotator.RoleAdmin):
-		return f.To("rounds/new"), "New round"
+		return f.To("rounds/new"), words.T(ctx, "New round")
 	case a == forecast.MoreMaps:
-		return f.To("queue"), "Queue"
+		return f.To("queue"), words.T(ctx, "Queue")
 	case a == forecast.Labels:
-		return f.To("suspects"), "Suspect labels"
+		return f.To("suspects"), words.T(ctx, "Suspect labels")
 	case a == forecast.Pictures && f.May(annotator.RoleAdmin):
-		return f.To("imports/new"), "Import"
+		return f.To("imports/new"), words.T(ctx, "Import")
 	}
 	return "", ""
 }
@@ -134,4 +147,9 @@ func plotPoints(v float64) string {
 // line is the fitted curve from one number of edits to another: straight, since edits stand by their logarithm.
 func (p curvePlot) line(from, to int) string {
 	return fmt.Sprintf("M%s %sL%s %s", p.x(from), p.y(p.at(from)), p.x(to), p.y(p.at(to)))
+}
+
+// interval writes a difference of shares in points, with its interval: +3.1 (0.8 to 5.4).
+func interval(ctx context.Context, g forecast.GainInterval) string {
+	return words.T(ctx, "{value} ({low} to {high})", "value", Difference("fraction", g.Value), "low", Difference("fraction", g.Low), "high", Difference("fraction", g.High))
 }

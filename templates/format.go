@@ -1,19 +1,20 @@
 package templates
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"maps"
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Count writes a whole number as text.Count does.
@@ -22,13 +23,8 @@ func Count[N int | int64](n N) string { return text.Count(n) }
 // Plural writes a number with its noun as text.Plural does.
 func Plural[N int | int64](n N, noun string) string { return text.Plural(n, noun) }
 
-// sentence returns s with a capital first letter.
-func sentence(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
+// sentence returns s, which another package made, in the language of ctx and with a capital first letter.
+func sentence(ctx context.Context, s string) string { return words.Capital(words.Say(ctx, s)) }
 
 // Fraction writes a probability or a map's value: 0.72.
 func Fraction[F float32 | float64](f F) string {
@@ -78,44 +74,6 @@ func Millions(n int64) string {
 	}
 	return fmt.Sprintf("%.1f M", float64(n)/1e6)
 }
-
-// Seconds writes a duration as people say it: 45 s, 3 min, 1 h 20 min.
-func Seconds(s float64) string {
-	switch {
-	case s < 0 || math.IsNaN(s) || math.IsInf(s, 0):
-		return "–"
-	case s < 10:
-		return fmt.Sprintf("%.1f s", s)
-	case s < 90:
-		return fmt.Sprintf("%.0f s", s)
-	case s < 3600:
-		return fmt.Sprintf("%.0f min", s/60)
-	default:
-		return fmt.Sprintf("%d h %d min", int(s)/3600, int(s)%3600/60)
-	}
-}
-
-// Ago writes how long before now something was: "just now", "5 min ago", "3 days ago", else its date.
-func Ago(t, now time.Time) string {
-	d := now.Sub(t)
-	switch {
-	case d < -time.Minute:
-		return "in " + Seconds((-d).Seconds())
-	case d < 45*time.Second:
-		return "just now"
-	case d < 90*time.Minute:
-		return fmt.Sprintf("%d min ago", max(1, int(d.Minutes()+0.5)))
-	case d < 36*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()+0.5))
-	case d < 14*24*time.Hour:
-		return fmt.Sprintf("%d days ago", int(d.Hours()/24+0.5))
-	default:
-		return t.Format("2 Jan 2006")
-	}
-}
-
-// Absolute is the time shown on hover.
-func Absolute(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
 // EncodeMap writes a map for the page's canvas: "h,w," and one byte for each cell, in base64. A colour map shows no more than 256
 // steps. EncodeExact keeps the values.

@@ -1,10 +1,12 @@
 package templates
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Frame is what every page needs: the visitor, the project, and the addresses of assets.
@@ -15,6 +17,7 @@ type Frame struct {
 	Project *annotator.ProjectSummary // nil outside a project
 	Section string                    // of the project's tabs: "queue", "review", "images", "rounds", "versions", "activity", "settings"
 	Theme   string                    // "light", "dark", or "" for the system's
+	Address string                    // of the page itself: where switching the language leads back to
 	Notice  *Notice                   // what the last action did; shown once
 	Asset   func(name string) string  // address of an embedded asset
 	Scripts []string                  // bundles besides pages.js
@@ -46,14 +49,14 @@ type tab struct {
 }
 
 // tabs lists the tabs of the project that the visitor may open.
-func (f Frame) tabs() []tab {
-	tabs := []tab{{"queue", "Queue", f.Project.OpenTasks}}
+func (f Frame) tabs(ctx context.Context) []tab {
+	tabs := []tab{{"queue", words.T(ctx, "Queue"), f.Project.OpenTasks}}
 	if f.May(annotator.RoleReviewer) {
-		tabs = append(tabs, tab{"review", "Review", f.Project.InReview + f.Project.LabelsWaiting})
+		tabs = append(tabs, tab{"review", words.T(ctx, "Review"), f.Project.InReview + f.Project.LabelsWaiting})
 	}
-	tabs = append(tabs, tab{"images", "Images", 0})
-	return append(tabs, tab{"rounds", "Rounds", 0}, tab{"versions", "Versions", 0},
-		tab{"activity", "Activity", 0}, tab{"settings", "Data", 0})
+	tabs = append(tabs, tab{"images", words.T(ctx, "Images"), 0})
+	return append(tabs, tab{"rounds", words.T(ctx, "Rounds"), 0}, tab{"versions", words.T(ctx, "Versions"), 0},
+		tab{"activity", words.T(ctx, "Activity"), 0}, tab{"settings", words.T(ctx, "Data"), 0})
 }
 
 // ClassName is the name people read of a class of the project.
@@ -86,4 +89,17 @@ func (f Frame) activeVersion() int64 {
 		return 0
 	}
 	return f.Project.ActiveVersion.ID
+}
+
+// personRole is a role of a person as people say it.
+func personRole(ctx context.Context, r annotator.Role) string {
+	switch r {
+	case annotator.RoleAnnotator:
+		return words.T(ctx, "annotator")
+	case annotator.RoleReviewer:
+		return words.T(ctx, "reviewer")
+	case annotator.RoleAdmin:
+		return words.T(ctx, "admin")
+	}
+	return string(r)
 }

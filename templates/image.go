@@ -1,10 +1,12 @@
 package templates
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Image is the view model of one picture's page.
@@ -36,15 +38,15 @@ func (v Image) submitted(task int64) *annotator.Edit {
 }
 
 // retiredText says why an image is out of use, and what that means.
-func retiredText(why string) string {
-	reason := "An import did not find it at its source any more"
+func retiredText(ctx context.Context, why string) string {
+	reason := words.T(ctx, "An import did not find it at its source any more")
 	switch annotator.Retirement(why) {
 	case annotator.RetiredReplaced:
-		reason = "An import found another picture under its name"
+		reason = words.T(ctx, "An import found another picture under its name")
 	case annotator.RetiredDeleted:
-		reason = "It was deleted"
+		reason = words.T(ctx, "It was deleted")
 	}
-	return reason + ". It is kept with its predictions and edits, and is not scanned, painted, trained on or measured with."
+	return words.Sentence(ctx, reason) + " " + words.T(ctx, "It is kept with its predictions and edits, and is not scanned, painted, trained on or measured with.")
 }
 
 // crop is what whole.ts needs to outline the model's view on the whole picture: how the picture is resized ("none": not at all), to how

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Images is the view model of the list of a project's images.
@@ -82,6 +83,6 @@ func (q ImageQuery) Address(cursor string) string {
 
 // imageStateWords are the states of images in words for people.
 var imageStateWords = map[annotator.ImageState]string{
-	annotator.ImageInUse: "in use", annotator.ImageUnreadable: "cannot be read", annotator.ImageDeleted: "deleted",
-	annotator.ImageReplaced: "replaced at the source", annotator.ImageGone: "gone from the source", annotator.ImageAny: "all there ever were",
+	annotator.ImageInUse: words.Key("in use"), annotator.ImageUnreadable: words.Key("cannot be read"), annotator.ImageDeleted: words.Key("deleted"),
+	annotator.ImageReplaced: words.Key("replaced at the source"), annotator.ImageGone: words.Key("gone from the source"), annotator.ImageAny: words.Key("all there ever were"),
 }

@@ -1,12 +1,14 @@
 package templates
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // NewImport is the view model of the page that takes images.
@@ -120,10 +122,10 @@ func pairs(m map[string]string) string {
 }
 
 // stagedWord is what an import is doing, for people.
-func stagedWord(s annotator.StagedState) string {
+func stagedWord(ctx context.Context, s annotator.StagedState) string {
 	return map[annotator.StagedState]string{
-		annotator.StagedReceiving: "not all here", annotator.StagedReceived: "not looked at", annotator.StagedLooking: "being looked at",
-		annotator.StagedLooked: "ready to import", annotator.StagedImporting: "being imported", annotator.StagedImported: "imported",
+		annotator.StagedReceiving: words.T(ctx, "not all here"), annotator.StagedReceived: words.T(ctx, "not looked at"), annotator.StagedLooking: words.T(ctx, "being looked at"),
+		annotator.StagedLooked: words.T(ctx, "ready to import"), annotator.StagedImporting: words.T(ctx, "being imported"), annotator.StagedImported: words.T(ctx, "imported"),
 	}[s]
 }
 

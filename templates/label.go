@@ -1,6 +1,11 @@
 package templates
 
-import "github.com/abn-studio/studio/annotator"
+import (
+	"context"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
+)
 
 // Label is the view model of one verdict on a label, to be judged.
 type Label struct {
@@ -28,17 +33,17 @@ type LabelForm struct {
 }
 
 // labelWord is a verdict's state as people say it.
-func labelWord(s annotator.LabelState) string {
+func labelWord(ctx context.Context, s annotator.LabelState) string {
 	return map[annotator.LabelState]string{
-		annotator.LabelProposed: "waits", annotator.LabelConfirmed: "confirmed", annotator.LabelRejected: "rejected",
-		annotator.LabelWithdrawn: "taken back", annotator.LabelVouched: "right",
+		annotator.LabelProposed: words.T(ctx, "waits"), annotator.LabelConfirmed: words.T(ctx, "confirmed"), annotator.LabelRejected: words.T(ctx, "rejected"),
+		annotator.LabelWithdrawn: words.T(ctx, "taken back"), annotator.LabelVouched: words.T(ctx, "right"),
 	}[s]
 }
 
 // className is a class as people read it, by its key; "unlabelled" without one.
-func (f Frame) className(key string) string {
+func (f Frame) className(ctx context.Context, key string) string {
 	if key == "" {
-		return "unlabelled"
+		return words.T(ctx, "unlabelled")
 	}
 	for _, c := range f.Project.Classes {
 		if c.Key == key {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // BringMaps is the view model of the page that takes maps from elsewhere.
@@ -38,10 +39,10 @@ func (v BringMaps) invalid(field string, bound annotator.TextBound) map[string]a
 
 // broughtStates says what maps become in each state.
 var broughtStates = map[annotator.EditState]string{
-	annotator.EditSubmitted: "submitted: they wait for a reviewer",
-	annotator.EditApproved:  "approved: rounds learn from them",
-	annotator.EditDraft:     "draft: painters begin with them",
-	annotator.EditRejected:  "rejected: kept in the history, the task stays open",
+	annotator.EditSubmitted: words.Key("submitted: they wait for a reviewer"),
+	annotator.EditApproved:  words.Key("approved: rounds learn from them"),
+	annotator.EditDraft:     words.Key("draft: painters begin with them"),
+	annotator.EditRejected:  words.Key("rejected: kept in the history, the task stays open"),
 }
 
 func (v BringMaps) accepts() string { return strings.Join(v.Suffixes, ",") }

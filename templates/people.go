@@ -1,13 +1,14 @@
 package templates
 
 import (
-	"fmt"
+	"context"
 	"math"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // People is the view model of the accounts page.
@@ -49,7 +50,9 @@ func (v AccountView) wants(s annotator.Scope) bool {
 }
 
 // passwordRule explains in forms what a new password must be.
-var passwordRule = fmt.Sprintf("At least %d characters, and nothing that others would try first.", annotator.BoundPassword.Least)
+func passwordRule(ctx context.Context) string {
+	return words.T(ctx, "At least {n} characters, and nothing that others would try first.", "n", annotator.BoundPassword.Least)
+}
 
 // daysLeft returns the number of days from now to then, rounded up.
 func daysLeft(then, now time.Time) int { return int(math.Ceil(then.Sub(now).Hours() / 24)) }
@@ -59,15 +62,15 @@ var roles = []struct {
 	role annotator.Role
 	what string
 }{
-	{annotator.RoleAnnotator, "paints and submits maps"},
-	{annotator.RoleReviewer, "also approves and rejects other people's"},
-	{annotator.RoleAdmin, "also runs rounds, activates versions and adds people"},
+	{annotator.RoleAnnotator, words.Key("paints and submits maps")},
+	{annotator.RoleReviewer, words.Key("also approves and rejects other people's")},
+	{annotator.RoleAdmin, words.Key("also runs rounds, activates versions and adds people")},
 }
 
 // removalSays is what removing somebody does.
-func removalSays(u annotator.User) string {
+func removalSays(ctx context.Context, u annotator.User) string {
 	if u.Generator {
-		return "For good: a pseudonym takes the place of the name everywhere. What was made in it stays."
+		return words.T(ctx, "For good: a pseudonym takes the place of the name everywhere. What was made in it stays.")
 	}
-	return "For good: nobody signs in with the account again, and a pseudonym takes the place of name and address everywhere. What they made and judged stays. Disabling can be undone."
+	return words.T(ctx, "For good: nobody signs in with the account again, and a pseudonym takes the place of name and address everywhere. What they made and judged stays. Disabling can be undone.")
 }

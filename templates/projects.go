@@ -5,6 +5,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/orders"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Projects is the view model of the front page.
@@ -44,9 +45,9 @@ func NewSettings(p annotator.Project) Settings {
 
 // feedbackWords says when painters see what the network says to their map.
 var feedbackWords = map[annotator.Feedback]string{
-	annotator.FeedbackLive:      "While they paint",
-	annotator.FeedbackSubmitted: "Once the map is submitted",
-	annotator.FeedbackOff:       "Not in the editor",
+	annotator.FeedbackLive:      words.Key("While they paint"),
+	annotator.FeedbackSubmitted: words.Key("Once the map is submitted"),
+	annotator.FeedbackOff:       words.Key("Not in the editor"),
 }
 
 // there are the deleted projects that can be restored.

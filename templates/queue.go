@@ -2,6 +2,7 @@ package templates
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"math"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/orders"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Queue is the view model of the contact sheet.
@@ -193,19 +195,19 @@ type stateFilter struct {
 	on        bool
 }
 
-func (v Queue) states() []stateFilter {
+func (v Queue) states(ctx context.Context) []stateFilter {
 	sum := 0
 	for _, s := range todo {
 		sum += v.Facets.States[s]
 	}
-	list := []stateFilter{{"", "To do", sum, v.Query.State == ""}}
+	list := []stateFilter{{"", words.T(ctx, "To do"), sum, v.Query.State == ""}}
 	all := 0
 	for _, s := range queueStates {
 		n := v.Facets.States[s]
 		all += n
-		list = append(list, stateFilter{string(s), sentence(stateWord(s)), n, v.Query.State == string(s)})
+		list = append(list, stateFilter{string(s), sentence(ctx, stateWord(ctx, s)), n, v.Query.State == string(s)})
 	}
-	return append(list, stateFilter{"all", "All", all, v.Query.State == "all"})
+	return append(list, stateFilter{"all", words.T(ctx, "All"), all, v.Query.State == "all"})
 }
 
 // labelCount is one line of the class filter.
@@ -268,14 +270,14 @@ func is[N comparable](filter *N, n N) bool { return filter != nil && *filter == 
 func (v Queue) histogramTop() int { return max(1, slices.Max(v.Facets.Histogram[:])) }
 
 // whyWord is why a task is there, in a word or two: its order, or its number where nobody had it.
-func whyWord(t annotator.Task) string {
+func whyWord(ctx context.Context, t annotator.Task) string {
 	switch t.HandedBy {
 	case "", annotator.HandedChosen:
 		return "#" + id(t.ID)
 	case annotator.HandedAssigned:
-		return "assigned"
+		return words.T(ctx, "assigned")
 	}
-	return orders.Order(t.HandedBy).Kind().Short
+	return words.Say(ctx, orders.Order(t.HandedBy).Kind().Short)
 }
 
 // assignedTo is how many of the tasks are assigned to a person.
@@ -289,9 +291,9 @@ func (v Queue) assignedTo(u *annotator.User) int {
 }
 
 // personName is what a person is called to a visitor.
-func (f Frame) personName(id int64, name string) string {
+func (f Frame) personName(ctx context.Context, id int64, name string) string {
 	if f.User != nil && f.User.ID == id {
-		return "You"
+		return words.T(ctx, "You")
 	}
 	return name
 }

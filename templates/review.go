@@ -2,6 +2,7 @@ package templates
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Reviews is the view model of the page of all that waits for review.
@@ -25,23 +27,23 @@ type Reviews struct {
 }
 
 // reasons says how often which reason was given: "too wide 12, missed a part 3"; "" for none yet.
-func (v Reviews) reasons() string {
-	var words []string
+func (v Reviews) reasons(ctx context.Context) string {
+	var counts []string
 	for _, r := range v.Reasons {
 		if r.Count > 0 {
-			words = append(words, string(r.Reason)+" "+Count(r.Count))
+			counts = append(counts, words.Say(ctx, string(r.Reason))+" "+Count(r.Count))
 		}
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(counts, ", ")
 }
 
 // reasonWords lists the reasons of a verdict.
-func reasonWords(reasons []annotator.Reason) string {
-	words := make([]string, len(reasons))
+func reasonWords(ctx context.Context, reasons []annotator.Reason) string {
+	list := make([]string, len(reasons))
 	for i, r := range reasons {
-		words[i] = string(r)
+		list[i] = words.Say(ctx, string(r))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(list, ", ")
 }
 
 // NewReviews returns the view of a page of what waits for review, for a person.
@@ -55,15 +57,12 @@ func NewReviews(page annotator.ReviewPage, order annotator.ReviewOrder, u annota
 	return v
 }
 
-func (v Reviews) title() string {
-	if v.Page.Total == 1 {
-		return "1 map waits for review"
-	}
-	return Plural(v.Page.Total, "map") + " wait for review"
+func (v Reviews) title(ctx context.Context) string {
+	return words.N(ctx, v.Page.Total, "{n} map waits for review", "{n} maps wait for review")
 }
 
 // hands says who has how many of the maps to judge: "Rose has 2." It is empty if nobody has one.
-func (v Reviews) hands() string {
+func (v Reviews) hands(ctx context.Context) string {
 	var names []string
 	count := map[string]int{}
 	for _, t := range v.Page.Reviews {
@@ -73,28 +72,25 @@ func (v Reviews) hands() string {
 			}
 		}
 	}
-	var words []string
+	var list []string
 	for _, name := range names {
-		words = append(words, fmt.Sprintf("%s has %d", name, count[name]))
+		list = append(list, words.T(ctx, "{name} has {n}", "name", name, "n", count[name]))
 	}
-	if len(words) == 0 {
-		return ""
-	}
-	return strings.Join(words, ", ") + "."
+	return words.Sentence(ctx, strings.Join(list, ", "))
 }
 
 // reviewing says who is reviewing a task.
-func reviewing(f Frame, t annotator.Task) string {
+func reviewing(ctx context.Context, f Frame, t annotator.Task) string {
 	if f.User != nil && t.ReviewerID != nil && *t.ReviewerID == f.User.ID {
-		return "yours"
+		return words.T(ctx, "yours")
 	}
 	return t.ReviewerName
 }
 
 // personsTitle says who has a hand in a task.
-func personsTitle(t annotator.Task) string {
+func personsTitle(ctx context.Context, t annotator.Task) string {
 	if t.ReviewerID != nil {
-		return "painted by " + t.AuthorName + "; " + t.ReviewerName + " is reviewing it"
+		return words.T(ctx, "painted by {author}; {reviewer} is reviewing it", "author", t.AuthorName, "reviewer", t.ReviewerName)
 	}
 	return t.AuthorName
 }
@@ -133,12 +129,12 @@ func (v Review) held() hold {
 }
 
 // hand says in words who has the map to judge, where that is not simply the visitor.
-func (v Review) hand() string {
+func (v Review) hand(ctx context.Context) string {
 	switch v.held() {
 	case heldByNobody:
-		return "You only look: it is yours once you write or judge."
+		return words.T(ctx, "You only look: it is yours once you write or judge.")
 	case heldByOther:
-		return v.Task.Lease.UserName + " is reviewing this one. Go on to the next, or come back when it is free."
+		return words.T(ctx, "{name} is reviewing this one. Go on to the next, or come back when it is free.", "name", v.Task.Lease.UserName)
 	}
 	return ""
 }
@@ -169,22 +165,22 @@ func EncodeExact(m attention.Map) string {
 }
 
 // marksNote says how much of a task's edit is marked; "" where nothing is.
-func marksNote(t annotator.TaskDetail) string {
+func marksNote(ctx context.Context, t annotator.TaskDetail) string {
 	if t.Edit == nil || t.Edit.Map.Marks == "" {
 		return ""
 	}
-	return " Marked: " + marksSummary(t.Edit.Map) + "."
+	return words.T(ctx, "Marked: {marks}.", "marks", marksSummary(ctx, t.Edit.Map))
 }
 
 // marksSummary says how many cells of a map have which mark: "don't know: 12 of 196 cells; do not look here: 30 of 196 cells"; "" without marks.
-func marksSummary(m attention.Map) string {
+func marksSummary(ctx context.Context, m attention.Map) string {
 	var parts []string
 	for _, mark := range []struct {
 		mark  attention.Mark
 		words string
-	}{{attention.Unknown, "don't know"}, {attention.Avoided, "do not look here"}} {
+	}{{attention.Unknown, words.T(ctx, "don't know")}, {attention.Avoided, words.T(ctx, "do not look here")}} {
 		if n := m.Marks.Count(mark.mark); n > 0 {
-			parts = append(parts, fmt.Sprintf("%s: %d of %d cells", mark.words, n, len(m.Values)))
+			parts = append(parts, words.T(ctx, "{mark}: {n} of {total} cells", "mark", mark.words, "n", n, "total", len(m.Values)))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -251,19 +247,19 @@ func probability(s *annotator.Scores, c annotator.ClassScore) float32 {
 }
 
 // outcomeWord says in words what the edit does to the answer.
-func (v Review) outcomeWord() (word, class string) {
+func (v Review) outcomeWord(ctx context.Context) (word, class string) {
 	e := v.Task.Edit
 	switch {
 	case e == nil || e.Before == nil || e.After == nil:
 		return "", ""
 	case e.After.Correct && !e.Before.Correct:
-		return "✓ The edit makes the answer right.", "good"
+		return words.T(ctx, "✓ The edit makes the answer right."), "good"
 	case !e.After.Correct && e.Before.Correct:
-		return "✗ The edit makes the answer wrong.", "bad"
+		return words.T(ctx, "✗ The edit makes the answer wrong."), "bad"
 	case e.After.Correct:
-		return "✓ Right with and without the edit.", "good"
+		return words.T(ctx, "✓ Right with and without the edit."), "good"
 	default:
-		return "✗ Still wrong with the edit: fine-tuning may carry it further.", "bad"
+		return words.T(ctx, "✗ Still wrong with the edit: fine-tuning may carry it further."), "bad"
 	}
 }
 
@@ -283,17 +279,17 @@ func (v Review) returned() (r annotator.Review, before annotator.Edit, ok bool) 
 }
 
 // returner is who returned the map, to the visitor.
-func returner(f Frame, r annotator.Review) string {
+func returner(ctx context.Context, f Frame, r annotator.Review) string {
 	if f.User != nil && f.User.ID == r.ReviewerID {
-		return "You"
+		return words.T(ctx, "You")
 	}
 	return r.Reviewer
 }
 
 // byWhom names who painted a task's map, and the reviewer who corrected it.
-func byWhom(t annotator.TaskDetail) string {
+func byWhom(ctx context.Context, t annotator.TaskDetail) string {
 	if t.Edit != nil && t.Edit.Corrects > 0 {
-		return t.AuthorName + ", corrected by " + t.Edit.Author
+		return words.T(ctx, "{author}, corrected by {reviewer}", "author", t.AuthorName, "reviewer", t.Edit.Author)
 	}
 	if t.Edit != nil && t.Edit.Source == annotator.SourceAdopted {
 		return t.Edit.Author
@@ -301,25 +297,25 @@ func byWhom(t annotator.TaskDetail) string {
 	return t.AuthorName
 }
 
-// approvedWord is what a verdict of approval is, in the history: that of whoever corrected the map says so.
-func (v Review) approvedWord(r annotator.Review) string {
+// approvedWord says what a verdict of approval is, in the history: that of whoever corrected the map says so.
+func (v Review) approvedWord(ctx context.Context, r annotator.Review) string {
 	for _, e := range v.Revisions {
 		if e.ID == r.EditID && e.Corrects > 0 && e.AuthorID == r.ReviewerID {
-			return fmt.Sprintf("corrected revision %d of %s and approved", e.Corrects, e.Painter)
+			return words.T(ctx, "✓ {name} corrected revision {revision} of {painter} and approved", "name", r.Reviewer, "revision", e.Corrects, "painter", e.Painter)
 		}
 	}
-	return "approved"
+	return words.T(ctx, "✓ {name} approved", "name", r.Reviewer)
 }
 
-// sourceWord says how an edit was made.
-func sourceWord(s annotator.EditSource) string {
+// sourceWord says how an edit was made, and by whom.
+func sourceWord(ctx context.Context, s annotator.EditSource, by string) string {
 	switch s {
 	case annotator.SourceModel:
-		return "the model's own map, confirmed"
+		return words.T(ctx, "the model's own map, confirmed by {name}", "name", by)
 	case annotator.SourceGenerator:
-		return "made from a known mask, by no person"
+		return words.T(ctx, "made from a known mask, by no person")
 	case annotator.SourceAdopted:
-		return "adopted of maps"
+		return words.T(ctx, "adopted of maps by {name}", "name", by)
 	}
-	return "painted"
+	return words.T(ctx, "painted by {name}", "name", by)
 }

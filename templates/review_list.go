@@ -1,11 +1,13 @@
 package templates
 
 import (
+	"context"
 	"net/url"
 	"slices"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // ParseReviewOrder reads the order of a form or an address; the usual one where it is none.
@@ -47,11 +49,19 @@ func (v Reviews) more(f Frame) string {
 }
 
 // approvedBy says who or what approved a map.
-func approvedBy(v Review, r annotator.Review) string {
+func approvedBy(ctx context.Context, v Review, r annotator.Review) string {
 	if r.Rule != "" {
-		return "Approved by the rule (" + r.Rule + "), not by a person:"
+		return words.T(ctx, "✓ Approved by the rule ({rule}), not by a person:", "rule", words.Say(ctx, r.Rule))
 	}
-	return r.Reviewer + " " + v.approvedWord(r)
+	return v.approvedWord(ctx, r)
+}
+
+// commentOf is what was written with a verdict; a rule's is a sentence of the studio's.
+func commentOf(ctx context.Context, r annotator.Review) string {
+	if r.Rule != "" {
+		return words.Say(ctx, r.Comment)
+	}
+	return r.Comment
 }
 
 // forJudging reports whether a person may judge a map that waits, and nobody else has it.

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Rounds is the view model of the list of rounds.
@@ -74,7 +76,7 @@ func role(result annotator.RoundResult, arm arms.Arm) string {
 }
 
 // took is how long an arm's training and measuring took, over all seeds; "–" where that is not known.
-func took(result annotator.RoundResult, arm arms.Arm) string {
+func took(ctx context.Context, result annotator.RoundResult, arm arms.Arm) string {
 	var seconds float64
 	for _, a := range result.Arms {
 		if a.Arm == arm {
@@ -84,7 +86,7 @@ func took(result annotator.RoundResult, arm arms.Arm) string {
 	if seconds == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%.1f min", seconds/60)
+	return words.T(ctx, "{n} min", "n", fmt.Sprintf("%.1f", seconds/60))
 }
 
 // plotX and plotY are places in the reliability diagram, of a share.
@@ -111,23 +113,24 @@ func dotSize(b annotator.ReliabilityBin, d annotator.Reliability) string {
 }
 
 // reliabilityText says the diagram's figure.
-func reliabilityText(result annotator.RoundResult) string {
+func reliabilityText(ctx context.Context, result annotator.RoundResult) string {
 	for _, m := range result.Measures {
 		if m.Name == "ece" {
 			maps, against := result.Compared()
-			return fmt.Sprintf("Expected calibration error: %s %s, %s %s, parent %s.", arms.Of(maps).Brief, Percent(m.Candidate), arms.Of(against).Brief, Percent(m.Control), Percent(m.Parent))
+			return words.T(ctx, "Expected calibration error: {a} {errora}, {b} {errorb}, parent {parent}.", "a", words.Say(ctx, arms.Of(maps).Brief), "errora", Percent(m.Candidate),
+				"b", words.Say(ctx, arms.Of(against).Brief), "errorb", Percent(m.Control), "parent", Percent(m.Parent))
 		}
 	}
-	return "How often answers of a confidence are right."
+	return words.T(ctx, "How often answers of a confidence are right.")
 }
 
 // comparedText names the two networks of which a round's page shows differences.
-func comparedText(result annotator.RoundResult) string {
+func comparedText(ctx context.Context, result annotator.RoundResult) string {
 	maps, against := result.Compared()
 	if maps == arms.Candidate && against == arms.Control {
 		return ""
 	}
-	return fmt.Sprintf("Here and below %s is compared with %s.", arms.Of(maps).Words, arms.Of(against).Words)
+	return words.T(ctx, "Here and below {a} is compared with {b}.", "a", words.Say(ctx, arms.Of(maps).Words), "b", words.Say(ctx, arms.Of(against).Words))
 }
 
 // classesOnPage is how many classes that lost, and how many that gained, a page lists.
@@ -146,7 +149,7 @@ func shownClasses(all []annotator.ClassDifference) (list []annotator.ClassDiffer
 }
 
 // restText says how many of the classes that differ a page does not list; "" for none.
-func restText(told []annotator.ClassDifference, compared int) string {
+func restText(ctx context.Context, told []annotator.ClassDifference, compared int) string {
 	changed := compared - len(told) // those that a result does not name changed less than the ones it does
 	for _, c := range told {
 		if c.Difference != 0 {
@@ -154,13 +157,13 @@ func restText(told []annotator.ClassDifference, compared int) string {
 		}
 	}
 	if more := changed - len(shownClasses(told)); more > 0 {
-		return fmt.Sprintf(" %s changed less.", Plural(more, "other class"))
+		return words.N(ctx, more, "{n} other class changed less.", "{n} other classes changed less.")
 	}
 	return ""
 }
 
 // classesText says how many classes lost and gained.
-func classesText(told []annotator.ClassDifference, compared int) string {
+func classesText(ctx context.Context, told []annotator.ClassDifference, compared int) string {
 	lost, gained := 0, 0
 	for _, c := range told {
 		switch classJudgement(c) {
@@ -170,11 +173,12 @@ func classesText(told []annotator.ClassDifference, compared int) string {
 			gained++
 		}
 	}
-	text := "No class clearly lost or gained"
+	text := words.T(ctx, "No class clearly lost or gained, of {compared} that were compared: by the interval and by the sign test of the class's images.", "compared", compared)
 	if lost+gained > 0 {
-		text = fmt.Sprintf("%s clearly lost and %d clearly gained", Plural(lost, "class"), gained)
+		text = words.N(ctx, lost, "{n} class clearly lost and {gained} clearly gained, of {compared} that were compared: by the interval and by the sign test of the class's images.",
+			"{n} classes clearly lost and {gained} clearly gained, of {compared} that were compared: by the interval and by the sign test of the class's images.", "gained", gained, "compared", compared)
 	}
-	return fmt.Sprintf("%s, of %d that were compared: by the interval and by the sign test of the class's images.%s", text, compared, restText(told, compared))
+	return strings.TrimSpace(text + " " + restText(ctx, told, compared))
 }
 
 // classJudgement colours a class that clearly lost or gained.
@@ -192,11 +196,11 @@ func classJudgement(c annotator.ClassDifference) string {
 func dumbbellX(v float64) string { return fmt.Sprintf("%.1f", 4+112*v) }
 
 // judgedText says how many rounds the held-out images have judged, "" where they have judged none.
-func judgedText(d annotator.RoundData) string {
+func judgedText(ctx context.Context, d annotator.RoundData) string {
 	if d.Judged == 0 {
 		return ""
 	}
-	return fmt.Sprintf("The %s have judged %s.", Plural(d.Heldout, string(d.Split)+" image"), Plural(d.Judged, "round"))
+	return words.N(ctx, d.Judged, "The {images} {split} images have judged {n} round.", "The {images} {split} images have judged {n} rounds.", "images", d.Heldout, "split", words.Say(ctx, string(d.Split)))
 }
 
 // number writes a setting's value as a form shows it.
@@ -220,11 +224,11 @@ func vName(numbers map[int64]int, version int64) string {
 }
 
 // againText is the text of the link to a form that is filled in with a round's settings.
-func againText(r annotator.Round) string {
+func againText(ctx context.Context, r annotator.Round) string {
 	if r.State == annotator.RoundFailed {
-		return "Start it again…"
+		return words.T(ctx, "Start it again…")
 	}
-	return "New round like this…"
+	return words.T(ctx, "New round like this…")
 }
 
 // headlineClass returns the class that colours the headline: whether the interval shows a gain, a loss, or neither.
@@ -251,8 +255,8 @@ func headlineClass(r *annotator.RoundResult) string {
 
 // phaseWords are the stages of a round, as its line of steps calls them.
 var phaseWords = map[progress.Stage]string{
-	progress.Features: "Features", progress.EvaluatingParent: "Measure parent", progress.GammaSearch: "Search γ", progress.Candidate: "Train candidate",
-	progress.EvaluatingCandidate: "Measure candidate", progress.Control: "Train control", progress.EvaluatingControl: "Measure control",
+	progress.Features: words.Key("Features"), progress.EvaluatingParent: words.Key("Measure parent"), progress.GammaSearch: words.Key("Search γ"), progress.Candidate: words.Key("Train candidate"),
+	progress.EvaluatingCandidate: words.Key("Measure candidate"), progress.Control: words.Key("Train control"), progress.EvaluatingControl: words.Key("Measure control"),
 }
 
 // phase is an entry of a round's line of steps: a stage or, of a round of several arms or seeds, all stages of an arm.
@@ -271,17 +275,17 @@ func (p phase) names() string {
 }
 
 // phases are the entries of a round's line of steps.
-func phases(r annotator.Round) (list []phase) {
+func phases(ctx context.Context, r annotator.Round) (list []phase) {
 	all := stages(r)
 	for _, s := range all {
 		arm, _, _ := s.Arm()
 		switch n := len(list); {
 		case arm == "", len(all) <= 6: // candidate and control alone
-			list = append(list, phase{[]progress.Stage{s}, phaseWord(s)})
-		case n > 0 && list[n-1].word == arms.Of(arms.Arm(arm)).Label:
+			list = append(list, phase{[]progress.Stage{s}, phaseWord(ctx, s)})
+		case n > 0 && list[n-1].word == words.Say(ctx, arms.Of(arms.Arm(arm)).Label):
 			list[n-1].stages = append(list[n-1].stages, s)
 		default:
-			list = append(list, phase{[]progress.Stage{s}, arms.Of(arms.Arm(arm)).Label})
+			list = append(list, phase{[]progress.Stage{s}, words.Say(ctx, arms.Of(arms.Arm(arm)).Label)})
 		}
 	}
 	return list
@@ -299,11 +303,11 @@ func stages(r annotator.Round) []progress.Stage {
 	return out
 }
 
-func phaseWord(s progress.Stage) string {
+func phaseWord(ctx context.Context, s progress.Stage) string {
 	if w, ok := phaseWords[s]; ok {
-		return w
+		return words.Say(ctx, w)
 	}
-	return s.Words()
+	return words.Say(ctx, s.Words())
 }
 
 // phaseState returns "done", "now" or "" for an entry of a running round's line of steps.
@@ -336,13 +340,14 @@ func armMeasure(f annotator.ArmFigure) annotator.Measure {
 }
 
 // chosenText says how maps and baseline of a comparison were chosen.
-func chosenText(c annotator.Comparison) string {
-	text := "The control is the baseline: no other was to be chosen, or there are no validation images to choose on."
+func chosenText(ctx context.Context, c annotator.Comparison) string {
+	text := words.T(ctx, "The control is the baseline: no other was to be chosen, or there are no validation images to choose on.")
 	if c.ValidationImages > 0 {
-		text = fmt.Sprintf("The baseline, %s, is the network without people's maps that is best on %s; differences are taken on other images.", arms.Of(c.Baseline).Words, Plural(c.ValidationImages, "validation image"))
+		text = words.N(ctx, c.ValidationImages, "The baseline, {arm}, is the network without people's maps that is best on {n} validation image; differences are taken on other images.",
+			"The baseline, {arm}, is the network without people's maps that is best on {n} validation images; differences are taken on other images.", "arm", words.Say(ctx, arms.Of(c.Baseline).Words))
 	}
 	if c.Seeds > 1 {
-		text += fmt.Sprintf(" Every training was done with %d seeds: figures are means, intervals cover seeds too.", c.Seeds)
+		text += " " + words.T(ctx, "Every training was done with {n} seeds: figures are means, intervals cover seeds too.", "n", c.Seeds)
 	}
 	return text
 }
@@ -356,10 +361,10 @@ func share(v *float64) string {
 }
 
 // seedsText has the accuracy with each seed.
-func seedsText(f annotator.ArmFigure) string {
+func seedsText(ctx context.Context, f annotator.ArmFigure) string {
 	var all []string
 	for _, s := range f.Seeds {
-		all = append(all, fmt.Sprintf("seed %d: %s", s.Seed, Percent(s.Accuracy)))
+		all = append(all, words.T(ctx, "seed {seed}: {accuracy}", "seed", fmt.Sprint(s.Seed), "accuracy", Percent(s.Accuracy)))
 	}
 	return strings.Join(all, ", ")
 }
@@ -393,39 +398,41 @@ func trainedGamma(r annotator.Round) string {
 }
 
 // searchedText says how the round found its γ, "" for a round without a search.
-func searchedText(r annotator.Round) string {
+func searchedText(ctx context.Context, r annotator.Round) string {
 	if r.Result == nil || r.Result.GammaSearch == nil {
 		return ""
 	}
 	found := r.Result.GammaSearch
 	tries := make([]string, len(found.Tries))
 	for i, t := range found.Tries {
-		tries[i] = fmt.Sprintf("%s (validation loss %.3f, accuracy %s)", number(t.Gamma), t.ValidationLoss, Percent(t.ValidationAccuracy))
+		tries[i] = words.T(ctx, "{gamma} (validation loss {loss}, accuracy {accuracy})", "gamma", number(t.Gamma), "loss", fmt.Sprintf("%.3f", t.ValidationLoss), "accuracy", Percent(t.ValidationAccuracy))
 		if t.Diverged {
-			tries[i] = number(t.Gamma) + " (came apart)"
+			tries[i] = words.T(ctx, "{gamma} (came apart)", "gamma", number(t.Gamma))
 		}
 	}
-	return fmt.Sprintf("γ was searched by %s, %s each: %s. The round was trained with %s.", validatedOn(*r.Result), Plural(found.Epochs, "epoch"), strings.Join(tries, ", "), number(found.Gamma))
+	return words.N(ctx, found.Epochs, "γ was searched by {images}, {n} epoch each: {tries}. The round was trained with {gamma}.", "γ was searched by {images}, {n} epochs each: {tries}. The round was trained with {gamma}.",
+		"images", validatedOn(ctx, *r.Result), "tries", strings.Join(tries, ", "), "gamma", number(found.Gamma))
 }
 
 // validatedOn says on what early stopping and the search for γ measured.
-func validatedOn(result annotator.RoundResult) string {
+func validatedOn(ctx context.Context, result annotator.RoundResult) string {
 	if result.HeldBack {
-		return Plural(result.ValidationImages, "training image") + " that were held back"
+		return words.N(ctx, result.ValidationImages, "{n} training image that was held back", "{n} training images that were held back")
 	}
-	return Plural(result.ValidationImages, "validation image")
+	return words.N(ctx, result.ValidationImages, "{n} validation image", "{n} validation images")
 }
 
 // stoppedText says what early stopping kept, "" for a round without it.
-func stoppedText(r annotator.Round) string {
+func stoppedText(ctx context.Context, r annotator.Round) string {
 	if r.Settings.Patience == 0 || r.Result == nil || len(r.Result.Arms) == 0 {
 		return ""
 	}
 	var kept []string
 	for _, a := range r.Result.Arms {
-		kept = append(kept, fmt.Sprintf("the %s's epoch %d of %d (validation loss %.3f, accuracy %s)", a.Arm, a.Kept, a.Epochs, a.ValidationLoss, Percent(a.ValidationAccuracy)))
+		kept = append(kept, words.T(ctx, "the {arm}'s epoch {epoch} of {epochs} (validation loss {loss}, accuracy {accuracy})", "arm", words.Say(ctx, string(a.Arm)),
+			"epoch", a.Kept, "epochs", a.Epochs, "loss", fmt.Sprintf("%.3f", a.ValidationLoss), "accuracy", Percent(a.ValidationAccuracy)))
 	}
-	return fmt.Sprintf("Early stopping, by %s, kept %s.", validatedOn(*r.Result), strings.Join(kept, " and "))
+	return words.T(ctx, "Early stopping, by {images}, kept {kept}.", "images", validatedOn(ctx, *r.Result), "kept", strings.Join(kept, ", "))
 }
 
 // pairsFirst has the pictures of which both maps are known before those of which they are not.

@@ -59,16 +59,16 @@ func TestStepsOfARoundOfArms(t *testing.T) {
 	}
 	r.Progress.Phase = string(progress.Training("candidate", 1))
 	var says []string
-	for _, p := range phases(r) {
+	for _, p := range phases(t.Context(), r) {
 		says = append(says, p.word+":"+phaseState(r, p))
 	}
 	if got, want := strings.Join(says, " "), "Features:done Parent:done Candidate:now Control:"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if p := phases(r)[2]; !strings.Contains(p.names(), "training-candidate-2") {
+	if p := phases(t.Context(), r)[2]; !strings.Contains(p.names(), "training-candidate-2") {
 		t.Errorf("the script does not find %q", p.names())
 	}
-	if plain := phases(annotator.Round{}); len(plain) != 6 || plain[2].word != "Train candidate" {
+	if plain := phases(t.Context(), annotator.Round{}); len(plain) != 6 || plain[2].word != "Train candidate" {
 		t.Errorf("a plain round has %+v", plain)
 	}
 }

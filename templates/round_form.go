@@ -1,7 +1,7 @@
 package templates
 
 import (
-	"fmt"
+	"context"
 	"slices"
 	"strings"
 
@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // RoundForm is the view model of the form that starts a round.
@@ -23,34 +24,34 @@ type RoundForm struct {
 }
 
 // startsFrom says what a round would begin with.
-func (v RoundForm) startsFrom(version int) string {
+func (v RoundForm) startsFrom(ctx context.Context, version int) string {
 	if v.Like != 0 {
-		return fmt.Sprintf("Starts from v%d, with the settings of round %d.", version, v.Like)
+		return words.T(ctx, "Starts from v{number}, with the settings of round {round}.", "number", version, "round", v.Like)
 	}
 	if version == 0 {
-		return "There is no model to start from yet."
+		return words.T(ctx, "There is no model to start from yet.")
 	}
-	return fmt.Sprintf("Starts from v%d.", version)
+	return words.T(ctx, "Starts from v{number}.", "number", version)
 }
 
 // problemOf returns what is wrong with a setting, "" if nothing is.
-func (v RoundForm) problemOf(field string) string {
+func (v RoundForm) problemOf(ctx context.Context, field string) string {
 	if field == v.Field {
-		return sentence(v.Problem)
+		return sentence(ctx, v.Problem)
 	}
 	return ""
 }
 
 // summary is the problem as it is shown at the top of the form; if it is about a setting, it says which.
-func (v RoundForm) summary() string {
+func (v RoundForm) summary(ctx context.Context) string {
 	f, known := recipe.FieldNamed(v.Field)
 	switch {
 	case !known || f.Group == "":
-		return sentence(v.Problem)
+		return sentence(ctx, v.Problem)
 	case f.Group == recipe.Computing:
-		return f.Label + ": " + v.Problem
+		return words.Say(ctx, f.Label) + ": " + words.Say(ctx, v.Problem)
 	}
-	return f.Label + " " + v.Problem
+	return words.Say(ctx, f.Label) + " " + words.Say(ctx, v.Problem)
 }
 
 // openChoice reports whether a setting's words are shown as radio buttons, each with an explanation.
@@ -75,43 +76,44 @@ func bounds(f recipe.Field) templ.Attributes {
 const fewUnedited = 1
 
 // warnings lists reasons why the round's result would mean little, each with what to do about it.
-func (v RoundForm) warnings() []string {
+func (v RoundForm) warnings(ctx context.Context) []string {
 	var list []string
 	d := v.Data
 	switch plain := d.Images - d.Edits; {
 	case plain == 0:
-		list = append(list, "The round would train on its edited images alone: no labelled training images take part. The network forgets what it knew. Import the images it was trained on as the training split.")
+		list = append(list, words.T(ctx, "The round would train on its edited images alone: no labelled training images take part. The network forgets what it knew. Import the images it was trained on as the training split."))
 	case plain < fewUnedited*d.Edits:
-		list = append(list, fmt.Sprintf("Only %s without an edit take part beside %s with one: expect forgetting. Import the images the network was trained on as the training split.", Plural(plain, "training image"), Count(d.Edits)))
+		list = append(list, words.N(ctx, plain, "Only {n} training image without an edit takes part beside {edits} with one: expect forgetting. Import the images the network was trained on as the training split.",
+			"Only {n} training images without an edit take part beside {edits} with one: expect forgetting. Import the images the network was trained on as the training split.", "edits", d.Edits))
 	}
 	if d.Heldout == 0 {
-		list = append(list, "There is nothing to measure the round on: no labelled test or validation image is free of edits. Import a test split.")
+		list = append(list, words.T(ctx, "There is nothing to measure the round on: no labelled test or validation image is free of edits. Import a test split."))
 	}
 	return list
 }
 
 // validationText says on which images early stopping would measure.
-func (v RoundForm) validationText() string {
+func (v RoundForm) validationText(ctx context.Context) string {
 	switch d := v.Data; {
 	case d.Split == annotator.SplitTest && d.Validation > 0:
-		return Plural(d.Validation, "validation image")
+		return words.N(ctx, d.Validation, "{n} validation image", "{n} validation images")
 	default:
-		return "a tenth of the unedited training images"
+		return words.T(ctx, "a tenth of the unedited training images")
 	}
 }
 
 // says returns the values of a folded group's settings in one line.
-func (v RoundForm) says(g recipe.Group) string {
+func (v RoundForm) says(ctx context.Context, g recipe.Group) string {
 	var list []string
 	for _, f := range g.In() {
-		list = append(list, v.Settings.Brief(f.Name))
+		list = append(list, words.Say(ctx, v.Settings.Brief(f.Name)))
 	}
 	return joined(" · ", list...)
 }
 
 // optimizerWord returns the optimizer in words: "SGD, momentum 0.9".
-func optimizerWord(s recipe.Settings) string {
-	return joined(", ", s.Brief("optimizer"), s.Brief("momentum"))
+func optimizerWord(ctx context.Context, s recipe.Settings) string {
+	return joined(", ", words.Say(ctx, s.Brief("optimizer")), words.Say(ctx, s.Brief("momentum")))
 }
 
 func either(yes bool, a, b string) string {
@@ -127,10 +129,13 @@ func joined(by string, list ...string) string {
 }
 
 // lastText says how long the latest round took, as an estimate for this one.
-func (v RoundForm) lastText() string {
+func (v RoundForm) lastText(ctx context.Context) string {
 	r := v.Last
-	return fmt.Sprintf("Round %d took %s: %s over %s, on %s%s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), r.Settings.Engine.Label(),
-		either(r.Settings.GammaSearch, ", its search for γ included", ""))
+	args := []any{"round", r.Number, "time", words.Seconds(ctx, r.Result.Seconds), "images", r.Images, "engine", r.Settings.Engine.Label()}
+	if r.Settings.GammaSearch {
+		return words.N(ctx, r.Settings.Epochs, "Round {round} took {time}: {n} epoch over {images} images, on {engine}, its search for γ included.", "Round {round} took {time}: {n} epochs over {images} images, on {engine}, its search for γ included.", args...)
+	}
+	return words.N(ctx, r.Settings.Epochs, "Round {round} took {time}: {n} epoch over {images} images, on {engine}.", "Round {round} took {time}: {n} epochs over {images} images, on {engine}.", args...)
 }
 
 // armChoice is one checkbox of the form: an arm, or two that go together.
@@ -143,13 +148,13 @@ type armChoice struct {
 func (c armChoice) among(set arms.Set) bool { return set.Has(c.arm) }
 
 // armChoices are the arms that a round may be asked for, as the form offers them.
-func armChoices() (list []armChoice) {
+func armChoices(ctx context.Context) (list []armChoice) {
 	for _, arm := range arms.Asked() {
 		k, pair := arms.Of(arm), arm.Pair()
 		switch {
 		case k.Refits == arms.Candidate: // it is with the control
 		case pair != "":
-			list = append(list, armChoice{string(arm) + "," + string(pair), "Candidate and control, last layer refitted", "Both once more, the last layer then fitted anew: it adds to maps or takes their place. No further training.", arm})
+			list = append(list, armChoice{string(arm) + "," + string(pair), words.T(ctx, "Candidate and control, last layer refitted"), words.T(ctx, "Both once more, the last layer then fitted anew: it adds to maps or takes their place. No further training."), arm})
 		default:
 			list = append(list, armChoice{string(arm), k.Label, k.What, arm})
 		}

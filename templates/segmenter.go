@@ -1,6 +1,9 @@
 package templates
 
-import "github.com/abn-studio/studio/annotator"
+import (
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
+)
 
 // Segmenter is the view model of the page of the studio's segmenter.
 type Segmenter struct {
@@ -15,10 +18,10 @@ var pixelWays = []struct {
 	way   annotator.SegmenterPixels
 	words string
 }{
-	{"", "as its graph tells"},
-	{annotator.PixelsNormalised, "normalised with SAM’s mean and deviation"},
-	{annotator.PixelsBytes, "0 to 255"},
-	{annotator.PixelsUnit, "0 to 1"},
+	{"", words.Key("as its graph tells")},
+	{annotator.PixelsNormalised, words.Key("normalised with SAM’s mean and deviation")},
+	{annotator.PixelsBytes, words.Key("0 to 255")},
+	{annotator.PixelsUnit, words.Key("0 to 1")},
 }
 
 func pixelWords(way annotator.SegmenterPixels) string {

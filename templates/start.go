@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Start is the view model of the page that says what painters begin with.
@@ -54,28 +56,30 @@ func (v Start) lacks(m attention.StartMethod) bool {
 }
 
 // available says for how many images a method can make a map.
-func (v Start) available(m attention.StartMethod) string {
-	n, what := v.Preview.Sources.Masks, "a mask"
+func (v Start) available(ctx context.Context, m attention.StartMethod) string {
 	switch {
 	case v.NoVersion || m == attention.StartModel:
 		return ""
 	case m == attention.StartClicks:
-		n, what = v.Preview.Sources.Clicks, "clicks"
+		return words.N(ctx, v.Preview.Sources.Images, "{some} of {n} image have clicks.", "{some} of {n} images have clicks.", "some", v.Preview.Sources.Clicks)
 	}
-	return fmt.Sprintf("%s of %s have %s.", Count(n), Plural(v.Preview.Sources.Images, "image"), what)
+	return words.N(ctx, v.Preview.Sources.Images, "{some} of {n} image have a mask.", "{some} of {n} images have a mask.", "some", v.Preview.Sources.Masks)
 }
 
 // StartWords returns a way to begin in words: "the mask, by maximum (radius 1 cell)".
-func StartWords(s attention.Start) string {
+func StartWords(ctx context.Context, s attention.Start) string {
 	name := s.Method.Kind().Name
-	words := strings.ToLower(name[:1]) + name[1:]
-	if s.Radius > 0 {
-		return fmt.Sprintf("%s, radius %v", words, s.Radius)
+	said := words.Say(ctx, name)
+	if said == name { // within a sentence
+		said = strings.ToLower(name[:1]) + name[1:]
 	}
-	return words
+	if s.Radius > 0 {
+		return words.T(ctx, "{method}, radius {radius}", "method", said, "radius", fmt.Sprint(s.Radius))
+	}
+	return said
 }
 
 // mapTop says how large a map's largest value is. A small object averaged over its cells may give a map too faint to see.
-func mapTop(m attention.Map) string {
-	return "up to " + Fraction(slices.Max(m.Values))
+func mapTop(ctx context.Context, m attention.Map) string {
+	return words.T(ctx, "up to {value}", "value", Fraction(slices.Max(m.Values)))
 }

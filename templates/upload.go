@@ -2,6 +2,7 @@ package templates
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // NewVersion is the view model of the page where a model is sent.
@@ -54,14 +56,17 @@ type ManifestForm struct {
 
 // scaling is a range that the form offers by name.
 type scaling struct {
-	key, label, explanation string
-	in                      manifest.Range
+	key, label  string
+	explanation func(ctx context.Context) string
+	in          manifest.Range
 }
 
 var scalings = []scaling{
-	{"imagenet", "ImageNet", "mean " + meanText(manifest.ImageNet) + "; std " + stdText(manifest.ImageNet) + ": what torchvision's models are trained with", manifest.ImageNet},
-	{"symmetric", "−1 … 1", "mean 0.5, std 0.5", manifest.Symmetric},
-	{"unit", "0 … 1", "mean 0, std 1: x/255 as it is", manifest.Unit},
+	{"imagenet", "ImageNet", func(ctx context.Context) string {
+		return words.T(ctx, "mean {mean}; std {std}: what torchvision's models are trained with", "mean", meanText(manifest.ImageNet), "std", stdText(manifest.ImageNet))
+	}, manifest.ImageNet},
+	{"symmetric", "−1 … 1", func(ctx context.Context) string { return words.T(ctx, "mean 0.5, std 0.5") }, manifest.Symmetric},
+	{"unit", "0 … 1", func(ctx context.Context) string { return words.T(ctx, "mean 0, std 1: x/255 as it is") }, manifest.Unit},
 }
 
 func meanText(r manifest.Range) string { return manifest.Numbers(r.Mean[:], ", ") }
@@ -69,7 +74,7 @@ func meanText(r manifest.Range) string { return manifest.Numbers(r.Mean[:], ", "
 func stdText(r manifest.Range) string { return manifest.Numbers(r.Std[:], ", ") }
 
 // channelLabels are the orders of channels as the form calls them; one without an entry is called by its word.
-var channelLabels = map[string]string{manifest.BGR: manifest.BGR + " (OpenCV)", manifest.Grey: "one, grey"}
+var channelLabels = map[string]string{manifest.BGR: manifest.BGR + " (OpenCV)", manifest.Grey: words.Key("one, grey")}
 
 // Scaling returns the mean and std of a preset for a number of channels; false for "own".
 func Scaling(key string, channels int) (mean, std []float32, ok bool) {
@@ -232,19 +237,19 @@ func canTrain(training []annotator.Trainability, engine recipe.Engine) bool {
 }
 
 // trainsOn names the engines that can train a network: "ONNX Runtime, Gorgonia in part".
-func trainsOn(training []annotator.Trainability) string {
+func trainsOn(ctx context.Context, training []annotator.Trainability) string {
 	var able []string
 	for _, e := range recipe.Engines() {
 		switch {
 		case !canTrain(training, e):
 		case len(obstacles(training, e)) > 0:
-			able = append(able, e.Label()+" in part")
+			able = append(able, words.T(ctx, "{engine} in part", "engine", e.Label()))
 		default:
 			able = append(able, e.Label())
 		}
 	}
 	if len(able) == 0 {
-		return "none"
+		return words.T(ctx, "none")
 	}
 	return strings.Join(able, ", ")
 }

@@ -44,6 +44,6 @@ func (a *api) agreement() {
 	adopt.Description = "It becomes an approved edit of a task of its own, from which rounds learn in place of its sources. Maps that wait for review are approved with it. 409 while somebody is to paint the image, and where the maps are not those that were seen."
 	handle(a, annotator.RoleReviewer, adopt, func(ctx context.Context, actor annotator.User, in *adoptRequest) (*answer[annotator.TaskDetail], error) {
 		t, err := service().Adopt(ctx, actor, in.Project, in.Image, in.Body)
-		return &answer[annotator.TaskDetail]{tidy(t)}, err
+		return &answer[annotator.TaskDetail]{tidy(ctx, t)}, err
 	})
 }

@@ -77,17 +77,17 @@ var bounds = map[string]bound{
 	"clicks":            {most: annotator.MaxClicks},
 	"cells' values":     {high: 1, most: attention.MaxSide * attention.MaxSide},
 	"previewed radius":  {low: -1, high: attention.MaxStartRadius},
-	"draft's source":    {words: words(annotator.DraftSources)},
-	"brought state":     {words: words(annotator.BroughtStates)},
-	"edit source":       {words: words(annotator.EditSources)},
-	"export":            {words: words(annotator.ExportKinds)},
-	"export format":     {words: words(takeout.FormatKeys())},
-	"state_dict format": {words: words(annotator.StateDictFormats)},
-	"row format":        {words: words(annotator.RowFormats)},
+	"draft's source":    {words: choices(annotator.DraftSources)},
+	"brought state":     {words: choices(annotator.BroughtStates)},
+	"edit source":       {words: choices(annotator.EditSources)},
+	"export":            {words: choices(annotator.ExportKinds)},
+	"export format":     {words: choices(takeout.FormatKeys())},
+	"state_dict format": {words: choices(annotator.StateDictFormats)},
+	"row format":        {words: choices(annotator.RowFormats)},
 }
 
-// words is a list as a schema takes it.
-func words[T ~string](list []T) []any {
+// choices is a list as a schema takes it.
+func choices[T ~string](list []T) []any {
 	all := make([]any, len(list))
 	for i, word := range list {
 		all[i] = string(word)
@@ -217,7 +217,7 @@ type enumeration struct {
 }
 
 func enumerated[T ~string](list []T) enumeration {
-	return enumeration{reflect.TypeFor[T](), reflect.TypeFor[oneOf[T]](), words(list)}
+	return enumeration{reflect.TypeFor[T](), reflect.TypeFor[oneOf[T]](), choices(list)}
 }
 
 var enumerations = []enumeration{

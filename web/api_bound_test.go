@@ -41,13 +41,13 @@ func TestSchemasHaveTheDomainsBounds(t *testing.T) {
 	if radius := schemas["Start"].Properties["radius"]; radius.Minimum == nil || *radius.Minimum != 0 || *radius.Maximum != 8 {
 		t.Errorf("a radius is from %v to %v", radius.Minimum, radius.Maximum)
 	}
-	if role := schemas["User"].Properties["role"]; !slices.Equal(role.Enum, words(annotator.Roles)) {
+	if role := schemas["User"].Properties["role"]; !slices.Equal(role.Enum, choices(annotator.Roles)) {
 		t.Errorf("a role is one of %v", role.Enum)
 	}
 	for _, p := range doc.Paths["/tasks"].Get.Parameters {
 		switch {
 		case p.Name == "limit" && (*p.Schema.Maximum != annotator.MaxPage || p.Schema.Default != annotator.DefaultPage),
-			p.Name == "state" && !slices.Equal(p.Schema.Items.Enum, words(annotator.TaskStates)):
+			p.Name == "state" && !slices.Equal(p.Schema.Items.Enum, choices(annotator.TaskStates)):
 			t.Errorf("the parameter %s: %+v", p.Name, p.Schema)
 		}
 	}

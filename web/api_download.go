@@ -91,7 +91,7 @@ func (a *api) stateDicts() {
 	a.huma.OpenAPI().Paths["/versions/{version}/state-dict"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/octet-stream": {Schema: binary},
 		"multipart/form-data": {Schema: &huma.Schema{Type: "object", Properties: map[string]*huma.Schema{
-			"format":    {Type: "string", Enum: words(annotator.StateDictFormats)},
+			"format":    {Type: "string", Enum: choices(annotator.StateDictFormats)},
 			"copies":    {Type: "boolean"},
 			"reference": {Type: "string", Format: "binary", Description: "The last part."},
 		}}},

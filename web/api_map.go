@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // likeness registers the comparison of a picture's places.
@@ -27,6 +28,9 @@ func (a *api) startingPoints() {
 		"`problem` says why a point has no map: another grid, or a version that has not looked at the image. CAM and Grad-CAM are activationMap's. A draft says in `origin` which it began with. 409 in a closed project."
 	handle(a, annotator.RoleAnnotator, o, func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[points], error) {
 		all, err := a.server.service.StartingPoints(ctx, actor, in.Task)
+		for i := range all {
+			all[i].Name, all[i].Problem = words.Say(ctx, all[i].Name), words.Say(ctx, all[i].Problem)
+		}
 		return &answer[points]{points{orEmpty(all)}}, err
 	})
 	type byPoint struct {
@@ -37,6 +41,7 @@ func (a *api) startingPoints() {
 	one.Description = "404 for a key that startingPoints does not list for the caller, 409 for a point that has no map."
 	handle(a, annotator.RoleAnnotator, one, func(ctx context.Context, actor annotator.User, in *byPoint) (*answer[annotator.StartingPoint], error) {
 		p, err := a.server.service.StartingPoint(ctx, actor, in.Task, in.Point)
+		p.Name, p.Problem = words.Say(ctx, p.Name), words.Say(ctx, p.Problem)
 		return &answer[annotator.StartingPoint]{p}, err
 	})
 }

@@ -32,7 +32,7 @@ func (a *api) segmenters() {
 			"encoder": {Type: "string", Format: "binary", Description: "The image encoder's ONNX file."},
 			"decoder": {Type: "string", Format: "binary", Description: "The ONNX file of the prompt encoder and mask decoder."},
 			"data":    {Type: "array", Items: binary, Description: "Files that either keeps values in, by the names it has for them."},
-			"pixels": {Type: "string", Enum: words(annotator.SegmenterPixelWays), Description: "How the encoder takes a picture's values, where its graph does not tell. " +
+			"pixels": {Type: "string", Enum: choices(annotator.SegmenterPixelWays), Description: "How the encoder takes a picture's values, where its graph does not tell. " +
 				"normalised: (v−mean)/std with SAM's figures, what an encoder in (1,3,H,W) without a preprocessing of its own is taken to want."},
 		}}},
 	}}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 type (
@@ -144,7 +145,7 @@ func (a *api) tasks() {
 		if err != nil {
 			return nil, err
 		}
-		t = tidy(t)
+		t = tidy(ctx, t)
 		return &maybeTask{Status: http.StatusOK, Body: &nextTask{TaskDetail: t, Task: t.Task, Label: t.Image.Label, Map: t.Prediction.Map}}, nil
 	})
 
@@ -228,7 +229,7 @@ func (a *api) tasks() {
 	handle(a, role, post("submitTask", "/tasks/{task}/submit", "Hand the latest revision to review"),
 		func(ctx context.Context, actor annotator.User, in *submitRequest) (*answer[annotator.TaskDetail], error) {
 			t, err := a.server.service.Submit(ctx, actor, in.Task, in.Body.Revision)
-			return &answer[annotator.TaskDetail]{tidy(t)}, err
+			return &answer[annotator.TaskDetail]{tidy(ctx, t)}, err
 		})
 	takeBack := post("takeBackTask", "/tasks/{task}/take-back", "Take back what one submitted, while nobody has judged it")
 	takeBack.Description = "The caller holds the task again. 409 once it is judged. The submitted revision stays in the history as taken back."
@@ -257,12 +258,22 @@ func (a *api) tasks() {
 func (a *api) onTask(method func(*annotator.Service, context.Context, annotator.User, int64) (annotator.TaskDetail, error)) func(context.Context, annotator.User, *ByTask) (*answer[annotator.TaskDetail], error) {
 	return func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[annotator.TaskDetail], error) {
 		t, err := method(a.server.service, ctx, actor, in.Task)
-		return &answer[annotator.TaskDetail]{tidy(t)}, err
+		return &answer[annotator.TaskDetail]{tidy(ctx, t)}, err
 	}
 }
 
-// tidy replaces the nil lists of a task, so that JSON writes [] for them.
-func tidy(t annotator.TaskDetail) annotator.TaskDetail {
+// tidy replaces the nil lists of a task, so that JSON writes [] for them, and says what it has for people in the language of ctx.
+func tidy(ctx context.Context, t annotator.TaskDetail) annotator.TaskDetail {
+	t.Why = words.Say(ctx, t.Why)
+	m := &t.Mechanism
+	for _, said := range []*string{&m.Zero, &m.Values, &m.Dark, &m.Spotlight, &m.Clear} {
+		*said = words.Say(ctx, *said)
+	}
+	if t.Start != nil {
+		start := *t.Start
+		start.Problem = words.Say(ctx, start.Problem)
+		t.Start = &start
+	}
 	t.Reviews = orEmpty(t.Reviews)
 	t.Project.Classes = orEmpty(t.Project.Classes)
 	t.Prediction.Top = orEmpty(t.Prediction.Top)
@@ -291,7 +302,7 @@ func (a *api) reviews() {
 		if errors.Is(err, annotator.ErrNoTask) {
 			return &maybeDetail{Status: http.StatusNoContent}, nil
 		}
-		t = tidy(t)
+		t = tidy(ctx, t)
 		return &maybeDetail{Status: http.StatusOK, Body: &t}, err
 	})
 	claim := post("claimReview", "/tasks/{task}/review/claim", "Take this submitted task to judge")
@@ -328,7 +339,7 @@ func (a *api) reviews() {
 	handle(a, role, review,
 		func(ctx context.Context, actor annotator.User, in *reviewRequest) (*answer[annotator.TaskDetail], error) {
 			t, err := a.server.service.Judge(ctx, actor, in.Edit, annotator.Judgement{Verdict: in.Body.Verdict, Comment: in.Body.Comment, Reasons: in.Body.Reasons, Pins: in.Body.Pins})
-			return &answer[annotator.TaskDetail]{tidy(t)}, err
+			return &answer[annotator.TaskDetail]{tidy(ctx, t)}, err
 		})
 	type correctRequest struct {
 		ByTask
@@ -348,7 +359,7 @@ func (a *api) reviews() {
 			return nil, err
 		}
 		t, err := a.server.service.Correct(ctx, actor, in.Edit, d, in.Body.Comment)
-		return &answer[annotator.TaskDetail]{tidy(t)}, err
+		return &answer[annotator.TaskDetail]{tidy(ctx, t)}, err
 	})
 	type byEdit struct {
 		Edit int64 `path:"edit"`
@@ -358,6 +369,6 @@ func (a *api) reviews() {
 	handle(a, annotator.RoleReviewer, retract,
 		func(ctx context.Context, actor annotator.User, in *byEdit) (*answer[annotator.TaskDetail], error) {
 			t, err := a.server.service.Retract(ctx, actor, in.Edit)
-			return &answer[annotator.TaskDetail]{tidy(t)}, err
+			return &answer[annotator.TaskDetail]{tidy(ctx, t)}, err
 		})
 }

@@ -5,9 +5,10 @@
 //	middleware.go  request ids, access log, recovery, security headers
 //	session.go     who is asking: session cookie or bearer token; throttle.go bounds guessing
 //	loopback.go    which Host names are answered to if only this machine can reach the studio
+//	language.go    which language a request is answered in; the words are package words'
 //	error.go       the one table from errors to statuses; problem.go (API) and pages show them
 //	asset.go       embedded CSS, scripts, icons and fonts under content-hashed addresses; compress.go compresses pages
-//	health.go, metrics.go  /healthz, /readyz, /metrics
+//	health.go, metrics.go  /healthz, /metrics; /readyz is internal/health
 //	legible.go     refusing requests whose address, headers or JSON are not valid text
 //	api.go         /api/v1, described by its OpenAPI document (huma); api_*.go its operations, api_bound.go and api_query.go what they take, scopes.go what tokens may call
 //	upload.go      receiving models as they come; state_dict.go receiving the reference for a state_dict
@@ -18,6 +19,7 @@
 //	page.go        what all pages share; page_*.go the pages, one file per section, rendered by package templates; page_setup.go makes the first admin
 //	pages/         their scripts (TypeScript), bundled into static/ by `go generate ./web`
 //	editor/        the editor (TypeScript), bundled the same way
+//	words/         what the scripts say, found in their code: their part of the catalogue, and a test that nothing goes past it
 //	styles/        the style sheet and the icon of all pages; static/ gets them, with the fonts of an npm package
 //	static/        built files, embedded; none is written by hand
 //

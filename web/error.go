@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -58,7 +59,7 @@ func outcome(err error) failure {
 		return failure{status: http.StatusUnprocessableEntity, title: "Not an attention map of this model", detail: say, field: "map"}
 	case errors.As(err, &stale):
 		return failure{status: http.StatusConflict, title: "Saved elsewhere meanwhile",
-			detail: stale.Error() + ": rebase on it, nothing was overwritten", field: "base_revision", current: &stale.Current}
+			detail: fmt.Sprintf("%v: rebase on it, nothing was overwritten", stale), field: "base_revision", current: &stale.Current}
 	case errors.As(err, &lease):
 		return failure{status: http.StatusConflict, title: "Held by somebody else", detail: lease.Error()}
 	case errors.As(err, &closed):
@@ -80,7 +81,7 @@ func outcome(err error) failure {
 	case errors.Is(err, errBadForm):
 		return failure{status: http.StatusBadRequest, title: "Not understood", detail: say}
 	case errors.Is(err, errCrossOrigin):
-		return failure{status: http.StatusForbidden, title: "Refused", detail: say + ": open the studio itself and do it there"}
+		return failure{status: http.StatusForbidden, title: "Refused", detail: fmt.Sprintf("%s: open the studio itself and do it there", say)}
 	case errors.Is(err, annotator.ErrUnauthorized):
 		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: "sign in, or send a valid bearer token"}
 	case errors.Is(err, annotator.ErrForbidden):

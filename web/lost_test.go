@@ -131,11 +131,10 @@ func TestPicturesOfAProjectWithoutAModel(t *testing.T) {
 func TestDatabaseAwayOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t, func(c *Config) {
-		c.Ready = func(context.Context) error { return annotator.ErrDatabaseAway }
 		c.Disk = func(context.Context) error { return fmt.Errorf("the data folder: %w", annotator.ErrFull) }
 	})
-	if r := s.nobody().get("/readyz").want(http.StatusInsufficientStorage); !strings.Contains(string(r.body), "free some space") {
-		t.Errorf("%s", r.body)
+	if f := s.server.outcome(t.Context(), annotator.ErrDatabaseAway); f.status != http.StatusInsufficientStorage || !strings.Contains(f.detail, "free some space") {
+		t.Errorf("%+v", f)
 	}
 }
 

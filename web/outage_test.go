@@ -132,7 +132,7 @@ func TestOutage(t *testing.T) {
 	}), nil))
 
 	studio := func(store *postgres.Store, log *slog.Logger) (*Server, string) {
-		server, err := NewServer(Config{Service: annotator.NewService(annotator.ServiceConfig{Store: store, Logger: log}), SessionStore: store.Sessions(), Ready: store.Ping, Logger: log})
+		server, err := NewServer(Config{Service: annotator.NewService(annotator.ServiceConfig{Store: store, Logger: log}), SessionStore: store.Sessions(), Ready: databaseAnswers(store), Logger: log})
 		must(t, err)
 		served := httptest.NewServer(server.Handler())
 		t.Cleanup(func() { server.stopStreams(); served.Close() })

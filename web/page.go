@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -96,14 +97,19 @@ func (v *visit) redirect(address string) error {
 	return nil
 }
 
-// say shows a sentence on the next page that the visitor sees.
-func (v *visit) say(format string, args ...any) { v.note("", format, args...) }
+// say shows a text of the catalogue (words.T) on the next page that the visitor sees.
+func (v *visit) say(key string, args ...any) { v.note("", words.T(v.Context(), key, args...)) }
 
-// warn shows a sentence, as a failure, on the next page that the visitor sees.
-func (v *visit) warn(format string, args ...any) { v.note("!", format, args...) }
+// warn shows a text of the catalogue, as a failure, on the next page that the visitor sees.
+func (v *visit) warn(key string, args ...any) { v.note("!", words.T(v.Context(), key, args...)) }
 
-func (v *visit) note(prefix, format string, args ...any) {
-	v.server.sessions.Put(v.Context(), sessionFlash, prefix+fmt.Sprintf(format, args...))
+// warnOf shows what another package says, as a failure, on the next page that the visitor sees.
+func (v *visit) warnOf(problem string) {
+	v.note("!", words.Sentence(v.Context(), words.Say(v.Context(), problem)))
+}
+
+func (v *visit) note(prefix, text string) {
+	v.server.sessions.Put(v.Context(), sessionFlash, prefix+text)
 }
 
 // frame returns the frame of the visit's page.
@@ -127,7 +133,7 @@ func prefetched(r *http.Request) bool {
 
 // frame returns the frame of any page.
 func (s *Server) frame(r *http.Request, title string) templates.Frame {
-	f := templates.Frame{Title: title, Asset: s.assets.url, Release: s.config.Release, Now: time.Now()}
+	f := templates.Frame{Title: title, Address: pageAddress(r), Asset: s.assets.url, Release: s.config.Release, Now: time.Now()}
 	if actor, ok := r.Context().Value(keyActor).(annotator.User); ok {
 		f.User, f.Role = &actor, actor.Role
 	}
@@ -165,7 +171,8 @@ func signInAddress(r *http.Request) string {
 }
 
 func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, f failure) {
-	detail := f.detail
+	ctx := r.Context()
+	detail := words.Say(ctx, f.detail)
 	if f.field != "" { // the page has no form that shows which field is wrong
 		field := f.field
 		for _, place := range []string{"body.", "query.", "header."} {
@@ -175,10 +182,11 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, f failure) {
 	}
 	if f.retry > 0 && f.status == http.StatusServiceUnavailable && r.Method == http.MethodGet {
 		w.Header().Set("Refresh", strconv.Itoa(f.retry))
-		detail += ". This page tries again by itself"
+		detail = words.Sentence(ctx, detail) + " " + words.T(ctx, "This page tries again by itself")
 	}
-	page := templates.ErrorPage(s.frame(r, f.title), templates.Failure{
-		Status: f.status, Title: f.title, Detail: detail, Request: requestID(r.Context())})
+	title := words.Say(ctx, f.title)
+	page := templates.ErrorPage(s.frame(r, title), templates.Failure{
+		Status: f.status, Title: title, Detail: detail, Request: requestID(r.Context())})
 	if err := s.render(w, r, f.status, page); err != nil {
 		if r.Context().Err() == nil { // unless the client has gone
 			s.log.Error("error page", "error", err)

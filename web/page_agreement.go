@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -16,7 +17,7 @@ func (s *Server) agreementPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(templates.AgreementPage(v.frame("Agreement", "review"), shared))
+	return v.render(templates.AgreementPage(v.frame(words.T(v.Context(), "Agreement"), "review"), shared))
 }
 
 // sharedPage shows all maps of one image.
@@ -32,7 +33,7 @@ func (s *Server) showShared(v *visit, status int, view templates.SharedView) err
 	if view.SharedDetail, err = s.service.SharedImage(v.Context(), v.actor, v.project.Slug, image); err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.SharedPage(v.frame("Maps of "+view.LabelName, "review"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.SharedPage(v.frame(words.T(v.Context(), "Maps of {class}", "class", view.LabelName), "review"), view))
 }
 
 // adopt makes the mean of an image's maps, or one of them, what rounds learn from.
@@ -56,9 +57,9 @@ func (s *Server) adopt(v *visit) error {
 		if told != nil {
 			return told
 		}
-		return s.showShared(v, status, templates.SharedView{Comment: a.Comment, Problem: sentenceOf(problem)})
+		return s.showShared(v, status, templates.SharedView{Comment: a.Comment, Problem: sentenceOf(v.Context(), problem)})
 	}
-	v.say("Adopted as #%d. Rounds learn from it.", t.ID)
+	v.say("Adopted as #{id}. Rounds learn from it.", "id", strconv.FormatInt(t.ID, 10))
 	return v.redirect(v.to("agreement/%d", image))
 }
 
@@ -89,6 +90,6 @@ func (s *Server) changeOverlap(v *visit) error {
 	if err != nil {
 		return s.refuseSettings(v, view, err)
 	}
-	v.say("Saved: %s, %d %% of tasks are checks.", p.Overlap, p.CheckShare)
+	v.say("Saved: {overlap}, {share} % of tasks are checks.", "overlap", words.Say(v.Context(), p.Overlap.String()), "share", p.CheckShare)
 	return v.redirect(v.to("settings#overlap"))
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -13,7 +14,7 @@ func (s *Server) archivesPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(templates.ArchivesPage(v.frame("A project from an archive", "projects"), templates.NewImport{Staged: list}))
+	return v.render(templates.ArchivesPage(v.frame(words.T(v.Context(), "A project from an archive"), "projects"), templates.NewImport{Staged: list}))
 }
 
 // archiveOf returns an archive that was sent.
@@ -48,7 +49,7 @@ func (s *Server) runArchive(v *visit) error {
 		if err := s.service.DiscardImport(v.Context(), v.actor, staged.ID); err != nil {
 			return err
 		}
-		v.say("What was sent of %s is removed.", staged.Name)
+		v.say("What was sent of {name} is removed.", "name", staged.Name)
 		return v.redirect("/archives")
 	}
 	view := templates.Archive{StagedImport: staged, Slug: form.Get("slug"), ProjectName: form.Get("name")}
@@ -57,7 +58,7 @@ func (s *Server) runArchive(v *visit) error {
 		if err != nil {
 			return err
 		}
-		view.Refused = sentenceOf(problem)
+		view.Refused = sentenceOf(v.Context(), problem)
 		return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.ArchivePage(v.frame(staged.Name, "projects"), view))
 	}
 	return v.redirect("/archives/" + staged.ID)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/takeout"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -60,7 +61,7 @@ func (s *Server) exportPage(v *visit) error {
 	default:
 		view.Command = exportCommand(form, r.Project, r.FileName(format))
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.ExportPage(v.frame(v.project.Name+" export", "settings"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.ExportPage(v.frame(words.T(v.Context(), "{project} export", "project", v.project.Name), "settings"), view))
 }
 
 // exportOf reads a request from what was typed.

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -28,5 +29,5 @@ func (s *Server) showForecast(v *visit, status int, problem string) error {
 		return err
 	}
 	view := templates.Forecast{ProjectForecast: found, Problem: problem}
-	return s.render(v.ResponseWriter, v.Request, status, templates.ForecastPage(v.frame("Will it pay?", "rounds"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.ForecastPage(v.frame(words.T(v.Context(), "Will it pay?"), "rounds"), view))
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/abn-studio/studio/internal/guide"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -13,5 +14,5 @@ func (s *Server) guidePage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, http.StatusOK, templates.GuidePage(v.frame("How to paint a map", "guide"), examples))
+	return s.render(v.ResponseWriter, v.Request, http.StatusOK, templates.GuidePage(v.frame(words.T(v.Context(), "How to paint a map"), "guide"), examples))
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -32,7 +33,7 @@ func (s *Server) imagesPage(v *visit) error {
 	}
 	view.Page = page
 	if query.Get("part") == "cards" { // scrolling asks only for the next cards
-		return v.render(templates.ImageCards(v.frame("Images", "images"), view))
+		return v.render(templates.ImageCards(v.frame(words.T(v.Context(), "Images"), "images"), view))
 	}
 	if typed := query.Get("undo"); typed != "" {
 		for part := range strings.SplitSeq(typed, ",") {
@@ -41,7 +42,7 @@ func (s *Server) imagesPage(v *visit) error {
 			}
 		}
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.ImagesPage(v.frame(v.project.Name+" images", "images"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.ImagesPage(v.frame(words.T(v.Context(), "{project} images", "project", v.project.Name), "images"), view))
 }
 
 // changeImages deletes, restores or purges the images that were chosen.
@@ -67,15 +68,15 @@ func (s *Server) changeImages(v *visit) error {
 			return v.redirect(withUndo(back, ids))
 		}
 		if err == nil {
-			v.say("Deleted %s. They are restored from the list of deleted images.", templates.Plural(n, "image"))
+			v.say("Deleted {images}. They are restored from the list of deleted images.", "images", words.N(v.Context(), n, "{n} image", "{n} images"))
 		}
 	case "restore":
 		if n, err = s.service.RestoreImages(v.Context(), v.actor, v.project.Slug, ids); err == nil {
-			v.say("Restored %s.", templates.Plural(n, "image"))
+			v.say("Restored {images}.", "images", words.N(v.Context(), n, "{n} image", "{n} images"))
 		}
 	case "purge":
 		if n, err = s.service.PurgeImages(v.Context(), v.actor, v.project.Slug, ids); err == nil {
-			v.say("Purged %s: the files are gone.", templates.Plural(n, "image"))
+			v.say("Purged {images}: the files are gone.", "images", words.N(v.Context(), n, "{n} image", "{n} images"))
 		}
 	default:
 		return fmt.Errorf("%w: %q is nothing that can be done with images", errBadForm, action)
@@ -85,7 +86,7 @@ func (s *Server) changeImages(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("%s", problem)
+		v.warnOf(problem)
 	}
 	return v.redirect(back)
 }
@@ -131,9 +132,9 @@ func (s *Server) changeImage(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("%s", problem)
+		v.warnOf(problem)
 	} else {
-		v.say("Changed %s.", image.Name)
+		v.say("Changed {name}.", "name", image.Name)
 	}
 	return v.redirect(v.to("images/%d", id))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -24,7 +25,7 @@ func (s *Server) showNewImport(v *visit, status int, view templates.NewImport) (
 			return err
 		}
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.NewImportPage(v.frame("Add images", "settings"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.NewImportPage(v.frame(words.T(v.Context(), "Add images"), "settings"), view))
 }
 
 // beginFromSource begins an import of what lies on the server, and looks at it.
@@ -43,7 +44,7 @@ func (s *Server) beginFromSource(v *visit) error {
 		if err != nil {
 			return err
 		}
-		return s.showNewImport(v, http.StatusUnprocessableEntity, templates.NewImport{From: from, Refused: sentenceOf(problem)})
+		return s.showNewImport(v, http.StatusUnprocessableEntity, templates.NewImport{From: from, Refused: sentenceOf(v.Context(), problem)})
 	}
 	return v.redirect(v.to("imports/%s", staged.ID))
 }
@@ -86,9 +87,9 @@ func (s *Server) runImport(v *visit) error {
 			return err
 		}
 		if staged.From != nil {
-			v.say("%s is left where it is.", staged.Name)
+			v.say("{name} is left where it is.", "name", staged.Name)
 		} else {
-			v.say("What was sent of %s is removed.", staged.Name)
+			v.say("What was sent of {name} is removed.", "name", staged.Name)
 		}
 		return v.redirect(v.to("imports/new"))
 	}
@@ -105,7 +106,7 @@ func (s *Server) runImport(v *visit) error {
 		if err != nil {
 			return err
 		}
-		view := templates.Import{StagedImport: staged, Refused: sentenceOf(problem)}
+		view := templates.Import{StagedImport: staged, Refused: sentenceOf(v.Context(), problem)}
 		view.Choices = choices
 		return s.showImport(v, http.StatusUnprocessableEntity, view)
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -19,7 +20,7 @@ func (s *Server) suspectsPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(templates.SuspectsPage(v.frame("Suspect labels", "review"), found))
+	return v.render(templates.SuspectsPage(v.frame(words.T(v.Context(), "Suspect labels"), "review"), found))
 }
 
 // nextSuspect goes on to the most suspect label that is left; where none is, to the list.
@@ -51,7 +52,7 @@ func (s *Server) labelsPage(v *visit) error {
 			return err
 		}
 	}
-	return v.render(templates.LabelsPage(v.frame("Labels", "review"), view))
+	return v.render(templates.LabelsPage(v.frame(words.T(v.Context(), "Labels"), "review"), view))
 }
 
 // nextLabel opens what waits longest, or the one after ?after=; where none waits, the list.
@@ -99,7 +100,7 @@ func (s *Server) showLabel(v *visit, status int, view templates.Label) (err erro
 		return err
 	}
 	view.Refused = view.Verdict.MayJudge(v.actor)
-	return s.render(v.ResponseWriter, v.Request, status, templates.LabelPage(v.frame(view.Verdict.Text(), "review"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.LabelPage(v.frame(words.Say(v.Context(), view.Verdict.Text()), "review"), view))
 }
 
 // judgeLabel decides a verdict and goes on to the next that waits; its author may take it back instead.
@@ -127,7 +128,7 @@ func (s *Server) judgeLabel(v *visit) error {
 	}
 	switch annotator.LabelJudgement(says) {
 	case annotator.LabelConfirm:
-		v.say("Confirmed: %s.", verdict.Text())
+		v.say("Confirmed: {what}.", "what", words.Say(v.Context(), verdict.Text()))
 	case annotator.LabelReject:
 		v.say("The label stays.")
 	default:
@@ -167,7 +168,7 @@ func (s *Server) proposeLabel(v *visit) error {
 	if verdict.State == annotator.LabelVouched {
 		v.say("You say that it is right.")
 	} else {
-		v.say("A reviewer decides: %s.", verdict.Text())
+		v.say("A reviewer decides: {what}.", "what", words.Say(v.Context(), verdict.Text()))
 	}
 	if typed.Suggested != "" {
 		return v.redirect(v.to("suspects/next"))

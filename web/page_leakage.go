@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/fingerprint"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -49,7 +50,7 @@ func (s *Server) showLeakage(v *visit, within int, refused error) error {
 			status = http.StatusConflict
 		}
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.LeakagePage(v.frame("Duplicates across splits", "settings"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.LeakagePage(v.frame(words.T(v.Context(), "Duplicates across splits"), "settings"), view))
 }
 
 // leaveOut leaves all that were found out of measures, or the one image that the form names.
@@ -57,7 +58,7 @@ func (s *Server) leaveOut(v *visit) error {
 	return s.changeMeasured(v, func(within int, images []int64) error {
 		n, err := s.service.LeaveOut(v.Context(), v.actor, v.project.Slug, within, images)
 		if err == nil {
-			v.say("Left out of measures from now on: %s.", templates.Plural(n, "image"))
+			v.say("Left out of measures from now on: {images}.", "images", words.N(v.Context(), n, "{n} image", "{n} images"))
 		}
 		return err
 	})
@@ -68,7 +69,7 @@ func (s *Server) takeIn(v *visit) error {
 	return s.changeMeasured(v, func(_ int, images []int64) error {
 		n, err := s.service.TakeIn(v.Context(), v.actor, v.project.Slug, images)
 		if err == nil {
-			v.say("Measured on again from now on: %s.", templates.Plural(n, "image"))
+			v.say("Measured on again from now on: {images}.", "images", words.N(v.Context(), n, "{n} image", "{n} images"))
 		}
 		return err
 	})

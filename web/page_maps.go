@@ -6,6 +6,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/takeout"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -15,7 +16,7 @@ func (s *Server) newMapsPage(v *visit) error {
 
 func (s *Server) showMaps(v *visit, status int, view templates.BringMaps) error {
 	view.MaxBytes, view.Suffixes, view.Naming = s.config.MaxModelBytes, takeout.ReadSuffixes, takeout.Naming
-	return s.render(v.ResponseWriter, v.Request, status, templates.BringMapsPage(v.frame("Bring maps", "settings"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.BringMapsPage(v.frame(words.T(v.Context(), "Bring maps"), "settings"), view))
 }
 
 // bringMaps receives maps, and shows what became of them or what is wrong.
@@ -35,6 +36,6 @@ func (s *Server) bringMaps(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view.Problem = sentenceOf(problem)
+	view.Problem = sentenceOf(v.Context(), problem)
 	return s.showMaps(v, status, view)
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -20,7 +22,7 @@ func (s *Server) showPeople(v *visit, status int, view templates.People) error {
 	if view.Users, err = s.service.Users(v.Context(), v.actor); err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.PeoplePage(v.frame("People", "people"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.PeoplePage(v.frame(words.T(v.Context(), "People"), "people"), view))
 }
 
 func (s *Server) addPerson(v *visit) error {
@@ -38,7 +40,7 @@ func (s *Server) addPerson(v *visit) error {
 		return s.showPeople(v, http.StatusUnprocessableEntity, templates.People{Problem: problem,
 			Form: templates.PersonForm{Open: true, Email: form.Get("email"), Name: form.Get("name"), Role: form.Get("role")}})
 	}
-	v.say("Added %s as %s.", user.Name, user.Role)
+	v.say("Added {name} as {role}.", "name", user.Name, "role", words.Say(v.Context(), string(user.Role)))
 	return v.redirect("/people")
 }
 
@@ -73,13 +75,13 @@ func (s *Server) changePerson(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("Not changed: %s", problem)
+		v.warn("Not changed: {problem}", "problem", words.Say(v.Context(), problem))
 		return v.redirect("/people")
 	}
 	if change.Password != nil {
-		v.say("%s has a new password and is signed out everywhere. %s", user.Name, tokensAfter(change))
+		v.say("{name} has a new password and is signed out everywhere. {tokens}", "name", user.Name, "tokens", tokensAfter(v.Context(), change))
 	} else {
-		v.say("Changed %s.", user.Name)
+		v.say("Changed {name}.", "name", user.Name)
 	}
 	return v.redirect("/people")
 }
@@ -98,7 +100,7 @@ func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 	if view.Tokens, err = s.service.Tokens(v.Context(), v.actor, v.actor.ID); err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.AccountPage(v.frame("Account", "account"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.AccountPage(v.frame(words.T(v.Context(), "Account"), "account"), view))
 }
 
 func (s *Server) changeOwnName(v *visit) error {
@@ -119,11 +121,11 @@ func (s *Server) changeOwnName(v *visit) error {
 }
 
 // tokensAfter says what happened to a person's tokens when their password was changed.
-func tokensAfter(c annotator.UserChange) string {
+func tokensAfter(ctx context.Context, c annotator.UserChange) string {
 	if c.KeepTokens {
-		return "API tokens stay valid until they expire or are revoked."
+		return words.T(ctx, "API tokens stay valid until they expire or are revoked.")
 	}
-	return "API tokens are revoked."
+	return words.T(ctx, "API tokens are revoked.")
 }
 
 func (s *Server) changeOwnPassword(v *visit) error {
@@ -140,7 +142,7 @@ func (s *Server) changeOwnPassword(v *visit) error {
 		}
 		return s.showAccount(v, templates.AccountView{Field: "password", Problem: problem})
 	}
-	v.say("The password is changed, and you are signed out everywhere else. %s", tokensAfter(change))
+	v.say("The password is changed, and you are signed out everywhere else. {tokens}", "tokens", tokensAfter(v.Context(), change))
 	return v.redirect("/account")
 }
 
@@ -207,7 +209,7 @@ func (s *Server) tokensPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(templates.TokensPage(v.frame("API tokens", "people"), person, tokens))
+	return v.render(templates.TokensPage(v.frame(words.T(v.Context(), "API tokens"), "people"), person, tokens))
 }
 
 // personalData sends all that the studio holds of a person.
@@ -251,11 +253,11 @@ func (s *Server) removePerson(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("Not removed: %s", problem)
+		v.warn("Not removed: {problem}", "problem", words.Say(v.Context(), problem))
 		return v.redirect("/people")
 	}
 	if id != v.actor.ID { // who removed themself has no session for it any more
-		v.say("Removed. What they made and judged stands under %s.", user.Name)
+		v.say("Removed. What they made and judged stands under {name}.", "name", user.Name)
 	}
 	return v.redirect("/people")
 }

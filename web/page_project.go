@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/orders"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -30,7 +30,7 @@ func (s *Server) showProjects(v *visit, status int, form *templates.ProjectForm)
 			return err
 		}
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.ProjectsPage(v.frame("Projects", "projects"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.ProjectsPage(v.frame(words.T(v.Context(), "Projects"), "projects"), view))
 }
 
 func (s *Server) createProject(v *visit) error {
@@ -47,7 +47,7 @@ func (s *Server) createProject(v *visit) error {
 		return s.showProjects(v, http.StatusUnprocessableEntity, &templates.ProjectForm{
 			Slug: form.Get("slug"), Name: form.Get("name"), Description: form.Get("description"), Problem: problem})
 	}
-	v.say("Made the project %s.", p.Name)
+	v.say("Made the project {name}.", "name", p.Name)
 	return v.redirect("/projects/" + p.Slug + "/queue") // whose empty page says what comes next
 }
 
@@ -99,7 +99,7 @@ func (s *Server) changeMix(v *visit) error {
 	if err != nil {
 		return s.refuseSettings(v, view, err)
 	}
-	v.say("Painters are given %s.", p.Mix)
+	v.say("Painters are given {mix}.", "mix", words.Say(v.Context(), p.Mix.String()))
 	return v.redirect(v.to("settings"))
 }
 
@@ -118,7 +118,7 @@ func (s *Server) renameClass(v *visit) error {
 	if err != nil {
 		return s.refuseSettings(v, view, err)
 	}
-	v.say("Class %d is called %s.", view.Class, p.Classes[view.Class].Name)
+	v.say("Class {index} is called {name}.", "index", view.Class, "name", p.Classes[view.Class].Name)
 	return v.redirect(v.to("settings"))
 }
 
@@ -132,18 +132,18 @@ func (s *Server) putAway(v *visit) error {
 	switch form.Get("action") {
 	case "close":
 		if _, err = s.service.CloseProject(v.Context(), v.actor, slug); err == nil {
-			v.say("%s is closed. All of it can be read.", name)
+			v.say("{name} is closed. All of it can be read.", "name", name)
 			return v.redirect(v.to("settings"))
 		}
 	case "reopen":
 		if _, err = s.service.ReopenProject(v.Context(), v.actor, slug); err == nil {
-			v.say("%s is open again.", name)
+			v.say("{name} is open again.", "name", name)
 			return v.redirect(v.to("settings"))
 		}
 	case "delete":
 		p, failed := s.service.DeleteProject(v.Context(), v.actor, slug, form.Get("name"))
 		if err = failed; err == nil {
-			v.say("%s is deleted. Until %s it can be restored, below.", name, p.PurgesAt().Format(time.DateOnly))
+			v.say("{name} is deleted. Until {date} it can be restored, below.", "name", name, "date", words.Date(v.Context(), p.PurgesAt()))
 			return v.redirect("/projects")
 		}
 	default:
@@ -165,12 +165,12 @@ func (s *Server) changeDeleted(v *visit) error {
 	case "restore":
 		p, failed := s.service.RestoreProject(v.Context(), v.actor, slug)
 		if err = failed; err == nil {
-			v.say("%s is back.", p.Name)
+			v.say("{name} is back.", "name", p.Name)
 			return v.redirect("/projects/" + slug + "/settings")
 		}
 	case "purge":
 		if err = s.service.PurgeProject(v.Context(), v.actor, slug, form.Get("name")); err == nil {
-			v.say("The files of %s are removed.", form.Get("name"))
+			v.say("The files of {name} are removed.", "name", form.Get("name"))
 			return v.redirect("/projects")
 		}
 	default:
@@ -180,7 +180,7 @@ func (s *Server) changeDeleted(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.warn("%s", sentenceOf(problem))
+	v.warnOf(problem)
 	return v.redirect("/projects")
 }
 
@@ -190,7 +190,7 @@ func (s *Server) refuseSettings(v *visit, view templates.Settings, refused error
 	if err != nil {
 		return err
 	}
-	view.Problem = sentenceOf(problem)
+	view.Problem = sentenceOf(v.Context(), problem)
 	return s.showSettings(v, outcome(refused).status, view)
 }
 
@@ -212,5 +212,5 @@ func (s *Server) activityPage(v *visit) error {
 			return err
 		}
 	}
-	return v.render(templates.ActivityPage(v.frame("Activity", "activity"), view))
+	return v.render(templates.ActivityPage(v.frame(words.T(v.Context(), "Activity"), "activity"), view))
 }

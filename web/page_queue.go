@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"github.com/abn-studio/studio/internal/words"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,7 +29,7 @@ func (s *Server) queuePage(v *visit) error {
 	}
 	view := templates.Queue{Query: q, Page: page}
 	if v.URL.Query().Get("part") == "cards" { // scrolling asks only for the next cards
-		return v.render(templates.QueueCards(v.frame("Queue", "queue"), view))
+		return v.render(templates.QueueCards(v.frame(words.T(v.Context(), "Queue"), "queue"), view))
 	}
 	if view.Facets, err = s.service.Facets(v.Context(), v.actor, filter); err != nil {
 		return err
@@ -41,7 +43,7 @@ func (s *Server) queuePage(v *visit) error {
 		}
 		view.Undo, _ = strconv.ParseInt(v.URL.Query().Get("undo"), 10, 64) // anything else is nothing
 	}
-	return v.render(templates.QueuePage(v.frame(v.project.Name+" queue", "queue"), view))
+	return v.render(templates.QueuePage(v.frame(words.T(v.Context(), "{project} queue", "project", v.project.Name), "queue"), view))
 }
 
 // zoneOf is the time zone of a visitor, which their browser has told in a cookie; "" where it has not, or one that is not known here.
@@ -79,7 +81,7 @@ func (s *Server) nextTask(v *visit) error {
 	}
 	var limit *annotator.LeaseLimitError
 	if errors.As(err, &limit) {
-		v.warn("No task was taken: %s.", limit)
+		v.warn("No task was taken: {why}.", "why", words.Say(v.Context(), limit.Error()))
 		return v.redirect(queue)
 	}
 	if err != nil {
@@ -88,9 +90,22 @@ func (s *Server) nextTask(v *visit) error {
 	return v.redirect(v.to("%s", q.TaskAddress(t.ID)))
 }
 
-// taskVerbs are the actions on several tasks at once, and how the notice afterwards begins.
-var taskVerbs = map[annotator.BulkAction]string{annotator.BulkSkip: "Skipped", annotator.BulkRelease: "Gave back", annotator.BulkReopen: "Reopened",
-	annotator.BulkAssign: "Assigned", annotator.BulkUnassign: "Unassigned"}
+// bulkWords says what was done with n tasks at once, to whom if they were assigned; "" for what is no such action.
+func bulkWords(ctx context.Context, action annotator.BulkAction, n int, name string) string {
+	switch action {
+	case annotator.BulkSkip:
+		return words.N(ctx, n, "Skipped {n} task", "Skipped {n} tasks")
+	case annotator.BulkRelease:
+		return words.N(ctx, n, "Gave back {n} task", "Gave back {n} tasks")
+	case annotator.BulkReopen:
+		return words.N(ctx, n, "Reopened {n} task", "Reopened {n} tasks")
+	case annotator.BulkAssign:
+		return words.N(ctx, n, "Assigned {n} task to {name}", "Assigned {n} tasks to {name}", "name", name)
+	case annotator.BulkUnassign:
+		return words.N(ctx, n, "Unassigned {n} task", "Unassigned {n} tasks")
+	}
+	return ""
+}
 
 // bulkTasks applies one action to every selected task, or to all of the selection that the visitor looks at.
 func (s *Server) bulkTasks(v *visit) error {
@@ -101,8 +116,7 @@ func (s *Server) bulkTasks(v *visit) error {
 	back := localAddress(form.Get("back"))
 	change := annotator.BulkChange{Action: annotator.BulkAction(form.Get("action")), Reason: strings.TrimSpace(form.Get("reason")),
 		All: form.Get("all") != "", Filter: templates.ParseQueueQuery(form).Filter(v.project.Slug)}
-	verb, known := taskVerbs[change.Action]
-	if !known {
+	if bulkWords(v.Context(), change.Action, 0, "") == "" {
 		return fmt.Errorf("%w: %q is nothing that can be done with tasks", errBadForm, change.Action)
 	}
 	change.User, _ = strconv.ParseInt(form.Get("user"), 10, 64) // none: the service asks for one
@@ -125,20 +139,17 @@ func (s *Server) bulkTasks(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("%s", sentenceOf(problem))
+		v.warnOf(problem)
 		return v.redirect(back)
 	}
-	what := verb + " " + templates.Plural(done.Changed, "task")
-	if done.Name != "" {
-		what += " to " + done.Name
-	}
+	what := bulkWords(v.Context(), change.Action, done.Changed, done.Name)
 	switch {
 	case done.LeftOut > 0 && done.Why == "":
-		v.warn("%s; %s left out: somebody else was changing them, or they are gone.", what, templates.Count(done.LeftOut))
+		v.warn("{what}; {n} left out: somebody else was changing them, or they are gone.", "what", what, "n", done.LeftOut)
 	case done.LeftOut > 0:
-		v.warn("%s; %s left out: %s.", what, templates.Count(done.LeftOut), done.Why)
+		v.warn("{what}; {n} left out: {why}.", "what", what, "n", done.LeftOut, "why", words.Say(v.Context(), done.Why))
 	default:
-		v.say("%s.", what)
+		v.note("", words.Sentence(v.Context(), what))
 	}
 	if done.Undo > 0 {
 		return v.redirect(withQuery(back, "undo", strconv.FormatInt(done.Undo, 10)))
@@ -159,11 +170,11 @@ func (s *Server) undoAssignment(v *visit) error {
 	n, err := s.service.UndoAssignment(v.Context(), v.actor, v.project.Slug, id)
 	switch {
 	case errors.Is(err, annotator.ErrConflict):
-		v.warn("%s.", sentenceOf(outcome(err).detail))
+		v.warnOf(outcome(err).detail)
 	case err != nil:
 		return err
 	default:
-		v.say("%s are offered as before.", templates.Plural(n, "task"))
+		v.note("", words.N(v.Context(), n, "{n} task is offered as before.", "{n} tasks are offered as before."))
 	}
 	return v.redirect(localAddress(form.Get("back")))
 }
@@ -188,7 +199,7 @@ func (s *Server) editorPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := templates.Editor{Task: tidy(t), Query: templates.ParseQueueQuery(v.URL.Query())}
+	view := templates.Editor{Task: tidy(v.Context(), t), Query: templates.ParseQueueQuery(v.URL.Query())}
 	if view.Clicks, err = s.service.HasSegmenter(v.Context(), v.actor); err != nil {
 		return err
 	}
@@ -196,7 +207,7 @@ func (s *Server) editorPage(v *visit) error {
 	returned := t.State == annotator.TaskChangesRequested && t.AuthorID != nil && *t.AuthorID == v.actor.ID
 	inReview := t.State == annotator.TaskSubmitted && t.AuthorID != nil && *t.AuthorID == v.actor.ID // a stroke takes it back
 	if !mine && !returned && !inReview && t.State != annotator.TaskOpen {
-		view.Reason = readOnlyReason(t)
+		view.Reason = readOnlyReason(v.Context(), t)
 	}
 	title := fmt.Sprintf("#%d %s", t.ID, t.LabelName)
 	v.ResponseWriter.Header().Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
@@ -204,17 +215,17 @@ func (s *Server) editorPage(v *visit) error {
 }
 
 // readOnlyReason returns the text of the bar that says why a task cannot be painted.
-func readOnlyReason(t annotator.TaskDetail) string {
+func readOnlyReason(ctx context.Context, t annotator.TaskDetail) string {
 	switch {
 	case t.State == annotator.TaskLeased && t.Lease != nil:
-		return t.Lease.UserName + " is painting this one"
+		return words.T(ctx, "{name} is painting this one", "name", t.Lease.UserName)
 	case t.State == annotator.TaskSubmitted:
-		return "In review: nothing can be changed"
+		return words.T(ctx, "In review: nothing can be changed")
 	case t.State == annotator.TaskApproved:
-		return "Approved: nothing can be changed"
+		return words.T(ctx, "Approved: nothing can be changed")
 	case t.State == annotator.TaskSkipped:
-		return "Skipped: " + t.SkipReason
+		return words.T(ctx, "Skipped: {reason}", "reason", words.Say(ctx, t.SkipReason))
 	default:
-		return "Somebody else has it"
+		return words.T(ctx, "Somebody else has it")
 	}
 }

@@ -2,11 +2,11 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -20,13 +20,13 @@ func (s *Server) reviewsPage(v *visit) error {
 	}
 	view := templates.NewReviews(page, order, v.actor)
 	if q.Get("part") == "cards" {
-		return v.render(templates.ReviewCards(v.frame("Review", "review"), view))
+		return v.render(templates.ReviewCards(v.frame(words.T(v.Context(), "Review"), "review"), view))
 	}
 	view.Judged, view.Accepted = s.judged(v), accepted(q)
 	if view.Reasons, err = s.service.ReasonCounts(v.Context(), v.actor, v.project.Slug); err != nil {
 		return err
 	}
-	return v.render(templates.ReviewsPage(v.frame("Review", "review"), view))
+	return v.render(templates.ReviewsPage(v.frame(words.T(v.Context(), "Review"), "review"), view))
 }
 
 // nextReview gives the visitor the next map to judge, and opens it or, with part=review, answers with its part of the page alone: the script
@@ -58,7 +58,7 @@ func (s *Server) nextReview(v *visit) error {
 		v.say("Nothing else waits for you to review.")
 		return v.redirect(v.review(order, 0, judged))
 	case errors.As(err, &limit) && !part:
-		v.warn("No map was taken: %s.", limit)
+		v.warn("No map was taken: {why}.", "why", words.Say(v.Context(), limit.Error()))
 		return v.redirect(v.review(order, 0, 0))
 	case err != nil:
 		return err
@@ -115,7 +115,7 @@ func (s *Server) showReview(v *visit, status int, view templates.Review) error {
 	}
 	view.Revisions, view.Waiting = revisions, v.project.InReview
 	view.Refused, view.Corrects = view.Task.MayJudge(v.actor), view.Task.MayCorrect(v.actor) == nil
-	title := "Review #" + strconv.FormatInt(view.Task.ID, 10)
+	title := words.T(v.Context(), "Review #{id}", "id", strconv.FormatInt(view.Task.ID, 10))
 	if v.FormValue("part") == reviewPart {
 		f := s.frame(v.Request, title) // and not the visit's, whose notice is for the next whole page
 		f.Project, f.Section = v.project, "review"
@@ -130,19 +130,19 @@ func (s *Server) correctPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := templates.Editor{Task: tidy(t), Corrects: true}
+	view := templates.Editor{Task: tidy(v.Context(), t), Corrects: true}
 	if view.Clicks, err = s.service.HasSegmenter(v.Context(), v.actor); err != nil {
 		return err
 	}
 	switch refused := t.MayCorrect(v.actor); {
 	case errors.Is(refused, annotator.ErrForbidden):
-		view.Reason = "You painted a part of this: somebody else judges it"
+		view.Reason = words.T(v.Context(), "You painted a part of this: somebody else judges it")
 	case refused != nil:
-		view.Reason = readOnlyReason(t)
+		view.Reason = readOnlyReason(v.Context(), t)
 	case t.Lease != nil && !t.Lease.Mine:
-		view.Reason = t.Lease.UserName + " is reviewing this one"
+		view.Reason = words.T(v.Context(), "{name} is reviewing this one", "name", t.Lease.UserName)
 	}
-	return v.render(templates.EditorPage(v.frame(fmt.Sprintf("Correct #%d %s", t.ID, t.LabelName), "review", "editor"), view))
+	return v.render(templates.EditorPage(v.frame(words.T(v.Context(), "Correct #{id} {class}", "id", strconv.FormatInt(t.ID, 10), "class", t.LabelName), "review", "editor"), view))
 }
 
 // judge takes a verdict and goes on to the next edit that waits.
@@ -200,7 +200,7 @@ func (s *Server) retract(v *visit) error {
 	}
 	edit, err := strconv.ParseInt(form.Get("edit"), 10, 64)
 	if err != nil || t.Edit == nil || t.Edit.ID != edit {
-		v.warn("Nothing was taken back: #%d has a newer map.", t.ID)
+		v.warn("Nothing was taken back: #{id} has a newer map.", "id", strconv.FormatInt(t.ID, 10))
 		return v.redirect(v.to("review/%d", t.ID))
 	}
 	if _, err := s.service.Retract(v.Context(), v.actor, edit); err != nil {
@@ -208,9 +208,9 @@ func (s *Server) retract(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("The verdict stays: %s.", problem)
+		v.warn("The verdict stays: {why}.", "why", words.Say(v.Context(), problem))
 		return v.redirect(v.to("review/%d", t.ID))
 	}
-	v.say("The verdict on #%d is taken back; it waits for another one.", t.ID)
+	v.say("The verdict on #{id} is taken back; it waits for another one.", "id", strconv.FormatInt(t.ID, 10))
 	return v.redirect(v.to("review/%d", t.ID))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -17,7 +18,7 @@ type manyVerdicts = func(ctx context.Context, actor annotator.User, slug string,
 func (s *Server) acceptMany(v *visit) error {
 	return s.many(v, s.service.ApproveMany, func(done annotator.ManyVerdicts) {
 		if len(done.Left) > 0 {
-			v.warn("Accepted %s; %s.", templates.Plural(len(done.Done), "map"), leftWords(done.Left))
+			v.warn("Accepted {maps}; {left}.", "maps", words.N(v.Context(), len(done.Done), "{n} map", "{n} maps"), "left", leftWords(v.Context(), done.Left))
 		}
 	}, "accepted")
 }
@@ -25,10 +26,11 @@ func (s *Server) acceptMany(v *visit) error {
 // undoMany takes back verdicts that were given together, and says which stay.
 func (s *Server) undoMany(v *visit) error {
 	return s.many(v, s.service.RetractMany, func(done annotator.ManyVerdicts) {
+		verdicts := words.N(v.Context(), len(done.Done), "{n} verdict", "{n} verdicts")
 		if len(done.Left) > 0 {
-			v.warn("Took %s back; %s.", templates.Plural(len(done.Done), "verdict"), leftWords(done.Left))
+			v.warn("Took {verdicts} back; {left}.", "verdicts", verdicts, "left", leftWords(v.Context(), done.Left))
 		} else {
-			v.say("Took %s back: the maps wait for review again.", templates.Plural(len(done.Done), "verdict"))
+			v.say("Took {verdicts} back: the maps wait for review again.", "verdicts", verdicts)
 		}
 	}, "")
 }
@@ -52,18 +54,18 @@ func (s *Server) many(v *visit, do manyVerdicts, say func(annotator.ManyVerdicts
 		if err != nil {
 			return err
 		}
-		v.warn("%s", sentenceOf(problem))
+		v.warnOf(problem)
 		return v.redirect(back)
 	}
 	say(done)
 	if key == "" || len(done.Done) == 0 {
 		return v.redirect(back)
 	}
-	words := make([]string, len(done.Done))
+	ids := make([]string, len(done.Done))
 	for i, edit := range done.Done {
-		words[i] = strconv.FormatInt(edit, 10)
+		ids[i] = strconv.FormatInt(edit, 10)
 	}
-	return v.redirect(withQuery(back, key, strings.Join(words, ".")))
+	return v.redirect(withQuery(back, key, strings.Join(ids, ".")))
 }
 
 // accepted are the edits of ?accepted=, which the visitor has accepted together.
@@ -76,8 +78,8 @@ func accepted(q url.Values) []int64 {
 }
 
 // numbers reads ids of a form, without those that are none.
-func numbers(words []string) (all []int64) {
-	for _, word := range words {
+func numbers(fields []string) (all []int64) {
+	for _, word := range fields {
 		if n := number(word); n > 0 {
 			all = append(all, n)
 		}
@@ -89,18 +91,18 @@ func numbers(words []string) (all []int64) {
 const namedLeft = 3
 
 // leftWords name what was left: "left #4 (you drew a map of task 4 …) and 2 more".
-func leftWords(left []annotator.LeftVerdict) string {
-	var words []string
+func leftWords(ctx context.Context, left []annotator.LeftVerdict) string {
+	var each []string
 	for _, l := range left[:min(len(left), namedLeft)] {
 		name := fmt.Sprintf("#%d", l.TaskID)
 		if l.TaskID == 0 {
-			name = fmt.Sprintf("edit %d", l.EditID)
+			name = words.T(ctx, "edit {id}", "id", strconv.FormatInt(l.EditID, 10))
 		}
-		words = append(words, fmt.Sprintf("%s (%s)", name, l.Why))
+		each = append(each, words.T(ctx, "{name} ({why})", "name", name, "why", words.Say(ctx, l.Why)))
 	}
-	said := "left " + strings.Join(words, ", ")
+	list := strings.Join(each, ", ")
 	if more := len(left) - namedLeft; more > 0 {
-		said += fmt.Sprintf(" and %d more", more)
+		return words.N(ctx, more, "left {list} and {n} more", "left {list} and {n} more", "list", list)
 	}
-	return said
+	return words.T(ctx, "left {list}", "list", list)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -28,7 +29,7 @@ func (s *Server) roundsPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(templates.RoundsPage(v.frame("Rounds", "rounds"), templates.Rounds{Rounds: rounds, Versions: numbers, Data: plan.Data}))
+	return v.render(templates.RoundsPage(v.frame(words.T(v.Context(), "Rounds"), "rounds"), templates.Rounds{Rounds: rounds, Versions: numbers, Data: plan.Data}))
 }
 
 // versionNumbers returns the numbers of the project's versions by id.
@@ -62,7 +63,7 @@ func (s *Server) newRoundPage(v *visit) error {
 		}
 		form.Settings, form.Like = round.Settings, round.Number
 	}
-	return v.render(templates.NewRoundPage(v.frame("New round", "rounds"), form))
+	return v.render(templates.NewRoundPage(v.frame(words.T(v.Context(), "New round"), "rounds"), form))
 }
 
 func (s *Server) startRound(v *visit) error {
@@ -90,7 +91,7 @@ func (s *Server) startRound(v *visit) error {
 		return err
 	}
 	view.Settings = settings
-	return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.NewRoundPage(v.frame("New round", "rounds"), view))
+	return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.NewRoundPage(v.frame(words.T(v.Context(), "New round"), "rounds"), view))
 }
 
 // readRoundSettings reads the form. The error names the first field that is not a number but should be.
@@ -164,7 +165,7 @@ func (s *Server) roundPage(v *visit) error {
 			return err
 		}
 	}
-	title := fmt.Sprintf("Round %d", round.Number)
+	title := words.T(v.Context(), "Round {number}", "number", round.Number)
 	return v.render(templates.RoundPage(v.frame(title, "rounds", "round"), view))
 }
 

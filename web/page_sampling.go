@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -42,6 +43,6 @@ func (s *Server) changeSampling(v *visit) error {
 	if err != nil {
 		return s.refuseSettings(v, view, err)
 	}
-	v.say("Reviewed: %s.", p.Sampling)
+	v.say("Reviewed: {sampling}.", "sampling", words.Say(v.Context(), p.Sampling.String()))
 	return v.redirect(v.to("settings"))
 }

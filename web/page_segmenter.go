@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -21,14 +22,14 @@ func (s *Server) showSegmenter(v *visit, status int, view templates.Segmenter) e
 	case !errors.Is(err, annotator.ErrNotFound):
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.SegmenterPage(v.frame("Segmenter", "segmenter"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.SegmenterPage(v.frame(words.T(v.Context(), "Segmenter"), "segmenter"), view))
 }
 
 // sendSegmenter receives a segmenter's files.
 func (s *Server) sendSegmenter(v *visit) error {
 	found, err := s.receiveSegmenter(v.ResponseWriter, v.Request, v.actor)
 	if err == nil {
-		v.say("%s answers clicks from now on.", found.Name)
+		v.say("{name} answers clicks from now on.", "name", found.Name)
 		return v.redirect("/segmenter")
 	}
 	view, status := templates.Segmenter{}, outcome(err).status
@@ -39,7 +40,7 @@ func (s *Server) sendSegmenter(v *visit) error {
 	if view.Problem, err = problemText(err); err != nil {
 		return err
 	}
-	view.Problem = sentenceOf(view.Problem)
+	view.Problem = sentenceOf(v.Context(), view.Problem)
 	return s.showSegmenter(v, status, view)
 }
 

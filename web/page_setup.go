@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -72,10 +73,10 @@ func (s *Server) showSetup(w http.ResponseWriter, r *http.Request, view template
 		}
 		view.Problem, view.Field = f.detail, f.field
 		if f.field == "" { // the link's
-			view.Closed, view.Problem = true, sentenceOf(f.detail)+"."
+			view.Closed, view.Problem = true, words.Sentence(r.Context(), words.Say(r.Context(), f.detail))
 		}
 		var link *annotator.SetupError
 		view.Done = errors.As(refused, &link) && link.Done
 	}
-	return s.render(w, r, status, templates.SetupPage(s.frame(r, "The first admin"), view))
+	return s.render(w, r, status, templates.SetupPage(s.frame(r, words.T(r.Context(), "The first admin")), view))
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -23,7 +24,7 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	if someone, err := s.service.HasPeople(r.Context()); err == nil { // without a database the page stands all the same
 		v.Nobody = !someone
 	}
-	return s.render(w, r, status, templates.SignInPage(s.frame(r, "Sign in"), v))
+	return s.render(w, r, status, templates.SignInPage(s.frame(r, words.T(r.Context(), "Sign in")), v))
 }
 
 func (s *Server) doSignIn(w http.ResponseWriter, r *http.Request) error {
@@ -40,7 +41,7 @@ func (s *Server) doSignIn(w http.ResponseWriter, r *http.Request) error {
 		if f.retry > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(f.retry))
 		}
-		problem := strings.ToUpper(f.detail[:1]) + f.detail[1:] + "."
+		problem := words.Sentence(r.Context(), words.Say(r.Context(), f.detail))
 		return s.showSignIn(w, r, f.status, templates.SignIn{Email: form.Get("email"), Next: next, Problem: problem})
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)

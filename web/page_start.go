@@ -9,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -62,7 +63,7 @@ func (s *Server) showStart(v *visit, view templates.Start, radius *float64, refu
 		}
 		status = http.StatusUnprocessableEntity
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.StartPage(v.frame("What painters begin with", "settings"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.StartPage(v.frame(words.T(v.Context(), "What painters begin with"), "settings"), view))
 }
 
 // readRadius reads a radius, a number of cells, as a person typed it.
@@ -93,6 +94,6 @@ func (s *Server) setStart(v *visit) error {
 		}
 		return s.showStart(v, templates.Start{Chosen: start}, nil, err)
 	}
-	v.say("Painters of untouched tasks begin with: %s.", templates.StartWords(start))
+	v.say("Painters of untouched tasks begin with: {start}.", "start", templates.StartWords(v.Context(), start))
 	return v.redirect(v.to("start"))
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,11 +13,12 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
 func (s *Server) newVersionPage(v *visit) error {
-	return v.render(templates.NewVersionPage(v.frame("Add a version", "versions"), templates.NewVersion{MaxBytes: s.config.MaxModelBytes}))
+	return v.render(templates.NewVersionPage(v.frame(words.T(v.Context(), "Add a version"), "versions"), templates.NewVersion{MaxBytes: s.config.MaxModelBytes}))
 }
 
 // sendModel receives a model file and redirects to the page that reports what it is.
@@ -31,17 +33,12 @@ func (s *Server) sendModel(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.NewVersionPage(v.frame("Add a version", "versions"),
-		templates.NewVersion{MaxBytes: s.config.MaxModelBytes, Problem: sentenceOf(problem), Names: names, AskNames: parts || names.Any()}))
+	return s.render(v.ResponseWriter, v.Request, status, templates.NewVersionPage(v.frame(words.T(v.Context(), "Add a version"), "versions"),
+		templates.NewVersion{MaxBytes: s.config.MaxModelBytes, Problem: sentenceOf(v.Context(), problem), Names: names, AskNames: parts || names.Any()}))
 }
 
-// sentenceOf returns a problem with a capital first letter.
-func sentenceOf(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
+// sentenceOf returns a problem in the language of ctx, with a capital first letter.
+func sentenceOf(ctx context.Context, s string) string { return words.Capital(words.Say(ctx, s)) }
 
 // uploadOf returns an upload of the visited project.
 func (s *Server) uploadOf(v *visit) (annotator.Upload, error) {
@@ -118,7 +115,7 @@ func (s *Server) addUpload(v *visit) error {
 	}
 	view.Problem = problem
 	if view.Field == "manifest" || view.Field == "model" {
-		view.Field, view.Problem = "", sentenceOf(problem)
+		view.Field, view.Problem = "", sentenceOf(v.Context(), problem)
 	}
 	return s.showUpload(v, http.StatusUnprocessableEntity, view)
 }

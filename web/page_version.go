@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -41,7 +42,7 @@ func (s *Server) showVersions(v *visit, status int, view templates.Versions) err
 			return err
 		}
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.VersionsPage(v.frame("Versions", "versions"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.VersionsPage(v.frame(words.T(v.Context(), "Versions"), "versions"), view))
 }
 
 // compared sets two versions beside each other; nil where no rounds tell.
@@ -151,9 +152,9 @@ func (s *Server) activateVersion(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("v%d was not activated: %s", version.Number, problem)
+		v.warn("v{number} was not activated: {problem}", "number", version.Number, "problem", words.Say(v.Context(), problem))
 	} else {
-		v.say("v%d is active. It is scanned now; the queue follows.", version.Number)
+		v.say("v{number} is active. It is scanned now; the queue follows.", "number", version.Number)
 	}
 	return v.redirect(v.to("versions"))
 }
@@ -168,9 +169,9 @@ func (s *Server) scanVersion(v *visit) error {
 		if err != nil {
 			return err
 		}
-		v.warn("No scan was started: %s", problem)
+		v.warn("No scan was started: {problem}", "problem", words.Say(v.Context(), problem))
 	} else {
-		v.say("Scanning with v%d.", version.Number)
+		v.say("Scanning with v{number}.", "number", version.Number)
 	}
 	return v.redirect(v.to("activity"))
 }

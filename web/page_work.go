@@ -1,6 +1,9 @@
 package web
 
-import "github.com/abn-studio/studio/templates"
+import (
+	"github.com/abn-studio/studio/internal/words"
+	"github.com/abn-studio/studio/templates"
+)
 
 // workPage shows what each person has done in the project.
 func (s *Server) workPage(v *visit) error {
@@ -8,5 +11,5 @@ func (s *Server) workPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(templates.WorkPage(v.frame("People of "+v.project.Name, "queue"), people))
+	return v.render(templates.WorkPage(v.frame(words.T(v.Context(), "People of {name}", "name", v.project.Name), "queue"), people))
 }

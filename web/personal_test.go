@@ -53,7 +53,7 @@ func TestPersonalData(t *testing.T) {
 	admin.post(at+"/remove", url.Values{"email": {who.Email}}).want(http.StatusSeeOther)
 	people := admin.get("/people").want(http.StatusOK).page()
 	row := people.Find(fmt.Sprintf("tr[data-user='%d']", who.ID)).Text()
-	if strings.Contains(people.Find("main").Text(), who.Email) || !strings.Contains(row, fmt.Sprintf("Former member %d", who.ID)) || strings.Contains(row, "Change") {
+	if strings.Contains(people.Find("main").Text(), who.Email) || !strings.Contains(row, fmt.Sprintf("Former member %d", who.ID)) || strings.Contains(row, "Change…") {
 		t.Errorf("the row of a removed person: %q", row)
 	}
 	painter.get("/account").want(http.StatusSeeOther)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Problem is an error in the API's answers (RFC 9457, application/problem+json).
@@ -46,13 +47,13 @@ func (p *Problem) GetHeaders() http.Header {
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
 func newProblem(ctx context.Context, f failure) *Problem {
-	p := &Problem{Title: f.title, Status: f.status, Detail: f.detail, Current: f.current, Request: requestID(ctx), retry: f.retry}
+	p := &Problem{Title: words.Say(ctx, f.title), Status: f.status, Detail: words.Say(ctx, f.detail), Current: f.current, Request: requestID(ctx), retry: f.retry}
 	if f.field != "" {
 		location := f.field
 		if place, _, _ := strings.Cut(location, "."); !slices.Contains(append(parameterPlaces, "body"), place) {
 			location = "body." + location
 		}
-		p.Errors = []*huma.ErrorDetail{{Message: f.detail, Location: location}}
+		p.Errors = []*huma.ErrorDetail{{Message: p.Detail, Location: location}}
 	}
 	return p
 }

@@ -26,6 +26,7 @@ var open = map[string]string{
 	"GET /signin":      "the way in",
 	"POST /signin":     "the way in",
 	"POST /signout":    "harmless for whoever is not signed in",
+	"POST /language":   "the sign-in page is read too",
 	"GET /setup":       "for who has the link in the log, while there is nobody",
 	"POST /setup":      "for who has the link in the log, while there is nobody",
 

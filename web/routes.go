@@ -6,6 +6,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/health"
 )
 
 // routes lists every address of the studio, each with the role it needs: below a project the role in it.
@@ -17,12 +18,12 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 		admins     = annotator.RoleAdmin
 	)
 	r := chi.NewRouter()
-	r.Use(s.observe, s.secure, s.legible)
+	r.Use(speak, s.observe, s.secure, s.legible)
 	r.NotFound(s.plain(func(http.ResponseWriter, *http.Request) error { return annotator.ErrNotFound }))
 
 	// For machines and browsers: no session, no page.
 	r.Get("/healthz", s.healthz)
-	r.Get("/readyz", s.plain(s.readyz))
+	r.Get("/readyz", health.Handler(s.config.Ready))
 	if s.config.MetricsToken != "" { // without it they are only on an address of their own, if at all (MetricsHandler)
 		r.Get("/metrics", s.plain(s.metricsForToken))
 	}
@@ -45,6 +46,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Get("/signin", s.plain(s.signInPage))
 			r.Post("/signin", s.plain(s.doSignIn))
 			r.Post("/signout", s.plain(s.doSignOut))
+			r.Post("/language", s.plain(s.chooseLanguage))
 			r.Get(SetupPath, s.plain(s.setupPage))
 			r.Post(SetupPath, s.plain(s.setUp))
 

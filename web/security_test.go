@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/health"
 )
 
 func TestHeadersOfEveryPage(t *testing.T) {
@@ -177,9 +177,9 @@ func TestProbesAndMetrics(t *testing.T) {
 	down := false
 	s := newStudio(t, func(c *Config) {
 		ready := c.Ready
-		c.Ready = func(ctx context.Context) error {
+		c.Ready = func(ctx context.Context) []health.Part {
 			if down {
-				return io.ErrUnexpectedEOF
+				return []health.Part{{Name: "the database", Err: annotator.ErrDatabaseAway}}
 			}
 			return ready(ctx)
 		}

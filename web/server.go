@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/health"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -23,9 +24,9 @@ type Config struct {
 	Service      *annotator.Service
 	SessionStore scs.Store // where sessions are stored, such as postgres.Store.Sessions()
 
-	Logger  *slog.Logger                // nil: slog.Default()
-	Metrics *prometheus.Registry        // what MetricsHandler shows; nil: a new one
-	Ready   func(context.Context) error // whether requests can be served (/readyz); nil: always
+	Logger  *slog.Logger         // nil: slog.Default()
+	Metrics *prometheus.Registry // what MetricsHandler shows; nil: a new one
+	Ready   health.Check         // what /readyz says of the studio's parts; nil: it is ready
 
 	// Disk returns annotator.ErrFull while the studio's disk is full; nil: it is not checked. On a full disk the database may stop
 	// answering. Requests are then answered with 507 (full) instead of 503.
@@ -56,7 +57,7 @@ func (c Config) WithDefaults() Config {
 		c.Metrics = prometheus.NewRegistry()
 	}
 	if c.Ready == nil {
-		c.Ready = func(context.Context) error { return nil }
+		c.Ready = func(context.Context) []health.Part { return nil }
 	}
 	c.Release = cmp.Or(c.Release, "development")
 	c.MaxModelBytes = cmp.Or(c.MaxModelBytes, annotator.DefaultMaxModelBytes)

@@ -93,5 +93,5 @@ func (s *Server) sendStateDict(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.showVersions(v, status, templates.Versions{StateDictOf: version.ID, NoStateDict: sentenceOf(problem)})
+	return s.showVersions(v, status, templates.Versions{StateDictOf: version.ID, NoStateDict: sentenceOf(v.Context(), problem)})
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/health"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
@@ -85,7 +86,7 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Likener: scorer, Describer: scorer, Segmenting: segmenters, Blobs: blobs,
 		Pictures: inference.NewPictures(blobs, t.TempDir(), slog.New(slog.DiscardHandler)), Starts: jobs.NewCatalog(blobs, nil, 1), Checking: jobs.NewCatalog(blobs, nil, 1), Logger: slog.New(slog.DiscardHandler),
 		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20), Staging: newStaging(t, s), Rows: roundrows.Reader{}, Agreement: agreement.Measures{}})
-	c := Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)}
+	c := Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: databaseAnswers(s.store), Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&c)
 	}
@@ -117,6 +118,13 @@ func (s *studio) anotherProject(slug string) {
 
 // referencePictures are the pictures the project is made of, each real and each of another make.
 var referencePictures = []string{"photo-420.jpg", "photo-444.jpg", "progressive.jpg", "palette.png", "grey.jpg", "lossy.webp"}
+
+// databaseAnswers is a check of health that asks the database alone.
+func databaseAnswers(store *postgres.Store) health.Check {
+	return func(ctx context.Context) []health.Part {
+		return []health.Part{{Name: "the database", Err: store.Ping(ctx)}}
+	}
+}
 
 // blobsInto gives the project a model and pictures, and scans them: most are labelled so that the
 // model is wrong about them, the last so that it is right.

@@ -7,4 +7,4 @@ const of = (name: string, environment: string) => ({
   test: { name, root: join(import.meta.dirname, name), include: ["test/**/*.test.ts"], environment, testTimeout: 30_000 }, // ends what hangs; nothing is measured by it
 });
 
-export default defineConfig({ test: { projects: [of("editor", "node"), of("pages", "happy-dom")] } });
+export default defineConfig({ test: { projects: [of("editor", "node"), of("pages", "happy-dom"), of("words", "node")] } });

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/agreement"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/disk"
+	"github.com/abn-studio/studio/internal/health"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres"
@@ -167,13 +169,15 @@ func (s *storage) disks(log *slog.Logger) *disk.Check {
 		disk.Folder("the cache folder", filepath.Join(s.Data, "cache")))
 }
 
-// ready returns a function that checks whether the studio can work: its disks have room and its database answers.
-func (s *storage) ready(disks *disk.Check) func(context.Context) error {
-	return func(ctx context.Context) error {
-		if err := disks.Err(ctx); err != nil { // first, since a full disk may be why the database does not answer
-			return err
+// ready returns a function that looks at what the studio stands on: the places it writes to, and its database.
+func (s *storage) ready(disks *disk.Check, log *slog.Logger) health.Check {
+	return func(ctx context.Context) []health.Part {
+		database := health.Part{Name: "the database"}
+		if err := s.Store.Ping(ctx); err != nil { // it may name the server, so it is only logged
+			log.Error("the database does not answer", "err", err)
+			database.Err = annotator.ErrDatabaseAway
 		}
-		return s.Store.Ping(ctx)
+		return append(slices.Clone(disks.Parts(ctx)), database)
 	}
 }
 

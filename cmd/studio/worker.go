@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
-	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/health"
 	"github.com/abn-studio/studio/internal/jobs"
 )
 
@@ -35,19 +34,7 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	if c.HealthListen != "" {
-		ready := s.ready(s.disks(log))
-		address, stop, err := aside("--health-listen", c.HealthListen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := ready(r.Context()); err != nil {
-				log.Warn("not ready", "err", err)
-				say := annotator.ErrDatabaseAway.Error()
-				if errors.Is(err, annotator.ErrFull) {
-					say = err.Error()
-				}
-				http.Error(w, say, http.StatusServiceUnavailable)
-				return
-			}
-			fmt.Fprintln(w, "ready")
-		}))
+		address, stop, err := aside("--health-listen", c.HealthListen, health.Handler(s.ready(s.disks(log), log)))
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/health"
 )
 
 // checkBytes is what a check writes: more than file systems keep beside a file's name.
@@ -54,7 +55,7 @@ type Check struct {
 
 	mu      sync.Mutex
 	at      time.Time
-	err     error
+	found   []health.Part
 	running chan struct{} // closed when the check under way is over; nil: there is none
 }
 
@@ -63,13 +64,22 @@ func NewCheck(every time.Duration, log *slog.Logger, places ...Place) *Check {
 	return &Check{places: places, every: every, log: log}
 }
 
-// Err is what the last look found, or a new one where that is too old: nil, or an annotator.ErrFull that names the places that
-// take nothing. Where the disk itself does not answer, it waits no longer than ctx.
+// Err joins what Parts found: nil, or an annotator.ErrFull that names the places that take nothing.
 func (c *Check) Err(ctx context.Context) error {
+	var errs []error
+	for _, p := range c.Parts(ctx) {
+		errs = append(errs, p.Err)
+	}
+	return errors.Join(errs...)
+}
+
+// Parts is what the last look found of each place, or a new one where that is too old: no error, or an annotator.ErrFull that names the
+// place. Where the disk itself does not answer, it waits no longer than ctx.
+func (c *Check) Parts(ctx context.Context) []health.Part {
 	c.mu.Lock()
 	if !c.at.IsZero() && time.Since(c.at) < c.every {
 		defer c.mu.Unlock()
-		return c.err
+		return c.found
 	}
 	if c.running == nil {
 		c.running = make(chan struct{})
@@ -81,23 +91,24 @@ func (c *Check) Err(ctx context.Context) error {
 	case <-running:
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.err
+		return c.found
 	case <-ctx.Done():
-		return fmt.Errorf("%w: the disk does not answer", annotator.ErrUnavailable)
+		return []health.Part{{Name: "the disk", Err: fmt.Errorf("%w: the disk does not answer", annotator.ErrUnavailable)}}
 	}
 }
 
 func (c *Check) look(ctx context.Context, running chan struct{}) {
-	var errs []error
-	for _, p := range c.places {
+	found := make([]health.Part, len(c.places))
+	for i, p := range c.places {
+		found[i].Name = p.Name
 		if err := p.Writable(ctx); err != nil {
 			c.log.Error("nothing can be written", "to", p.Name, "err", err)
-			errs = append(errs, &PlaceError{Place: p.Name, Err: err})
+			found[i].Err = &PlaceError{Place: p.Name, Err: err}
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at, c.err, c.running = time.Now(), errors.Join(errs...), nil
+	c.at, c.found, c.running = time.Now(), found, nil
 	close(running)
 }
 

@@ -73,7 +73,7 @@ func (a Advice) Words() string { return advice[a] }
 func (t *MapsInPlace) broken() string {
 	right := t.Right
 	if lost := float64(right.Images) - right.Of(Edited).Right; right.Images > 0 && lost >= 1 {
-		return fmt.Sprintf(" Of %s that it gets right, %s become wrong with the edited map.", images(right.Images), count(lost))
+		return fmt.Sprintf("Of %s that it gets right, %s become wrong with the edited map", images(right.Images), count(lost))
 	}
 	return ""
 }
@@ -81,7 +81,9 @@ func (t *MapsInPlace) broken() string {
 // judge fills in verdict, sentence and advice.
 func (t *MapsInPlace) judge() {
 	t.verdict()
-	t.Sentence += t.broken()
+	if broken := t.broken(); broken != "" {
+		t.Sentence += " " + broken + "."
+	}
 }
 
 func (t *MapsInPlace) verdict() {
@@ -92,22 +94,22 @@ func (t *MapsInPlace) verdict() {
 	switch {
 	case n < Enough:
 		t.Verdict, t.Advice = Unclear, []Advice{MoreMaps}
-		t.Sentence = fmt.Sprintf("Too little to go by: %s with an edited map, and the network gets %s of them wrong; %d are needed.", images(t.Images), count(float64(n)), Enough)
+		t.Sentence = fmt.Sprintf("Too little to go by: %s with an edited map, and the network gets %s of them wrong; %d are needed", images(t.Images), count(float64(n)), Enough) + "."
 		return
 	case t.Draws == 0:
 		t.Verdict, t.Advice = Unclear, []Advice{MoreMaps}
-		t.Sentence = "Too little to go by: no other image has a map to compare with."
+		t.Sentence = "Too little to go by: no other image has a map to compare with" + "."
 		return
 	case d.Low > 0 && d.Value >= Bound:
 		t.Verdict, t.Advice = Likely, []Advice{StartRound, Refit}
-		t.Sentence = "Painting is likely to pay: " + about + "."
+		t.Sentence = "Painting is likely to pay" + ": " + about + "."
 		return
 	case d.High < Bound && n >= enoughToDoubt:
 		t.Verdict = Unlikely
-		t.Sentence = "Painting is unlikely to pay: " + about + "."
+		t.Sentence = "Painting is unlikely to pay" + ": " + about + "."
 	default:
 		t.Verdict, t.Advice = Unclear, []Advice{MoreMaps}
-		t.Sentence = "It is unclear whether painting will pay: " + about + "."
+		t.Sentence = "It is unclear whether painting will pay" + ": " + about + "."
 	}
 	t.Advice = append(t.Advice, Refit)
 	switch {

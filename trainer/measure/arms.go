@@ -286,11 +286,14 @@ func (t *ArmTable) tell() {
 	low, high := text.Points(*b.Low), text.Points(*b.High)
 	about := fmt.Sprintf("95%% %s to %s, %s", low, high, text.Plural(t.Images, "image"))
 	if n := len(t.Of(t.Maps).Seeds); n > 1 {
-		about += fmt.Sprintf(", %d seeds", n)
+		about = fmt.Sprintf("95%% %s to %s, %s, %d seeds", low, high, text.Plural(t.Images, "image"), n)
 	}
 	switch d := *b.Difference; {
 	case *b.Low > 0:
-		t.Headline = fmt.Sprintf("%s +%s points of accuracy (%s) over %s%s.", what, text.Points(d), about, base, t.rates())
+		t.Headline = fmt.Sprintf("%s +%s points of accuracy (%s) over %s.", what, text.Points(d), about, base)
+		if rates := t.rates(); rates != "" {
+			t.Headline = fmt.Sprintf("%s +%s points of accuracy (%s) over %s: %s.", what, text.Points(d), about, base, rates)
+		}
 	case *b.High < 0:
 		t.Headline = fmt.Sprintf("Without people's maps %s did better: %s has %s points of accuracy against it (%s).", base, maps.Words, text.Points(d), about)
 	case d <= 0:
@@ -312,7 +315,7 @@ func (t *ArmTable) rates() string {
 	case t.PerEdit == nil:
 		return ""
 	case t.PerMinute == nil:
-		return fmt.Sprintf(": %s points per edit", say(*t.PerEdit))
+		return fmt.Sprintf("%s points per edit", say(*t.PerEdit))
 	}
-	return fmt.Sprintf(": %s points per edit, %s per minute of painting", say(*t.PerEdit), say(*t.PerMinute))
+	return fmt.Sprintf("%s points per edit, %s per minute of painting", say(*t.PerEdit), say(*t.PerMinute))
 }

@@ -82,9 +82,9 @@ func Headline(m Measure, against string) string {
 	case m.High < 0:
 		return fmt.Sprintf("%s %s points of accuracy (%s) against %s: they did harm.", what, text.Points(m.Difference), interval, against)
 	}
-	sign := ""
+	points := text.Points(m.Difference)
 	if m.Difference >= 0.0005 {
-		sign = "+"
+		points = "+" + points
 	}
-	return fmt.Sprintf("No clear difference in accuracy: %s%s points (%s) against %s.", sign, text.Points(m.Difference), interval, against)
+	return fmt.Sprintf("No clear difference in accuracy: %s points (%s) against %s.", points, interval, against)
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, it } from "vitest";
 import type { Browser } from "playwright-core";
 import type { ProjectSummary, Round, TaskPage } from "../editor/src/api/schema.d.ts";
-import { chromiumPath, openBrowser, Person, stroke, Studio, until } from "./studio";
+import { chromiumPath, openBrowser, Person, Studio, until } from "./studio";
 
 const folder = process.env.STUDIO_SCREENSHOTS ?? "";
 
@@ -40,14 +40,21 @@ describe.skipIf(chromiumPath() === undefined || folder === "")("the README's pic
     await shoot("queue");
   });
 
+  // A map of the object, after which the answer is right, as most are whose scene misled the network.
   it("the editor", async () => {
     const { page } = ada;
-    const { tasks } = await ada.get<TaskPage>("/tasks?project=aviary&state=open&limit=1");
-    await page.goto(`/projects/aviary/tasks/${tasks[0]!.id}`);
-    await page.locator("#editor [data-picture=shown]").waitFor();
-    for (const y of [0.4, 0.5, 0.6]) await stroke(page, [0.4, y], [0.62, y]);
-    await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
-    await page.waitForLoadState("networkidle");
+    const { tasks } = await ada.get<TaskPage>("/tasks?project=aviary&state=open&limit=20");
+    const helped = page.locator("[data-testid=verdict][data-verdict=right]");
+    for (const task of tasks) {
+      await page.goto(`/projects/aviary/tasks/${task.id}`);
+      await page.locator("#editor [data-picture=shown]").waitFor();
+      await page.getByTestId("map-more").click();
+      await page.getByTestId("start-mask").click();
+      await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+      await page.waitForLoadState("networkidle");
+      if (await helped.isVisible()) break;
+    }
+    await helped.waitFor();
     await shoot("editor");
   });
 });

@@ -1,6 +1,7 @@
 // Sends maps, and shows what became of them without losing what was chosen. Without this script the form works all the same.
 import { takeDrops, type Chosen } from "./drop.ts";
 import { complain, progressOf, sendBody, size } from "./transfer.ts";
+import { t, tn } from "../editor/src/words.ts";
 
 const mostFiles = 100_000; // the studio takes fewer, and says so
 
@@ -29,7 +30,7 @@ export function bringMaps(): void {
     result.replaceChildren();
     const left = files.length - dropped.length;
     chosen.hidden = false;
-    chosen.textContent = `${dropped.length} ${dropped.length === 1 ? "file" : "files"}, ${size(dropped.reduce((sum, { file }) => sum + file.size, 0))}${left ? `; ${left} that are no maps are not sent` : ""}`;
+    chosen.textContent = tn(dropped.length, "{n} file, {size}", "{n} files, {size}", { size: size(dropped.reduce((sum, { file }) => sum + file.size, 0)) }) + (left ? t("; {left} that are no maps are not sent", { left }) : "");
   }));
   input.addEventListener("change", () => {
     dropped = undefined;
@@ -39,12 +40,12 @@ export function bringMaps(): void {
     event.preventDefault();
     const files = dropped ?? [...(input.files ?? [])].map((file) => ({ file, path: file.name }));
     if (files.length === 0) {
-      say("Choose the maps.");
+      say(t("Choose the maps."));
       return;
     }
     const total = files.reduce((sum, { file }) => sum + file.size, 0), most = Number(form.dataset["max"] ?? "Infinity");
     if (total > most) {
-      say(`The maps have ${size(total)}, at most ${size(most)} are taken: bring them on the server with studio import-maps.`);
+      say(t("The maps have {total}, at most {most} are taken: bring them on the server with studio import-maps.", { total: size(total), most: size(most) }));
       return;
     }
     const body = new FormData(form, event.submitter);
@@ -52,11 +53,11 @@ export function bringMaps(): void {
     for (const { file, path } of files) body.append("maps", file, path);
     result.replaceChildren();
     sendBody(progress, form.action, body, (request) => {
-      if (!request) return say("The upload broke off: the studio cannot be reached, or refused the files. Send them again: what is there already is not added twice.");
+      if (!request) return say(t("The upload broke off: the studio cannot be reached, or refused the files. Send them again: what is there already is not added twice."));
       const page = new DOMParser().parseFromString(request.responseText, "text/html");
       const answer = page.querySelector("[data-bring-result]");
       if (answer) result.replaceChildren(...answer.children);
-      else say(page.querySelector("main .empty p")?.textContent ?? `The studio answered ${request.status}.`);
+      else say(page.querySelector("main .empty p")?.textContent ?? t("The studio answered {status}.", { status: request.status }));
       result.scrollIntoView({ block: "nearest" });
       return false;
     });

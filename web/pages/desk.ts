@@ -6,6 +6,7 @@ import { LeaseKeeper } from "../editor/src/lease.ts";
 import { wordsKey } from "../editor/src/save/journal.ts";
 import { OtherMethods } from "./methods.ts";
 import { Panes } from "./panes.ts";
+import { t } from "../editor/src/words.ts";
 import { Pins } from "./pins.ts";
 
 type Reason = NonNullable<ReviewRequestBody["reasons"]>[number];
@@ -98,7 +99,7 @@ export class ReviewDesk {
     try {
       await this.decoded();
     } catch {
-      if (this.form) this.tell("A picture can't be shown: reload the page before you judge.");
+      if (this.form) this.tell(t("A picture can't be shown: reload the page before you judge."));
       return;
     }
     await frame();
@@ -196,7 +197,7 @@ export class ReviewDesk {
     try {
       await this.client.claimReview(this.task);
     } catch (error) {
-      if (!passing(error)) this.tell(`${sentence(reason(error))}. What you wrote is kept here.`);
+      if (!passing(error)) this.tell(t("{error}. What you wrote is kept here.", { error: sentence(reason(error)) }));
       return;
     }
     this.held = true;
@@ -244,7 +245,7 @@ export class ReviewDesk {
       const verdict = (event.submitter as HTMLButtonElement | null)?.value;
       if (!this.seen || this.sent || (verdict !== "approve" && verdict !== "reject")) return;
       if (verdict === "reject" && comment && this.words === "" && this.reasons.length === 0 && this.pins.pins.length === 0) {
-        comment.setCustomValidity("Choose a reason, pin a cell, or say what should change: it goes back to its author.");
+        comment.setCustomValidity(t("Choose a reason, pin a cell, or say what should change: it goes back to its author."));
         comment.reportValidity();
         comment.focus();
         return;

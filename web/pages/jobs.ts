@@ -1,6 +1,7 @@
 // Shows background work as it happens: one request every two seconds for a project whose page shows a job.
 import type { Job, JobList } from "../editor/src/api/schema.d.ts";
 import { duration } from "./clock.ts";
+import { count, said, t } from "../editor/src/words.ts";
 
 const alive = (job: Job) => job.state === "running" || job.state === "queued";
 
@@ -8,10 +9,10 @@ function show(line: HTMLElement, job: Job): void {
   line.dataset["state"] = job.state;
   const bar = line.querySelector("progress");
   if (bar && job.total > 0) bar.value = alive(job) ? job.fraction : 1;
-  const count = line.querySelector(".job-count");
-  if (count) count.textContent = job.total > 0 ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : job.state;
+  const counted = line.querySelector(".job-count");
+  if (counted) counted.textContent = job.total > 0 ? t("{n} of {total}", { n: count(job.done), total: count(job.total) }) : said(job.state);
   const left = line.querySelector(".job-left");
-  if (left) left.textContent = alive(job) && job.remaining_seconds > 0 ? `${duration(job.remaining_seconds)} left` : alive(job) ? "" : job.state;
+  if (left) left.textContent = alive(job) && job.remaining_seconds > 0 ? t("{time} left", { time: duration(job.remaining_seconds) }) : alive(job) ? "" : said(job.state);
 }
 
 export function watchJobs(): void {

@@ -3,6 +3,7 @@ import type { ActivationMap, MapRequestBody, Problem } from "../editor/src/api/s
 import { number } from "../editor/src/format.ts";
 import { normalised } from "../editor/src/other_map.ts";
 import { type CellMap, drawMap } from "./maps.ts";
+import { t } from "../editor/src/words.ts";
 
 async function ask(task: string, body: MapRequestBody, signal: AbortSignal): Promise<ActivationMap> {
   const response = await fetch(`/api/v1/tasks/${task}/activation-map`, {
@@ -67,8 +68,11 @@ export class OtherMethods {
   read(x: number, y: number): void {
     if (!this.probe || this.shown.size === 0 || x < 0 || y < 0 || x >= 1 || y >= 1) return;
     const name = this.method?.selectedOptions[0]?.dataset["name"] ?? "";
-    const parts = [...this.shown].map(([which, m]) => `${number(m.values[Math.floor(y * m.h) * m.w + Math.floor(x * m.w)] ?? 0)} with the ${which === "own" ? "model's map" : "edit"}`);
-    this.probe.textContent = `${name} under the pointer: ${parts.join(", ")}`;
+    const parts = [...this.shown].map(([which, m]) => {
+      const value = number(m.values[Math.floor(y * m.h) * m.w + Math.floor(x * m.w)] ?? 0);
+      return which === "own" ? t("{value} with the model's map", { value }) : t("{value} with the edit", { value });
+    });
+    this.probe.textContent = t("{name} under the pointer: {values}", { name, values: parts.join(", ") });
   }
 
   close(): void {
@@ -87,10 +91,10 @@ export class OtherMethods {
     row.hidden = !branch;
     if (!branch) return;
     const { signal } = (this.asking = new AbortController());
-    const label = `${method.selectedOptions[0]?.textContent ?? ""} branch`;
+    const label = t("{method} branch", { method: method.selectedOptions[0]?.textContent ?? "" });
     const wanted = this.canvases.filter((canvas) => branch === "perception" || canvas.dataset["other"] === "own");
     for (const canvas of this.canvases) canvas.closest("figure")?.toggleAttribute("hidden", !wanted.includes(canvas));
-    this.say(`${label}: computing…`);
+    this.say(t("{label}: computing…", { label }));
     if (probe) probe.textContent = "";
     try {
       const answers = await Promise.all(wanted.map(async (canvas) => {
@@ -107,13 +111,13 @@ export class OtherMethods {
         draw(canvas, map, largest);
         this.shown.set(which, map);
       }
-      const scale = largest > 0 ? `Brightest: ${number(largest)}${answers.length > 1 ? ", of both" : ""}. Darkest: 0 and below.` : "Nothing speaks for this class.";
-      this.say(`${label}, for ${first.map.class_name}, ${first.map.h} × ${first.map.w} cells. ${scale}`);
+      const scale = largest > 0 ? answers.length > 1 ? t("Brightest: {largest}, of both. Darkest: 0 and below.", { largest: number(largest) }) : t("Brightest: {largest}. Darkest: 0 and below.", { largest: number(largest) }) : t("Nothing speaks for this class.");
+      this.say(t("{label}, for {class}, {rows} × {columns} cells. {scale}", { label, class: first.map.class_name, rows: first.map.h, columns: first.map.w, scale }));
     } catch (error) {
       if (signal.aborted) return;
       this.shown.clear();
       for (const canvas of this.canvases) canvas.width = canvas.height = 0;
-      this.say(error instanceof TypeError ? `${label}: the studio can't be reached. Choose it again when the connection is back.` : String(error instanceof Error ? error.message : error));
+      this.say(error instanceof TypeError ? t("{label}: the studio can't be reached. Choose it again when the connection is back.", { label }) : String(error instanceof Error ? error.message : error));
     }
   }
 }

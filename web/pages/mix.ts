@@ -1,4 +1,6 @@
 // The form of a project's mix says what its shares make together while they are typed.
+import { t } from "../editor/src/words.ts";
+
 export function sumMix(): void {
   const form = document.querySelector<HTMLFormElement>("form[data-mix]");
   const output = form?.querySelector<HTMLOutputElement>("[data-mix-sum]");
@@ -15,5 +17,5 @@ export function sumMix(): void {
 /** What shares make together, and what is missing of 100 per cent. */
 export function mixWords(sum: number): string {
   if (sum === 100) return "✓ 100 %";
-  return sum < 100 ? `✗ ${sum} %, ${100 - sum} missing` : `✗ ${sum} %, ${sum - 100} too many`;
+  return sum < 100 ? t("✗ {sum} %, {n} missing", { sum, n: 100 - sum }) : t("✗ {sum} %, {n} too many", { sum, n: sum - 100 });
 }

@@ -1,6 +1,7 @@
 // The panes of one map in review: they zoom and pan as one, and cells are read off under the pointer.
 import { markOf, markWords } from "../editor/src/marks.ts";
 import { type CellMap, decodeMap } from "./maps.ts";
+import { t } from "../editor/src/words.ts";
 
 const largest = 12; // times the pane's size
 
@@ -105,10 +106,10 @@ export class Panes {
     const map = this.edit ?? this.own;
     if (!map || !this.probe) return;
     const at = row * map.columns + column;
-    const parts = [`row ${row + 1}, column ${column + 1}`];
-    if (this.own) parts.push(`model ${(this.own.values[at] ?? 0).toFixed(2)}`);
+    const parts = [t("row {row}, column {column}", { row: row + 1, column: column + 1 })];
+    if (this.own) parts.push(t("model {value}", { value: (this.own.values[at] ?? 0).toFixed(2) }));
     const mark = markOf(this.edit?.marks?.[at]);
-    if (this.edit) parts.push(`edit ${mark ? markWords[mark] : (this.edit.values[at] ?? 0).toFixed(2)}`);
+    if (this.edit) parts.push(t("edit {value}", { value: mark ? markWords[mark] : (this.edit.values[at] ?? 0).toFixed(2) }));
     this.probe.textContent = parts.join(" · ");
   }
 }

@@ -1,6 +1,7 @@
 // Pins: cells of the map that a verdict points at, each with words. A click on the edit sets one, or Enter on the cell that the arrows move to.
 import type { Pin } from "../editor/src/api/schema.d.ts";
 import { arrows } from "../editor/src/input/arrows.ts";
+import { t } from "../editor/src/words.ts";
 import type { Cell, Panes } from "./panes.ts";
 
 const svg = "http://www.w3.org/2000/svg";
@@ -26,7 +27,7 @@ export class Pins {
     this.field.hidden = false;
     this.stage.tabIndex = 0;
     this.stage.setAttribute("role", "application");
-    this.stage.setAttribute("aria-label", `The edit, ${panes.edit.rows} rows by ${panes.edit.columns} columns: arrow keys move over the cells, Enter pins one, Delete takes its pin away`);
+    this.stage.setAttribute("aria-label", t("The edit, {rows} rows by {columns} columns: arrow keys move over the cells, Enter pins one, Delete takes its pin away", { rows: panes.edit.rows, columns: panes.edit.columns }));
     this.field.querySelector("[data-pin-start]")?.addEventListener("click", () => this.focus());
     this.listen(this.stage);
   }
@@ -131,12 +132,12 @@ export class Pins {
 
   private line(pin: Pin): HTMLElement {
     const line = document.createElement("li");
-    const place = `row ${pin.row + 1}, column ${pin.column + 1}`;
+    const place = t("row {row}, column {column}", { row: pin.row + 1, column: pin.column + 1 });
     const words = document.createElement("input");
     words.value = pin.words;
     words.maxLength = Number(this.field?.dataset["longest"]);
-    words.placeholder = "What of it?";
-    words.setAttribute("aria-label", `What is to be said of ${place}`);
+    words.placeholder = t("What of it?");
+    words.setAttribute("aria-label", t("What is to be said of {place}", { place }));
     words.addEventListener("input", () => {
       pin.words = words.value;
       this.changed();
@@ -152,7 +153,7 @@ export class Pins {
     off.type = "button";
     off.className = "quiet small-button";
     off.textContent = "×";
-    off.setAttribute("aria-label", `Take the pin of ${place} away`);
+    off.setAttribute("aria-label", t("Take the pin of {place} away", { place }));
     off.addEventListener("click", () => this.remove(pin));
     const said = document.createElement("span");
     said.className = "num";

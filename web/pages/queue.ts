@@ -2,6 +2,7 @@
 // scrolling fetches the next ones. Where cards are there to be chosen from (data-choose), a click chooses once one is chosen.
 import { onKey } from "./keys.ts";
 import { drawMaps } from "./maps.ts";
+import { count as number, t } from "../editor/src/words.ts";
 
 export function contactSheet(): void {
   const sheet = document.querySelector<HTMLElement>("[data-contact]");
@@ -52,7 +53,7 @@ function selection(sheet: HTMLElement): void {
     const n = boxes().filter((box) => box.checked).length;
     if (bar) bar.hidden = n === 0;
     if (usual) usual.hidden = n > 0;
-    if (count) count.textContent = whole?.value ? `All ${Number(matching?.dataset["selectMatch"]).toLocaleString("en")} selected` : `${n} selected`;
+    if (count) count.textContent = whole?.value ? t("All {n} selected", { n: number(Number(matching?.dataset["selectMatch"])) }) : t("{n} selected", { n });
     sheet.classList.toggle("selecting", n > 0);
   };
   const all = (checked: boolean, also = "") => {
@@ -110,10 +111,10 @@ function endless(sheet: HTMLElement): void {
     observer.unobserve(link);
     const address = new URL(link.href);
     address.searchParams.set("part", "cards");
-    link.textContent = "Fetching more…";
+    link.textContent = t("Fetching more…");
     const answer = await fetch(address).catch(() => null);
     if (!answer?.ok) {
-      link.textContent = "Show more"; // as a plain link it still works
+      link.textContent = t("Show more"); // as a plain link it still works
       return;
     }
     const page = new DOMParser().parseFromString(`<ul>${await answer.text()}</ul>`, "text/html");

@@ -5,6 +5,7 @@ import { Problem, reason } from "../editor/src/api/problem.ts";
 import { type Actions, ReviewDesk, type Verdict } from "./desk.ts";
 import { onKey } from "./keys.ts";
 import { drawMaps, mapOpacity } from "./maps.ts";
+import { t } from "../editor/src/words.ts";
 
 const client = new Client((request, init) => fetch(request, init));
 const held = { held: true }; // of a place in the history: its map was taken to judge, and is taken again when the page comes back
@@ -94,7 +95,7 @@ class Session {
     const next = (await this.ahead) ?? (await this.fetchNext(desk, [desk.task]));
     if (desk !== this.current) return; // pressed twice
     if (!next) {
-      desk.tell("Nothing else waits for you to review.");
+      desk.tell(t("Nothing else waits for you to review."));
       return;
     }
     desk.release();
@@ -195,8 +196,8 @@ async function fetchDesk(address: string, request: RequestInit, actions: Actions
 
 /** Why a verdict did not arrive, and what to do. */
 function why(error: unknown): string {
-  if (error instanceof Problem && error.status === 401) return "Your session has ended, and your verdict is not stored. Sign in again in another tab, then give it again: what you wrote is kept here.";
-  return `Your verdict is not stored: ${reason(error)}. What you wrote is kept here.`;
+  if (error instanceof Problem && error.status === 401) return t("Your session has ended, and your verdict is not stored. Sign in again in another tab, then give it again: what you wrote is kept here.");
+  return t("Your verdict is not stored: {error}. What you wrote is kept here.", { error: reason(error) });
 }
 
 function allowRetract({ root }: ReviewDesk, allowed: boolean): void {

@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Round, RoundPoint as Point } from "../editor/src/api/schema.d.ts";
 import { duration } from "./clock.ts";
+import { count, said, t } from "../editor/src/words.ts";
 
 const article = document.querySelector<HTMLElement>("[data-round]");
 const note = document.querySelector<HTMLElement>("[data-curves-note]");
@@ -112,14 +113,14 @@ function progress(round: Round): void {
   const bar = panel.querySelector<HTMLProgressElement>("[data-fraction]");
   if (bar) bar.value = p.fraction;
   set("percent", `${(100 * p.fraction).toFixed(1)}%`);
-  set("steps", p.steps > 0 ? `${p.step.toLocaleString("en")} of ${p.steps.toLocaleString("en")} ${p.unit ?? ""}` : p.phase ? "starting" : "waiting for a worker");
-  set("remaining", p.remaining_seconds > 0 ? `${duration(p.remaining_seconds)} left` : "");
+  set("steps", p.steps > 0 ? t("{n} of {total} {unit}", { n: count(p.step), total: count(p.steps), unit: said(p.unit ?? "") }) : p.phase ? t("starting") : t("waiting for a worker"));
+  set("remaining", p.remaining_seconds > 0 ? t("{time} left", { time: duration(p.remaining_seconds) }) : "");
   const steps = [...panel.querySelectorAll<HTMLElement>("[data-phase]")];
   const at = steps.findIndex((s) => s.dataset["phase"]?.split(" ").includes(p.phase));
   steps.forEach((s, i) => (s.className = i < at ? "done" : i === at ? "now" : ""));
   const chip = article?.querySelector(".head .chip");
   if (chip && !over(round.state)) {
-    chip.textContent = round.state;
+    chip.textContent = said(round.state);
     chip.className = `chip chip-${round.state}`;
   }
 }
@@ -133,7 +134,7 @@ function follow(): void {
     const seed = point.seed ?? 0;
     if (!all.has(seed)) all.set(seed, new Map());
     all.get(seed)?.set(point.step, point);
-    if (note) note.textContent = `step ${point.step.toLocaleString("en")}, epoch ${point.epoch.toFixed(1)}`;
+    if (note) note.textContent = t("step {step}, epoch {epoch}", { step: count(point.step), epoch: point.epoch.toFixed(1) });
     redraw();
   });
   events.addEventListener("round", (event) => {
@@ -146,7 +147,7 @@ function follow(): void {
   events.addEventListener("end", () => {
     events.close();
     if (!over(article?.dataset["state"] ?? "")) location.reload();
-    else if (note && ![...arms.values()].some((all) => all.size > 0)) note.textContent = "No step was recorded.";
+    else if (note && ![...arms.values()].some((all) => all.size > 0)) note.textContent = t("No step was recorded.");
   });
 }
 

@@ -1,5 +1,6 @@
 // Sends a segmenter's files and shows how far they are. Without this script the form works all the same, silently.
 import { complain, progressOf, sendBody, size } from "./transfer.ts";
+import { t } from "../editor/src/words.ts";
 
 export function sendSegmenters(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("form[data-segmenter]")) {
@@ -15,12 +16,12 @@ export function sendSegmenters(): void {
       const files = [...form.querySelectorAll<HTMLInputElement>("input[type=file]")].flatMap((input) => [...(input.files ?? [])]);
       const total = files.reduce((sum, file) => sum + file.size, 0);
       const most = Number(form.dataset["max"] ?? "Infinity");
-      say(total > most ? `The files have ${size(total)}, at most ${size(most)} are taken: add it on the server with studio model segmenter.` : "");
+      say(total > most ? t("The files have {total}, at most {most} are taken: add it on the server with studio model segmenter.", { total: size(total), most: size(most) }) : "");
       if (total > most) return;
       sendBody(progress, form.action, new FormData(form), (request) => {
-        if (!request) return say("The upload broke off: the studio cannot be reached, or refused the files. Send them again.");
+        if (!request) return say(t("The upload broke off: the studio cannot be reached, or refused the files. Send them again."));
         const page = new DOMParser().parseFromString(request.responseText, "text/html");
-        if (request.status !== 200) return say(page.querySelector("[data-upload-problem] .notice")?.textContent ?? page.querySelector("main .empty p")?.textContent ?? `The studio answered ${request.status}.`);
+        if (request.status !== 200) return say(page.querySelector("[data-upload-problem] .notice")?.textContent ?? page.querySelector("main .empty p")?.textContent ?? t("The studio answered {status}.", { status: request.status }));
         location.assign(form.action);
         return true;
       });

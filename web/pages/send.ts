@@ -3,7 +3,8 @@ import type { Problem, StagedImport } from "../editor/src/api/schema.d.ts";
 import { duration } from "./clock.ts";
 import { takeDrops, type Chosen } from "./drop.ts";
 import { chunk, dataSet, type DataSet } from "./stream.ts";
-import { complain, size } from "./transfer.ts";
+import { farWords, complain, size } from "./transfer.ts";
+import { t, tn } from "../editor/src/words.ts";
 
 const mostFiles = 500_001; // one more than the API takes, which then says so
 
@@ -23,7 +24,7 @@ interface Answer {
 
 /** A part of the page of sending (templates/import.templ). */
 function there<E>(part: E | null): E {
-  if (!part) throw new Error("the page of sending lacks a part");
+  if (!part) throw new Error(t("the page of sending lacks a part"));
   return part;
 }
 
@@ -58,8 +59,8 @@ class Sender {
       });
     }
     takeDrops(drop, mostFiles, (reading) => {
-      if (!this.set) this.words.textContent = "looking through the folder…";
-      void reading.then((files) => { this.take(files); }, (reason: unknown) => { this.say(`The folder cannot be read: ${String(reason)}`); });
+      if (!this.set) this.words.textContent = t("looking through the folder…");
+      void reading.then((files) => { this.take(files); }, (reason: unknown) => { this.say(t("The folder cannot be read: {reason}", { reason: String(reason) })); });
     });
     this.pauseButton.addEventListener("click", () => { this.pause(!this.paused); });
     there(place.querySelector("[data-send-stop]")).addEventListener("click", () => { void this.discard(); });
@@ -72,22 +73,22 @@ class Sender {
 
   private take(chosen: readonly Chosen[]): void {
     if (this.set) {
-      this.say("One data set at a time: wait until this one is here, or stop it.");
+      this.say(t("One data set at a time: wait until this one is here, or stop it."));
       return;
     }
     const set = dataSet(chosen);
     if (set.files.length === 0) {
-      this.say("There is no file in it.");
+      this.say(t("There is no file in it."));
       return;
     }
     if (this.archive && set.files.length > 1) {
-      this.say("An archive of a project is one file.");
+      this.say(t("An archive of a project is one file."));
       return;
     }
     this.set = set;
     this.say("");
     this.show(true);
-    this.words.textContent = `${set.files.length.toLocaleString("en")} files, ${size(set.bytes)}`;
+    this.words.textContent = tn(set.files.length, "{n} file, {size}", "{n} files, {size}", { size: size(set.bytes) });
     void this.run(set).catch((reason: unknown) => { this.fail(String(reason)); });
   }
 
@@ -107,16 +108,16 @@ class Sender {
 
   private pause(yes: boolean): void {
     this.paused = yes;
-    this.pauseButton.textContent = yes ? "Go on" : "Pause";
+    this.pauseButton.textContent = yes ? t("Go on") : t("Pause");
     if (yes) {
       this.request?.abort();
-      this.words.textContent = `${this.far()}, paused`;
+      this.words.textContent = t("{far}, paused", { far: this.far() });
     }
     this.wake();
   }
 
   private far(): string {
-    return `${size(this.staged?.received ?? 0)} of ${size(this.set?.bytes ?? 0)}`;
+    return t("{n} of {total}", { n: size(this.staged?.received ?? 0), total: size(this.set?.bytes ?? 0) });
   }
 
   private async run(set: DataSet): Promise<void> {
@@ -150,7 +151,7 @@ class Sender {
       }
       this.staged = answer.staged;
     }
-    this.words.textContent = "all of it is here";
+    this.words.textContent = t("all of it is here");
     if (this.archive) {
       location.assign(`/archives/${this.staged.id}`);
       return;
@@ -166,7 +167,7 @@ class Sender {
       if (this.stopped) return undefined;
       const answer = await what();
       if (answer.status === 401) {
-        this.say("You are signed out. Sign in in another tab, then go on here.");
+        this.say(t("You are signed out. Sign in in another tab, then go on here."));
         this.pause(true);
         continue;
       }
@@ -177,12 +178,12 @@ class Sender {
       if (this.paused) continue;
       const gone = await this.unreadable();
       if (gone) {
-        this.say(`${gone} cannot be read any more: it was changed or moved. Choose the files again.`);
+        this.say(t("{name} cannot be read any more: it was changed or moved. Choose the files again.", { name: gone }));
         this.stopped = true;
         return undefined;
       }
       const seconds = Math.min(30, 2 ** tries);
-      this.words.textContent = `${this.far()}: the studio does not answer; trying again in ${seconds} s`;
+      this.words.textContent = t("{far}: the studio does not answer; trying again in {seconds} s", { far: this.far(), seconds });
       await this.wait(seconds * 1000);
     }
   }
@@ -222,7 +223,7 @@ class Sender {
       const rate = (this.sent + loaded) / Math.max(1, this.spent + performance.now() - started); // bytes in a millisecond
       const left = (set.bytes - from - loaded) / Math.max(rate, 1e-6) / 1000;
       this.bar.value = (from + loaded) / Math.max(1, set.bytes);
-      this.words.textContent = `${size(from + loaded)} of ${size(set.bytes)}${this.spent + performance.now() - started > 1000 ? `, ${duration(left)} left` : ""}`;
+      this.words.textContent = farWords(from + loaded, set.bytes, this.spent + performance.now() - started > 1000 ? left : 0);
     });
     return new Promise((done) => {
       request.addEventListener("loadend", () => {
@@ -255,9 +256,9 @@ function answerOf(status: number, body: string): Answer {
     if (status >= 200 && status < 300) return { status, staged: parsed as StagedImport, problem: "" };
     const problem = parsed as Problem | undefined;
     const detail = problem?.errors?.[0]?.message ?? problem?.detail ?? problem?.title ?? "";
-    return { status, problem: detail ? detail.slice(0, 1).toUpperCase() + detail.slice(1) : `The studio answered ${status}.` };
+    return { status, problem: detail ? detail.slice(0, 1).toUpperCase() + detail.slice(1) : t("The studio answered {status}.", { status }) };
   } catch {
-    return { status, problem: `The studio answered ${status}.` };
+    return { status, problem: t("The studio answered {status}.", { status }) };
   }
 }
 
@@ -267,7 +268,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<Answer
     const answer = await fetch(`/api/v1${path}`, body === undefined ? { method } : { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
     return answerOf(answer.status, await answer.text());
   } catch {
-    return { status: 0, problem: "The studio does not answer." };
+    return { status: 0, problem: t("The studio does not answer.") };
   }
 }
 
@@ -287,6 +288,6 @@ async function follow(page: HTMLElement): Promise<void> {
     const bar = page.querySelector("progress");
     if (bar) bar.value = staged.share;
     const left = page.querySelector("[data-import-left]");
-    if (left) left.textContent = staged.remaining_seconds > 0 ? `${duration(staged.remaining_seconds)} left` : "";
+    if (left) left.textContent = staged.remaining_seconds > 0 ? t("{time} left", { time: duration(staged.remaining_seconds) }) : "";
   }
 }

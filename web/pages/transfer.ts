@@ -1,11 +1,18 @@
 // Sends a form's files and shows how far they are.
 import { duration } from "./clock.ts";
+import { t } from "../editor/src/words.ts";
 
 /** A size as people read it: 12.4 MB. */
 export function size(bytes: number): string {
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
+
+/** How far a transfer is, in bytes, and how many seconds are left; 0: that is not said. */
+export const farWords = (done: number, total: number, left: number): string =>
+  left > 0
+    ? t("{n} of {total}, {time} left", { n: size(done), total: size(total), time: duration(left) })
+    : t("{n} of {total}", { n: size(done), total: size(total) });
 
 /** Says in a place of the page what is wrong; "": nothing is. */
 export function complain(place: HTMLElement, text: string): void {
@@ -49,8 +56,8 @@ export function sendBody({ row, bar, words, submit, cancel }: Progress, address:
     bar.value = event.loaded / event.total;
     const left = event.loaded > 0 ? (seconds / event.loaded) * (event.total - event.loaded) : 0;
     words.textContent = event.loaded < event.total
-      ? `${size(event.loaded)} of ${size(event.total)}${seconds > 1 ? `, ${duration(left)} left` : ""}`
-      : "sent; looking into it…";
+      ? farWords(event.loaded, event.total, seconds > 1 ? left : 0)
+      : t("sent; looking into it…");
   });
   request.addEventListener("load", () => {
     if (!done(request)) sending(false);
@@ -64,6 +71,6 @@ export function sendBody({ row, bar, words, submit, cancel }: Progress, address:
   request.open("POST", address);
   sending(true);
   bar.value = 0;
-  words.textContent = "sending…";
+  words.textContent = t("sending…");
   request.send(body);
 }

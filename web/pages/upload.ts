@@ -1,6 +1,7 @@
 // Sends a model and shows how far it is. Without this script the form works all the same, silently.
 import { takeDrops, type Chosen } from "./drop.ts";
 import { complain, progressOf, sendBody, size } from "./transfer.ts";
+import { t } from "../editor/src/words.ts";
 
 const mostFiles = 4096; // a drop of somebody's home is no model
 
@@ -38,13 +39,13 @@ export function refusal(files: Sorted, most: number): string {
   const [model, second] = files.model;
   if (!model) {
     const torch = files.leftOut.find((c) => /\.(pt|pth|safetensors)$/i.test(c.file.name));
-    return torch ? `${torch.file.name} holds weights and no network: export it with torch.onnx.export first.` : "Choose an ONNX file.";
+    return torch ? t("{name} holds weights and no network: export it with torch.onnx.export first.", { name: torch.file.name }) : t("Choose an ONNX file.");
   }
-  if (second) return `${model.path} and ${second.path} are two models: send one at a time.`;
-  if (/\.(data|bin|weight|weights)$/i.test(model.file.name)) return `${model.file.name} is the data beside a model: choose the .onnx file, and this one as its data.`;
-  if (model.file.size === 0) return `${model.file.name} is empty.`;
+  if (second) return t("{one} and {other} are two models: send one at a time.", { one: model.path, other: second.path });
+  if (/\.(data|bin|weight|weights)$/i.test(model.file.name)) return t("{name} is the data beside a model: choose the .onnx file, and this one as its data.", { name: model.file.name });
+  if (model.file.size === 0) return t("{name} is empty.", { name: model.file.name });
   const total = model.file.size + files.data.reduce((sum, d) => sum + d.file.size, 0);
-  if (total > most) return `${model.file.name} has ${size(total)}, at most ${size(most)} are taken: add it on the server with studio model add.`;
+  if (total > most) return t("{name} has {total}, at most {most} are taken: add it on the server with studio model add.", { name: model.file.name, total: size(total), most: size(most) });
   return "";
 }
 
@@ -92,10 +93,10 @@ function showChosen(form: HTMLFormElement, files: Sorted | undefined): void {
     return item;
   };
   list.replaceChildren(
-    ...(files?.model ?? []).map((f) => line("the model", f)),
-    ...(files?.data ?? []).map((f) => line("its data", f)),
-    ...(files?.manifest ?? []).map((f) => line("how pixels become its input", f)),
-    ...(files?.leftOut ?? []).slice(0, 20).map((f) => line("not sent", f)),
+    ...(files?.model ?? []).map((f) => line(t("the model"), f)),
+    ...(files?.data ?? []).map((f) => line(t("its data"), f)),
+    ...(files?.manifest ?? []).map((f) => line(t("how pixels become its input"), f)),
+    ...(files?.leftOut ?? []).slice(0, 20).map((f) => line(t("not sent"), f)),
   );
 }
 
@@ -126,13 +127,13 @@ function send(form: HTMLFormElement, { problem, progress }: Parts, files: Sorted
     for (const { file, path } of files[part]) body.append(part, file, path);
   }
   sendBody(progress, form.action, body, (request) => {
-    if (!request) return say("The upload broke off: the studio cannot be reached, or refused the file. Send it again.");
+    if (!request) return say(t("The upload broke off: the studio cannot be reached, or refused the file. Send it again."));
     if (request.status === 200 && request.responseURL.includes("/uploads/")) {
       location.assign(request.responseURL);
       return true;
     }
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
     if (page.querySelector("details[data-upload-names][open]")) form.querySelector("details[data-upload-names]")?.setAttribute("open", "");
-    return say(page.querySelector("[data-upload-problem] .notice")?.textContent ?? page.querySelector("main .empty p")?.textContent ?? `The studio answered ${request.status}.`);
+    return say(page.querySelector("[data-upload-problem] .notice")?.textContent ?? page.querySelector("main .empty p")?.textContent ?? t("The studio answered {status}.", { status: request.status }));
   });
 }

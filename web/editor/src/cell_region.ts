@@ -2,6 +2,7 @@
 
 import { mapPoint } from "./geometry.ts";
 import { boxCoverage, type Selection } from "./selection.ts";
+import { later, said, t, tn } from "./words.ts";
 
 export interface CellRegion {
   readonly from: number; // the cell where it began
@@ -21,10 +22,11 @@ export function regionBetween(from: number, to: number, rows: number, columns: n
 
 /** A region in words, with the mean of its values. */
 export function regionWords({ rows, columns, selection }: CellRegion, values: Float32Array): string {
-  const along = (what: string, [first, last]: readonly [number, number]) => (first === last ? `${what} ${first}` : `${what}s ${first} to ${last}`);
+  const along = ([first, last]: readonly [number, number], one: string, many: string) => (first === last ? said(one, { first }) : said(many, { first, last }));
   let [sum, count] = [0, 0];
   selection.coverage.forEach((inside, i) => {
     if (inside > 0) [sum, count] = [sum + (values[i] ?? 0), count + 1];
   });
-  return `${along("row", rows)}, ${along("column", columns)}, ${count === 1 ? "1 cell" : `${count} cells`}, mean ${(sum / Math.max(1, count)).toFixed(2)}`;
+  const place = `${along(rows, later("row {first}"), later("rows {first} to {last}"))}, ${along(columns, later("column {first}"), later("columns {first} to {last}"))}`;
+  return t("{place}, {cells}, mean {mean}", { place, cells: tn(count, "{n} cell", "{n} cells"), mean: (sum / Math.max(1, count)).toFixed(2) });
 }

@@ -8,6 +8,7 @@ import type { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
 import { checksum, wireMap } from "./grid.ts";
 import { normalised, resampled, type OtherMap } from "./other_map.ts";
+import { t } from "./words.ts";
 
 type Method = Exclude<MapRequestBody["method"], "help">; // which is a hint: nobody begins with it (hint.ts)
 type Branch = MapRequestBody["branch"];
@@ -24,22 +25,22 @@ interface ShownMapEntry {
 
 /** Every map there is to look at, in the order in which A walks through them. */
 export const shownMaps: Readonly<Record<ShownMap, ShownMapEntry>> = {
-  edited: { label: "Attention map, edited", short: "Attention map, edited" },
-  model: { label: "Attention map, the model's own", short: "Attention map, the model's own" },
+  edited: { label: t("Attention map, edited"), short: t("Attention map, edited") },
+  model: { label: t("Attention map, the model's own"), short: t("Attention map, the model's own") },
   "cam-attention": {
-    label: "CAM, attention branch", short: "CAM, attention",
+    label: t("CAM, attention branch"), short: t("CAM, attention"),
     computed: { method: "cam", methodName: "CAM", branch: "attention" }, instead: "grad-cam-attention",
   },
   "cam-perception": {
-    label: "CAM, perception branch", short: "CAM, perception",
+    label: t("CAM, perception branch"), short: t("CAM, perception"),
     computed: { method: "cam", methodName: "CAM", branch: "perception" }, instead: "grad-cam-perception",
   },
   "grad-cam-attention": {
-    label: "Grad-CAM, attention branch", short: "Grad-CAM, attention",
+    label: t("Grad-CAM, attention branch"), short: t("Grad-CAM, attention"),
     computed: { method: "grad-cam", methodName: "Grad-CAM", branch: "attention" },
   },
   "grad-cam-perception": {
-    label: "Grad-CAM, perception branch", short: "Grad-CAM, perception",
+    label: t("Grad-CAM, perception branch"), short: t("Grad-CAM, perception"),
     computed: { method: "grad-cam", methodName: "Grad-CAM", branch: "perception" },
   },
 };
@@ -134,12 +135,12 @@ export class Comparison extends Emitter<{ changed: undefined }> {
   }
 
   get className(): string {
-    return this.detail?.project.classes.find((c) => c.index === this.class)?.name ?? `class ${this.class}`;
+    return this.detail?.project.classes.find((c) => c.index === this.class)?.name ?? t("class {class}", { class: this.class });
   }
 
   /** "CAM, perception branch, for owl". */
   get title(): string {
-    return this.byClass ? `${this.entry.label}, for ${this.className}` : this.entry.label;
+    return this.byClass ? t("{map}, for {class}", { map: this.entry.label, class: this.className }) : this.entry.label;
   }
 
   /** Copies what is shown into the edit, on its grid and divided by its largest value, as one step. */
@@ -150,11 +151,11 @@ export class Comparison extends Emitter<{ changed: undefined }> {
     if (!other || this.state.kind !== "shown" || !computed || editor.readOnly) return;
     const { rows, columns } = editor.document;
     const next = resampled(other, rows, columns);
-    const label = `Start from ${computed.methodName}`;
+    const label = t("Start from {method}", { method: computed.methodName });
     const asked = this.detail?.project.classes.find((c) => c.index === this.class)?.key;
     this.show("edited");
     editor.document.startFrom(label, next, { kind: computed.method, branch: computed.branch, ...(asked !== undefined && { class: asked }) });
-    editor.emit("notice", `${label}: undo takes it back`);
+    editor.emit("notice", t("{label}: undo takes it back", { label }));
   }
 
   private fetch(): void {

@@ -24,6 +24,7 @@ import { Regions } from "./regions.ts";
 import { LiveScores } from "./scores.ts";
 import { Starts } from "./starts.ts";
 import { Stopwatch } from "./stopwatch.ts";
+import { later, said, t } from "./words.ts";
 
 export type Phase =
   | { readonly kind: "loading"; readonly what: string }
@@ -54,9 +55,9 @@ export interface DeskEvents {
 }
 
 const taskStateWords: Partial<Record<TaskDetail["state"], string>> = {
-  submitted: "Submitted: it waits for review",
-  approved: "Approved: it trains the next round",
-  skipped: "Skipped",
+  submitted: t("Submitted: it waits for review"),
+  approved: t("Approved: it trains the next round"),
+  skipped: t("Skipped"),
 };
 
 /** How strokes of this browser that the server had not acknowledged stand to what it has, and what it may store yet. */
@@ -68,7 +69,7 @@ const nothing: Recovery = { recovered: "none", unanswered: [] };
 
 export class Desk extends Emitter<DeskEvents> {
   detail: TaskDetail | null = null;
-  phase: Phase = { kind: "loading", what: "Opening the task" };
+  phase: Phase = { kind: "loading", what: later("Opening the task") };
   /** The answer with the model's own map, and with the map as it is now; null until known. */
   before: Scores | null = null;
   after: Scores | null = null;
@@ -141,18 +142,18 @@ export class Desk extends Emitter<DeskEvents> {
     const free = (detail.state === "open" && !theirs) || (detail.state === "changes-requested" && painted) || (detail.state === "submitted" && painted && again);
     const holder = detail.lease?.user_name ?? detail.author_name;
     const mine = detail.state === "leased" && detail.lease?.mine; // in review it is its reviewer's
-    const why = taskStateWords[detail.state] ?? (theirs ? `Assigned to ${detail.assignee_name}` : `${holder || "Somebody else"} is painting this one`);
+    const why = taskStateWords[detail.state] ?? (theirs ? t("Assigned to {name}", { name: detail.assignee_name ?? "" }) : holder ? t("{name} is painting this one", { name: holder }) : t("Somebody else is painting this one"));
     this.setUp(detail, mine || free ? "" : why);
-    if (this.canTakeBack && this.looking) this.emit("notice", "It waits for review: the first stroke takes it back");
+    if (this.canTakeBack && this.looking) this.emit("notice", t("It waits for review: the first stroke takes it back"));
     await Promise.resolve();
   }
 
   /** Opens a map in review for its reviewer to change; it is theirs to judge meanwhile. */
   private async openToCorrect(detail: TaskDetail): Promise<void> {
-    let why = detail.state === "submitted" && detail.edit ? "" : (taskStateWords[detail.state] ?? "Not in review");
+    let why = detail.state === "submitted" && detail.edit ? "" : (taskStateWords[detail.state] ?? t("Not in review"));
     if (!why) await this.client.claimReview(detail.id).catch((error: unknown) => (why = passing(error) ? "" : sentence(reason(error))));
     this.setUp(detail, why);
-    if (!why) this.lease = new LeaseKeeper(() => this.client.renewReview(detail.id), (message) => this.emit("notice", `${sentence(message)}. What you painted is kept in this browser`));
+    if (!why) this.lease = new LeaseKeeper(() => this.client.renewReview(detail.id), (message) => this.emit("notice", t("{message}. What you painted is kept in this browser", { message: sentence(message) })));
   }
 
   /** Asks what this person submitted last. Painting works without it. */
@@ -166,7 +167,7 @@ export class Desk extends Emitter<DeskEvents> {
     const at = this.recent.findIndex((card) => card.id === this.detail?.id);
     const to = this.recent[at + (older ? 1 : -1)];
     if (to) await this.openTask(to.id);
-    else if (older) this.emit("notice", this.recent.length === 0 ? "You have submitted nothing in this project yet" : "That is the oldest of your last ten");
+    else if (older) this.emit("notice", this.recent.length === 0 ? t("You have submitted nothing in this project yet") : t("That is the oldest of your last ten"));
     else if (at === 0 && (await this.putDown())) await this.next();
   }
 
@@ -174,7 +175,7 @@ export class Desk extends Emitter<DeskEvents> {
   async openTask(id: number): Promise<void> {
     if (!(await this.putDown())) return;
     this.emit("notice", ""); // what was said of the task before
-    await this.during("Opening the task", async () => this.open(await this.client.task(id)));
+    await this.during(later("Opening the task"), async () => this.open(await this.client.task(id)));
   }
 
   /** Whether nobody holds the task: the first stroke takes it. */
@@ -196,7 +197,7 @@ export class Desk extends Emitter<DeskEvents> {
     try {
       const taken = await (detail.state === "submitted" ? this.client.takeBack(detail.id) : this.client.claim(detail.id));
       if (this.autosave !== autosave) return false; // another task has been opened meanwhile
-      if (detail.state === "submitted") this.emit("notice", "Taken back from review: submit it again when it is ready");
+      if (detail.state === "submitted") this.emit("notice", t("Taken back from review: submit it again when it is ready"));
       this.detail = { ...detail, state: taken.state, ...(taken.lease && { lease: taken.lease }) };
       this.keepLease(detail, autosave);
       autosave.taken(taken.edit);
@@ -205,10 +206,10 @@ export class Desk extends Emitter<DeskEvents> {
     } catch (error) {
       if (this.autosave !== autosave) return false;
       if (detail.state === "submitted" && error instanceof Problem && error.status === 409 && (await this.ended(detail))) return false; // judged meanwhile
-      if (passing(error)) this.emit("notice", "The studio can't be reached. What you paint is kept here, and the task is taken when the connection is back");
+      if (passing(error)) this.emit("notice", t("The studio can't be reached. What you paint is kept here, and the task is taken when the connection is back"));
       else {
         autosave.lose(reason(error));
-        this.emit("notice", `${sentence(reason(error))}. What you painted is kept in this browser: “Take it again” brings it in once the task is free`);
+        this.emit("notice", t("{error}. What you painted is kept in this browser: “Take it again” brings it in once the task is free", { error: sentence(reason(error)) }));
       }
       return false;
     }
@@ -225,9 +226,9 @@ export class Desk extends Emitter<DeskEvents> {
     if (!detail || !this.canTakeBack) return;
     try {
       await this.open(await this.client.takeBack(detail.id));
-      this.emit("notice", "Taken back from review: submit it again when it is ready");
+      this.emit("notice", t("Taken back from review: submit it again when it is ready"));
     } catch (error) {
-      this.emit("notice", `Not taken back: ${reason(error)}`);
+      this.emit("notice", t("Not taken back: {error}", { error: reason(error) }));
     }
   }
 
@@ -237,7 +238,7 @@ export class Desk extends Emitter<DeskEvents> {
     if (!detail || !autosave || this.phase.kind !== "working") return;
     this.editor.document.commit();
     if (this.looking && detail.state === "submitted" && !autosave.dirty) {
-      this.emit("notice", "Unchanged: it stays in review");
+      this.emit("notice", t("Unchanged: it stays in review"));
       return this.next();
     }
     if (this.editor.document.source !== "model" && this.editor.document.isModels) {
@@ -251,7 +252,7 @@ export class Desk extends Emitter<DeskEvents> {
     if (this.correcting) return this.correct(detail);
     if (this.looking && !(await this.take())) return;
     this.tellHints();
-    this.become({ kind: "sending", what: "Submitting" });
+    this.become({ kind: "sending", what: later("Submitting") });
     // The next task is asked for meanwhile, which saves the hand a wait. If this one is not submitted after all, the next one stays
     // taken for as long as a lease lasts, and comes first when it is asked for again. Why there is none is told then, too.
     const following = this.client.next(detail.project.slug, this.selection, detail.id).catch(() => null);
@@ -263,13 +264,13 @@ export class Desk extends Emitter<DeskEvents> {
     try {
       submitted = await this.client.submit(detail.id, autosave.revision);
     } catch (error) {
-      this.backToWork(`Not submitted: ${reason(error)}`);
+      this.backToWork(t("Not submitted: {error}", { error: reason(error) }));
       if (error instanceof Problem && error.current) autosave.startConflict(error.current);
       else if (error instanceof Problem && error.status === 409) autosave.lose(error.message); // as a save's
       return;
     }
     this.finished++;
-    this.emit("notice", detail.project.feedback === "submitted" ? answered(submitted) : "Submitted for review");
+    this.emit("notice", detail.project.feedback === "submitted" ? answered(submitted) : t("Submitted for review"));
     await this.next(following);
   }
 
@@ -279,10 +280,10 @@ export class Desk extends Emitter<DeskEvents> {
     const { document } = this.editor;
     if (!edit) return;
     if (sameBits(document.state, stateFromWire(edit.map))) {
-      this.emit("notice", "You have changed nothing: approve the map as it is on the page Review");
+      this.emit("notice", t("You have changed nothing: approve the map as it is on the page Review"));
       return;
     }
-    this.become({ kind: "sending", what: "Approving" });
+    this.become({ kind: "sending", what: later("Approving") });
     const { body } = new Baseline(document, edit).draft(document, edit.revision, false);
     const comment = this.journal.words(this.user, edit.id).trim();
     const begun = JSON.stringify(document.origin) === JSON.stringify(edit.origin) || !edit.origin ? {} : { origin: document.origin };
@@ -292,7 +293,7 @@ export class Desk extends Emitter<DeskEvents> {
         base_revision: edit.revision, source: document.source, ...body, ...begun, provenance: this.provenance(detail, document), ...(comment && { comment }),
       });
     } catch (error) {
-      this.backToWork(`Not approved: ${reason(error)}. What you painted is kept in this browser`);
+      this.backToWork(t("Not approved: {error}. What you painted is kept in this browser", { error: reason(error) }));
       return;
     }
     this.journal.remove(detail.id);
@@ -324,23 +325,23 @@ export class Desk extends Emitter<DeskEvents> {
   async confirm(): Promise<void> {
     if (this.phase.kind !== "working") return;
     if (!this.editor.document.isModels) {
-      this.emit("notice", "You have changed this map: Ctrl+Enter submits it, undo leads back to the model's");
+      this.emit("notice", t("You have changed this map: Ctrl+Enter submits it, undo leads back to the model's"));
       return;
     }
     await this.submitModels();
   }
 
   skip(why: string): Promise<void> {
-    return this.putAside("Skipping", "skipped", (detail) => this.client.skip(detail.id, why));
+    return this.putAside(later("Skipping"), t("Skipped"), t("Not skipped"), (detail) => this.client.skip(detail.id, why));
   }
 
   /** Says that the task's label is wrong, which puts it aside until a reviewer has decided. */
   questionLabel(request: LabelRequest): Promise<void> {
-    return this.putAside("Asking a reviewer", "sent to a reviewer", (detail) => this.client.questionLabel(detail.image.id, request));
+    return this.putAside(later("Asking a reviewer"), t("Sent to a reviewer"), t("Not sent to a reviewer"), (detail) => this.client.questionLabel(detail.image.id, request));
   }
 
   /** Saves what is unsaved, ends the task in some other way than by submitting, and goes on to the next. */
-  private async putAside(what: string, done: string, end: (detail: TaskDetail) => Promise<unknown>): Promise<void> {
+  private async putAside(what: string, done: string, undone: string, end: (detail: TaskDetail) => Promise<unknown>): Promise<void> {
     const { detail, autosave } = this;
     if (!detail || this.phase.kind !== "working") return;
     if (this.looking && !(await this.take())) return;
@@ -352,11 +353,11 @@ export class Desk extends Emitter<DeskEvents> {
     try {
       await end(detail);
     } catch (error) {
-      this.backToWork(`Not ${done}: ${reason(error)}`);
+      this.backToWork(t("{what}: {error}", { what: undone, error: reason(error) }));
       return;
     }
     this.finished++;
-    this.emit("notice", done.charAt(0).toUpperCase() + done.slice(1));
+    this.emit("notice", done);
     await this.next();
   }
 
@@ -370,7 +371,7 @@ export class Desk extends Emitter<DeskEvents> {
       return true;
     }
     this.tellHints();
-    this.become({ kind: "sending", what: "Putting back" });
+    this.become({ kind: "sending", what: later("Putting back") });
     if (autosave && !(await autosave.flush())) {
       this.backToWork(this.whyUnsaved());
       return false;
@@ -378,7 +379,7 @@ export class Desk extends Emitter<DeskEvents> {
     try {
       await this.client.release(detail.id);
     } catch (error) {
-      this.backToWork(`Not put back: ${reason(error)}`);
+      this.backToWork(t("Not put back: {error}", { error: reason(error) }));
       return false;
     }
     this.leaveTask();
@@ -389,7 +390,7 @@ export class Desk extends Emitter<DeskEvents> {
   async next(following?: Promise<TaskDetail | null>): Promise<void> {
     const project = this.detail?.project.slug ?? this.project;
     if (!project) return;
-    await this.during("Fetching the next task", async () => {
+    await this.during(later("Fetching the next task"), async () => {
       const detail = (await following) ?? (await this.client.next(project, this.selection));
       if (detail) return this.open(detail);
       this.leaveTask();
@@ -411,7 +412,7 @@ export class Desk extends Emitter<DeskEvents> {
       autosave.resume();
     } catch (error) {
       if (error instanceof Problem && error.status === 409 && (await this.ended(detail))) return;
-      if (!byItself) this.emit("notice", `Not taken: ${reason(error)}`);
+      if (!byItself) this.emit("notice", t("Not taken: {error}", { error: reason(error) }));
     }
   }
 
@@ -422,7 +423,7 @@ export class Desk extends Emitter<DeskEvents> {
     if (!words || this.detail?.id !== detail.id) return false;
     const unsaved = this.autosave?.dirty;
     await this.open(now, false);
-    this.emit("notice", unsaved ? `${words}. What was painted in this window since then is kept in this browser` : words);
+    this.emit("notice", unsaved ? t("{what}. What was painted in this window since then is kept in this browser", { what: words }) : words);
     return true;
   }
 
@@ -440,13 +441,13 @@ export class Desk extends Emitter<DeskEvents> {
     if (side instanceof Merge) {
       const { document } = this.editor;
       const merged = side.state();
-      document.replace(`Merged with ${state.current.author}`, merged.subarray(0, document.values.length), "painted", false, merged.subarray(document.values.length));
+      document.replace(t("Merged with {name}", { name: state.current.author }), merged.subarray(0, document.values.length), "painted", false, merged.subarray(document.values.length));
       return this.autosave.keepMine();
     }
     const { autosave } = this;
     this.autosave = null; // loading the saved map must not count as a change
     const { map } = state.current;
-    this.editor.document.replace("Other version", fromWire(map), sourceOf(state.current), false, marksFromWire(map.marks, map.values.length), state.current.origin ?? this.editor.document.origin);
+    this.editor.document.replace(later("Other version"), fromWire(map), sourceOf(state.current), false, marksFromWire(map.marks, map.values.length), state.current.origin ?? this.editor.document.origin);
     this.autosave = autosave;
     autosave.keptTheirs();
     this.baseline = null; // what both began with is another revision now
@@ -464,7 +465,7 @@ export class Desk extends Emitter<DeskEvents> {
   /** Signs the person in again, whose session has ended, and goes on where they were. Throws a Problem where that is refused. */
   async signIn(email: string, password: string): Promise<void> {
     const user = await this.client.signIn(email, password);
-    if (user !== this.user) throw new Error("That is somebody else's account. What was painted here stays in this browser; reload the page to go on as that person");
+    if (user !== this.user) throw new Error(t("That is somebody else's account. What was painted here stays in this browser; reload the page to go on as that person"));
     this.emit("signed-in", undefined);
     this.online();
     this.rescore(true);
@@ -518,9 +519,9 @@ export class Desk extends Emitter<DeskEvents> {
     this.emit("opened", detail);
     this.become(readOnly ? { kind: "reading", why: readOnly } : { kind: "working" });
     this.emit("save", this.saveState);
-    if (recovered === "newer") this.emit("notice", "Strokes that had not been saved are back");
-    if (begun) this.emit("notice", "You begin with what is known of the object; undo leads to the model's map");
-    if (detail.start?.problem) this.emit("notice", `You begin with the model's map: ${detail.start.problem}`);
+    if (recovered === "newer") this.emit("notice", t("Strokes that had not been saved are back"));
+    if (begun) this.emit("notice", t("You begin with what is known of the object; undo leads to the model's map"));
+    if (detail.start?.problem) this.emit("notice", t("You begin with the model's map: {problem}", { problem: detail.start.problem }));
   }
 
   /** An untouched map begins as the project says: a first step on top of the model's map, which undo takes back. Whether it did. */
@@ -529,7 +530,7 @@ export class Desk extends Emitter<DeskEvents> {
     if (detail.edit || !start?.map) return false;
     this.beginning = true;
     const clicks = start.method === "clicks";
-    document.startFrom(clicks ? "From the clicks" : "From the mask", fromWire(start.map), { kind: clicks ? "clicks" : "mask", method: start.method, radius: start.radius });
+    document.startFrom(clicks ? later("From the clicks") : later("From the mask"), fromWire(start.map), { kind: clicks ? "clicks" : "mask", method: start.method, radius: start.radius });
     this.beginning = false;
     return true;
   }
@@ -618,7 +619,7 @@ export class Desk extends Emitter<DeskEvents> {
     const scores = (this.scores = new LiveScores(ask));
     scores.on("scores", (s) => this.scored(s));
     scores.on("failed", (error) => {
-      if (!passing(error)) this.emit("notice", `No score: ${reason(error)}`);
+      if (!passing(error)) this.emit("notice", t("No score: {error}", { error: reason(error) }));
       this.stale = true;
       this.emit("scores", undefined);
     });
@@ -649,8 +650,8 @@ export class Desk extends Emitter<DeskEvents> {
     const now = scores.top[0];
     if (!now || was === undefined || now.class === was) return;
     const label = this.detail?.image.label;
-    const judged = label === undefined ? "now" : now.class === label ? "now right" : was === label ? "now wrong" : "still wrong";
-    this.emit("flip", `${judged}: ${now.name}`);
+    const judged = label === undefined ? t("now: {class}", { class: now.name }) : now.class === label ? t("now right: {class}", { class: now.name }) : was === label ? t("now wrong: {class}", { class: now.name }) : t("still wrong: {class}", { class: now.name });
+    this.emit("flip", judged);
   }
 
   private provenance(detail: TaskDetail, document: MapDocument): unknown {
@@ -690,7 +691,7 @@ export class Desk extends Emitter<DeskEvents> {
     try {
       await work();
     } catch (error) {
-      this.become({ kind: "failed", message: `${what} failed: ${reason(error)}` });
+      this.become({ kind: "failed", message: t("{what} failed: {error}", { what: said(what), error: reason(error) }) });
     }
   }
 
@@ -703,15 +704,15 @@ export class Desk extends Emitter<DeskEvents> {
     const state = this.saveState;
     switch (state.kind) {
       case "conflict":
-        return "Choose between the two versions first";
+        return t("Choose between the two versions first");
       case "lost":
-        return `Not saved: ${state.message}`;
+        return t("Not saved: {message}", { message: state.message });
       case "signed-out":
-        return "Your session has ended: sign in again, then submit";
+        return t("Your session has ended: sign in again, then submit");
       case "refused":
-        return `Not saved: ${state.message}`;
+        return t("Not saved: {message}", { message: state.message });
       default:
-        return "The studio can't be reached. The map is kept here: submit again when the connection is back";
+        return t("The studio can't be reached. The map is kept here: submit again when the connection is back");
     }
   }
 
@@ -727,10 +728,10 @@ const sourceOf = (edit: Edit): "painted" | "model" => (edit.source === "model" ?
 /** What the network says to a submitted map, in words. */
 function answered({ edit, image, project }: TaskDetail): string {
   const now = edit?.after?.top[0];
-  if (!now) return "Submitted for review";
+  if (!now) return t("Submitted for review");
   const [truth, digits] = [image.label, digitsFor(now.probability)];
-  const share = truth === undefined || now.class === truth ? "" : `, ${project.classes[truth]?.name ?? `class ${truth}`} ${probability(edit.after?.probabilities[truth] ?? 0, digits)}`;
-  return `Submitted. With this map the network says ${now.name} (${probability(now.probability, digits)})${share}`;
+  const share = truth === undefined || now.class === truth ? "" : `, ${project.classes[truth]?.name ?? t("class {class}", { class: truth })} ${probability(edit.after?.probabilities[truth] ?? 0, digits)}`;
+  return t("Submitted. With this map the network says {answer}", { answer: `${now.name} (${probability(now.probability, digits)})${share}` });
 }
 
 const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);

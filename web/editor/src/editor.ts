@@ -25,6 +25,7 @@ import { WandTool } from "./tools/wand.ts";
 import type { ToolName } from "./tools/names.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tools/tool.ts";
 import { runWhole, withGamma, type WholeOperation } from "./whole.ts";
+import { later, t } from "./words.ts";
 
 /** What the editor asks of whoever runs it. */
 export type Command = "likeness" | "region" | "segmenter" | "hint" | "submit" | "confirm" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map" | "older" | "newer";
@@ -308,7 +309,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     const now = layers.indexOf(this.settings.get("layer"));
     const layer = layers[(now + 1) % layers.length] ?? "values";
     this.settings.set("layer", layer);
-    this.emit("notice", layer === "values" ? "painting values" : `marking: ${markWords[layer]}`);
+    this.emit("notice", layer === "values" ? t("painting values") : t("marking: {mark}", { mark: markWords[layer] }));
   }
 
   /** I: takes the value under the pointer or the cell cursor, or else waits for a click. */
@@ -321,7 +322,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   picked(value: number): void {
     this.settings.set("strength", value);
     if (this.chosen === "pick") this.chosen = this.before === "eraser" || this.before === "smooth" ? "brush" : this.before;
-    this.emit("notice", `strength ${value.toFixed(2)}`);
+    this.emit("notice", t("strength {value}", { value: value.toFixed(2) }));
     this.redraw();
   }
 
@@ -353,8 +354,8 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     const { settings, document } = this;
     const { mode, strength, label } = painting(settings, erase);
     const stroke = erase && !label
-      ? document.begin("Erase inside", { mode: "set", strength: 0, hardness: 1 }, 1)
-      : document.begin(label ?? (document.selection ? "Fill" : "Fill all"), { mode, strength, hardness: 1 }, 1);
+      ? document.begin(later("Erase inside"), { mode: "set", strength: 0, hardness: 1 }, 1)
+      : document.begin(label ?? (document.selection ? later("Fill") : later("Fill all")), { mode, strength, hardness: 1 }, 1);
     stroke.fill(new Float32Array(document.values.length).fill(1));
     document.commit();
   }
@@ -364,11 +365,11 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   }
 
   undo(): void {
-    if (!this.refused() && !this.document.undo()) this.emit("notice", "Nothing to undo");
+    if (!this.refused() && !this.document.undo()) this.emit("notice", t("Nothing to undo"));
   }
 
   redo(): void {
-    if (!this.refused() && !this.document.redo()) this.emit("notice", "Nothing to redo");
+    if (!this.refused() && !this.document.redo()) this.emit("notice", t("Nothing to redo"));
   }
 
   travel(position: number): void {
@@ -427,8 +428,8 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     const nudged = (v: number) => clampValue(Math.round((v + by) * 1000) / 1000);
     if (region) {
       const inside = (i: number) => (region.selection.coverage[i] ?? 0) > 0;
-      document.replace("Cells", document.values.map((v, i) => (inside(i) ? nudged(v) : v)), "painted", again, document.marks.map((mark, i) => (inside(i) ? 0 : mark)));
-    } else document.setCell("Cell", this.cell, nudged(document.values[this.cell] ?? 0), again);
+      document.replace(later("Cells"), document.values.map((v, i) => (inside(i) ? nudged(v) : v)), "painted", again, document.marks.map((mark, i) => (inside(i) ? 0 : mark)));
+    } else document.setCell(later("Cell"), this.cell, nudged(document.values[this.cell] ?? 0), again);
     this.emit("cell", this.cell);
   }
 
@@ -583,8 +584,8 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   }
 
   private refused(): boolean {
-    if (this.readOnly) this.emit("notice", "This map can be looked at, not changed");
-    else if (this.comparing) this.emit("notice", "Another map is shown: Esc leads back to the one that is painted");
+    if (this.readOnly) this.emit("notice", t("This map can be looked at, not changed"));
+    else if (this.comparing) this.emit("notice", t("Another map is shown: Esc leads back to the one that is painted"));
     return this.readOnly || this.comparing;
   }
 

@@ -1,6 +1,7 @@
 // Numbers and times as the interface writes them.
 
 import type { Mechanism } from "./api/schema.d.ts";
+import { t } from "./words.ts";
 
 /** A map value: two digits, three where the third says something near zero. */
 export const value = (v: number): string => (v > 0 && v < 0.01 ? v.toFixed(3) : v.toFixed(2));
@@ -23,10 +24,10 @@ export const percent = (v: number): string => `${Math.round(v * 100)} %`;
 /** "just now", "8 s ago", "3 min ago". */
 export function ago(milliseconds: number): string {
   const seconds = Math.round(milliseconds / 1000);
-  if (seconds < 2) return "just now";
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
-  return `${Math.round(seconds / 3600)} h ago`;
+  if (seconds < 2) return t("just now");
+  if (seconds < 60) return t("{n} s ago", { n: seconds });
+  if (seconds < 3600) return t("{n} min ago", { n: Math.round(seconds / 60) });
+  return t("{n} h ago", { n: Math.round(seconds / 3600) });
 }
 
 /** The last part of a slash-separated path. */

@@ -9,6 +9,7 @@ import type { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
 import { checksum, wireMap } from "./grid.ts";
 import type { HintMap } from "./other_map.ts";
+import { t } from "./words.ts";
 
 export type HintState =
   | { readonly kind: "off" }
@@ -23,8 +24,8 @@ const kept = 24; // answers, so that undo has them at once
 /** Why there is no hint in a project. */
 const untold: Readonly<Record<Project["feedback"], string>> = {
   live: "",
-  submitted: "No hint: this project tells what the network says once the map is submitted",
-  off: "No hint: this project does not show what the network says to your map",
+  submitted: t("No hint: this project tells what the network says once the map is submitted"),
+  off: t("No hint: this project does not show what the network says to your map"),
 };
 
 export class Hint extends Emitter<{ changed: undefined; shown: undefined }> {
@@ -67,7 +68,7 @@ export class Hint extends Emitter<{ changed: undefined; shown: undefined }> {
   get missing(): string {
     const { detail } = this;
     if (!detail) return "";
-    return untold[detail.project.feedback] || (detail.image.label === undefined ? "No hint: this image has no true class that could be helped" : "");
+    return untold[detail.project.feedback] || (detail.image.label === undefined ? t("No hint: this image has no true class that could be helped") : "");
   }
 
   get className(): string {
@@ -95,7 +96,7 @@ export class Hint extends Emitter<{ changed: undefined; shown: undefined }> {
   words(cell: number, number: (v: number) => string): string | undefined {
     const at = this.editor.hint?.raw[cell];
     if (at === undefined) return undefined;
-    return at > 0 ? `more helps (${number(at)})` : at < 0 ? `less helps (${number(at)})` : "changes nothing";
+    return at > 0 ? t("more helps ({value})", { value: number(at) }) : at < 0 ? t("less helps ({value})", { value: number(at) }) : t("changes nothing");
   }
 
   private stop(): void {
@@ -149,7 +150,7 @@ export class Hint extends Emitter<{ changed: undefined; shown: undefined }> {
       (error: unknown) => {
         if (asking.signal.aborted) return;
         if (!passing(error)) this.become({ kind: "refused", why: error instanceof Error ? error.message : String(error) }, null);
-        else this.become({ kind: "waiting", why: error instanceof Problem ? error.message : "The studio can't be reached" }, null);
+        else this.become({ kind: "waiting", why: error instanceof Problem ? error.message : t("The studio can't be reached") }, null);
       },
     );
   }

@@ -1,6 +1,8 @@
 // What a person says of a cell beside its value: that they don't know, or that nothing is to be looked at there. Marks lie in an array of
 // their own beside the values, as levels in [0, 1], so that strokes and undo treat both alike. On the wire they are letters.
 
+import { t } from "./words.ts";
+
 /** What the brush puts down: values, or one of the marks. */
 export const layers = ["values", "unknown", "avoided"] as const;
 export type Layer = (typeof layers)[number];
@@ -11,7 +13,7 @@ export const levels = { unknown: 0.5, avoided: 1 } as const satisfies Record<Mar
 const letters = { values: ".", unknown: "?", avoided: "x" } as const satisfies Record<Layer, string>;
 
 /** In words, as strokes, the status line and screen readers have them. */
-export const markWords = { unknown: "don't know", avoided: "do not look here" } as const satisfies Record<Mark, string>;
+export const markWords = { unknown: t("don't know"), avoided: t("do not look here") } as const satisfies Record<Mark, string>;
 
 /** The mark that a level stands for; null: the cell carries its value. */
 export const markAt = (level: number | undefined): Mark | null => (!level ? null : level < (levels.unknown + levels.avoided) / 2 ? "unknown" : "avoided");

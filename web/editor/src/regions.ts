@@ -5,6 +5,7 @@ import { Problem, reason } from "./api/problem.ts";
 import type { TaskDetail } from "./api/schema.d.ts";
 import type { Editor } from "./editor.ts";
 import { readLikeness, type Click } from "./likeness.ts";
+import { t } from "./words.ts";
 
 const stays = 250; // ms with a picture and the segmenter's tool until the picture is prepared for it
 const long = 600; // ms after which an answer that does not come is spoken of
@@ -42,7 +43,7 @@ export class Regions {
       const likeness = readLikeness(await this.client.likeness(task));
       if (this.task === task) this.editor.knowLikeness(likeness);
     } catch (error) {
-      if (this.task === task) this.tell(`Nothing selected: ${reason(error)}`);
+      if (this.task === task) this.tell(t("Nothing selected: {error}", { error: reason(error) }));
     } finally {
       if (this.compares === task) this.compares = 0;
     }
@@ -71,14 +72,14 @@ export class Regions {
     for (let answered: readonly Click[] = []; this.task && editor.segmentClicks.length > 0 && editor.segmentClicks !== answered;) {
       const { task } = this;
       const clicks = (answered = editor.segmentClicks);
-      const looking = setTimeout(() => this.tell("The segmenter looks at the picture: a moment, once for each"), long);
+      const looking = setTimeout(() => this.tell(t("The segmenter looks at the picture: a moment, once for each")), long);
       try {
         const region = await this.client.segment(task, clicks);
         if (this.task === task) editor.knowRegion(clicks, region);
       } catch (error) {
         if (this.task !== task) continue;
         editor.knowRegion(clicks, null);
-        this.tell(`Nothing selected: ${reason(error)}`);
+        this.tell(t("Nothing selected: {error}", { error: reason(error) }));
         break;
       } finally {
         clearTimeout(looking);

@@ -6,6 +6,7 @@ import type { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
 import { fromWire } from "./grid.ts";
 import { marksFromWire } from "./marks.ts";
+import { later, t } from "./words.ts";
 
 export type StartsState =
   | { readonly kind: "loading" }
@@ -52,7 +53,7 @@ export class Starts extends Emitter<{ changed: undefined }> {
       try {
         taken = await this.client.startingPoint(detail.id, point.key);
       } catch (error) {
-        if (this.detail === detail) editor.emit("notice", `Not taken: ${error instanceof Error ? error.message : String(error)}`);
+        if (this.detail === detail) editor.emit("notice", t("Not taken: {error}", { error: error instanceof Error ? error.message : String(error) }));
         return;
       }
     }
@@ -60,8 +61,8 @@ export class Starts extends Emitter<{ changed: undefined }> {
     editor.cancel();
     const { map } = taken;
     const values = map ? fromWire(map) : document.model;
-    const changed = document.startFrom(stepLabel[taken.origin.kind] ?? "Another start", values, taken.origin, marksFromWire(map?.marks, values.length));
-    editor.emit("notice", changed ? `You begin with: ${taken.name}. Undo takes it back` : `The map is that already: ${taken.name}`);
+    const changed = document.startFrom(stepLabel[taken.origin.kind] ?? later("Another start"), values, taken.origin, marksFromWire(map?.marks, values.length));
+    editor.emit("notice", changed ? t("You begin with: {name}. Undo takes it back", { name: taken.name }) : t("The map is that already: {name}", { name: taken.name }));
   }
 
   private become(state: StartsState): void {
@@ -72,6 +73,6 @@ export class Starts extends Emitter<{ changed: undefined }> {
 
 /** What the step is called in the list of strokes. */
 const stepLabel: Partial<Record<StartingPoint["origin"]["kind"], string>> = {
-  "model": "From the model's map", "version": "From another version", "mask": "From the mask", "clicks": "From the clicks", "returned": "From the returned map",
-  "colleague": "From somebody else's map", "class-mean": "From the class's mean", "near": "From a near image's map",
+  "model": later("From the model's map"), "version": later("From another version"), "mask": later("From the mask"), "clicks": later("From the clicks"), "returned": later("From the returned map"),
+  "colleague": later("From somebody else's map"), "class-mean": later("From the class's mean"), "near": later("From a near image's map"),
 };

@@ -4,21 +4,22 @@ import { blurred } from "./blur.ts";
 import type { MapDocument } from "./document.ts";
 import { clampValue } from "./grid.ts";
 import { markedFrom } from "./mode.ts";
+import { later, t } from "./words.ts";
 
 export type WholeOperation = "clear" | "fill" | "invert" | "blur" | "sharpen" | "gamma" | "gamma-up" | "normalise" | "keep" | "unmark" | "reset" | "model";
 
 /** `often`: it has a button of its own; the others stand in a menu. */
 export const wholeOperations = [
-  { name: "clear", label: "Clear", hint: "Set every cell to 0, without marks", often: true },
-  { name: "reset", label: "Reset", hint: "Go back to the model's map and paint on from there", often: true },
-  { name: "model", label: "Use the model's own", hint: "Confirm the model's map as it is: an answer of its own, not an empty one", often: true },
-  { name: "fill", label: "Fill", hint: "Paint every cell with the brush's mode and strength", key: "Shift+f" },
-  { name: "invert", label: "Invert", hint: "1 − value", key: "Shift+i" },
-  { name: "blur", label: "Blur", hint: "Mix each cell with its neighbours", key: "Shift+b" },
-  { name: "sharpen", label: "Sharpen", hint: "Move each cell away from its neighbours' mean", key: "Shift+s" },
-  { name: "normalise", label: "Normalise", hint: "Stretch the values: the lowest becomes 0, the highest 1", key: "Shift+n" },
-  { name: "keep", label: "Keep inside", hint: "Set everything outside the selection to 0", key: "k" },
-  { name: "unmark", label: "Remove marks", hint: "Every cell carries its value again", key: "Shift+m" },
+  { name: "clear", label: later("Clear"), hint: t("Set every cell to 0, without marks"), often: true },
+  { name: "reset", label: later("Reset"), hint: t("Go back to the model's map and paint on from there"), often: true },
+  { name: "model", label: later("Use the model's own"), hint: t("Confirm the model's map as it is: an answer of its own, not an empty one"), often: true },
+  { name: "fill", label: later("Fill"), hint: t("Paint every cell with the brush's mode and strength"), key: "Shift+f" },
+  { name: "invert", label: later("Invert"), hint: t("1 − value"), key: "Shift+i" },
+  { name: "blur", label: later("Blur"), hint: t("Mix each cell with its neighbours"), key: "Shift+b" },
+  { name: "sharpen", label: later("Sharpen"), hint: t("Move each cell away from its neighbours' mean"), key: "Shift+s" },
+  { name: "normalise", label: later("Normalise"), hint: t("Stretch the values: the lowest becomes 0, the highest 1"), key: "Shift+n" },
+  { name: "keep", label: later("Keep inside"), hint: t("Set everything outside the selection to 0"), key: "k" },
+  { name: "unmark", label: later("Remove marks"), hint: t("Every cell carries its value again"), key: "Shift+m" },
 ] as const satisfies readonly { readonly name: WholeOperation; readonly label: string; readonly hint: string; readonly key?: string; readonly often?: true }[];
 
 export interface WholeSettings {
@@ -49,22 +50,22 @@ export function runWhole(operation: Exclude<WholeOperation, "fill">, document: M
       return null;
     }
     case "gamma":
-      document.replace("Gamma", withGamma(document, gamma), "painted", again);
+      document.replace(later("Gamma"), withGamma(document, gamma), "painted", again);
       return null;
     case "gamma-up":
-      document.replace("Gamma", withGamma(document, 1 / gamma), "painted", again);
+      document.replace(later("Gamma"), withGamma(document, 1 / gamma), "painted", again);
       return null;
     case "normalise": {
       const selection = document.selection?.coverage;
       const selected = selection ? values.filter((_, i) => (selection[i] ?? 0) > 0) : values;
       const [low, high] = [Math.min(...selected), Math.max(...selected)];
-      if (low === high) return "Every cell has the same value: there is nothing to stretch";
+      if (low === high) return t("Every cell has the same value: there is nothing to stretch");
       document.replace("Normalise", inSelection(document, (v) => (v - low) / (high - low)));
       return null;
     }
     case "keep": {
       const selection = document.selection;
-      if (!selection) return "Draw a box or a lasso first, then keep what is inside";
+      if (!selection) return t("Draw a box or a lasso first, then keep what is inside");
       document.replace("Keep inside", values.map((v, i) => clampValue(v * (selection.coverage[i] ?? 0))));
       return null;
     }
@@ -75,7 +76,7 @@ export function runWhole(operation: Exclude<WholeOperation, "fill">, document: M
       document.replace("Use the model's own", model, "model", false, new Float32Array(model.length), document.modelOrigin);
       return null;
     case "unmark":
-      if (!document.marked) return "No cell has a mark";
+      if (!document.marked) return t("No cell has a mark");
       document.replace("Remove marks", values.slice(), "painted", false, unmarked(document));
       return null;
   }

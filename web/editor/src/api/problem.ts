@@ -1,6 +1,7 @@
 // The ways in which a request can fail, as far as the editor treats them differently.
 
 import type { Edit } from "./schema.d.ts";
+import { t } from "../words.ts";
 
 /** The server could not be reached, or is not able to answer now: the same request may work later. */
 export class Unreachable extends Error {}
@@ -26,5 +27,5 @@ export const passing = (error: unknown): boolean =>
 /** Why something was not done, as the end of a sentence. */
 export const reason = (error: unknown): string =>
   passing(error) && !(error instanceof Problem)
-    ? "the studio can't be reached. Check the connection and try again"
+    ? t("the studio can't be reached. Check the connection and try again")
     : error instanceof Error ? error.message : String(error);

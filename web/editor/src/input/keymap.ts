@@ -3,6 +3,7 @@
 
 import type { KeyInput } from "./key_input.ts";
 import { letterOf } from "./letter.ts";
+import { t } from "../words.ts";
 
 /** What a chord can be given to: a line of the table with a key that is its own. */
 export interface Bound {
@@ -32,7 +33,7 @@ function partsOf(chord: string): { readonly key: string; readonly before: readon
 /** A chord as people read it. */
 export function chordWords(chord: string): string {
   const { key, before } = partsOf(chord);
-  const name = key === " " ? "Space" : key.length === 1 ? key.toUpperCase() : key;
+  const name = key === " " ? t("Space") : key.length === 1 ? key.toUpperCase() : key;
   return before.includes("Shift") && before.length === 1 ? `⇧${name}` : [...before, name].join(" ");
 }
 
@@ -77,11 +78,11 @@ export class Keymap {
 
   /** Why a line of the table can't have a chord; "" where it can. */
   refusal(of: string, chord: string): string {
-    if (!this.bound.some((b) => b.chord === of)) return "There is nothing to give a key to";
+    if (!this.bound.some((b) => b.chord === of)) return t("There is nothing to give a key to");
     const { key } = partsOf(chord);
-    if (chord !== of && (key === "" || fixed.has(chord) || named.test(key) || this.others(pressOf(chord, false)))) return `${chordWords(chord)} stays what it is: take another key`;
+    if (chord !== of && (key === "" || fixed.has(chord) || named.test(key) || this.others(pressOf(chord, false)))) return t("{chord} stays what it is: take another key", { chord: chordWords(chord) });
     const taken = this.bound.find((b) => b.chord !== of && this.chord(b.chord) === chord);
-    return taken ? `${chordWords(chord)} is already “${taken.does}”: give that another key first` : "";
+    return taken ? t("{chord} is already “{does}”: give that another key first", { chord: chordWords(chord), does: taken.does }) : "";
   }
 
   /** Gives a line of the table another chord; its own again takes the choice back. */

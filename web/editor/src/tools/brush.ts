@@ -7,6 +7,7 @@ import { painting } from "../painting.ts";
 import type { PaintMode } from "../mode.ts";
 import { partsFor, type Stroke } from "../stroke.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tool.ts";
+import { later } from "../words.ts";
 
 /** How far a stroke has come; `due` is how far it still goes before the next dab, in cells. */
 interface Way {
@@ -20,7 +21,7 @@ type State =
   | { readonly kind: "lining"; readonly from: MapPoint }
   | ({ readonly kind: "painting"; readonly stroke: Stroke } & Way);
 
-const labels = { brush: "Brush", eraser: "Erase", smooth: "Smooth" } as const;
+const labels = { brush: later("Brush"), eraser: later("Erase"), smooth: later("Smooth") } as const;
 const lightest = 0.25; // of size or strength, at no pressure
 
 export class BrushTool implements Tool {
@@ -145,6 +146,6 @@ export class BrushTool implements Tool {
   private label(): string {
     const mode = this.context.settings.get("mode");
     if (this.name !== "brush" || mode === "set") return labels[this.name];
-    return mode === "add" ? "Add" : "Subtract";
+    return mode === "add" ? later("Add") : later("Subtract");
   }
 }

@@ -5,6 +5,7 @@ import { flood } from "../flood.ts";
 import type { MapPoint } from "../geometry.ts";
 import { painting } from "../painting.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tool.ts";
+import { later } from "../words.ts";
 
 abstract class ClickTool implements Tool {
   abstract readonly name: "flood" | "pick";
@@ -37,7 +38,7 @@ export class FloodTool extends ClickTool {
       ? floodColours(colours, rows, columns, x / columns, y / rows, settings.get("colourTolerance"))
       : flood(document.values, rows, columns, cell, settings.get("tolerance"));
     const { mode, strength, label } = painting(settings);
-    const stroke = document.begin(label ?? (byColour ? "Flood by colour" : "Flood fill"), { mode, strength, hardness: 1 }, 1);
+    const stroke = document.begin(label ?? (byColour ? later("Flood by colour") : later("Flood fill")), { mode, strength, hardness: 1 }, 1);
     stroke.fill(region);
     document.commit();
   }

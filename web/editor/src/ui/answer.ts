@@ -6,6 +6,7 @@ import type { Desk } from "../desk.ts";
 import { digitsFor, probability } from "../format.ts";
 import { calm } from "./calm.ts";
 import { fill, h, say } from "./element.ts";
+import { t } from "../words.ts";
 
 export interface AnswerRow {
   readonly class: number;
@@ -20,7 +21,7 @@ const shownRows = 6;
 
 /** Why there is no answer to the map that is being painted. */
 const beforeOnly = {
-  live: "", submitted: "What the network says to your map is told once it is submitted.", off: "This project does not show what the network says to your map.",
+  live: "", submitted: t("What the network says to your map is told once it is submitted."), off: t("This project does not show what the network says to your map."),
 } as const satisfies Record<Project["feedback"], string>;
 
 /** The rows of the panel: the answer before, the truth, then the likeliest of either. */
@@ -40,18 +41,18 @@ export function answerRows(
   const visible = order.slice(0, shownRows);
   if (now !== undefined && !visible.includes(now)) visible[visible.length - 1] = now;
   return visible.map((c) => ({
-    class: c, name: names[c] ?? `class ${c}`, before: was(c), after: p(after, c), truth: c === label, answer: c === now,
+    class: c, name: names[c] ?? t("class {class}", { class: c }), before: was(c), after: p(after, c), truth: c === label, answer: c === now,
   }));
 }
 
 export function answerPanel(desk: Desk): HTMLElement {
   const body = h("tbody");
-  const after = h("th.num", { scope: "col" }, "after");
-  const title = h("th.title", { colspan: 2 }, "The answer");
+  const after = h("th.num", { scope: "col" }, t("after"));
+  const title = h("th.title", { colspan: 2 }, t("The answer"));
   const table = h(
     "table.answers", { "data-testid": "answer" },
     h("colgroup", {}, h("col.sign"), h("col"), h("col.num"), h("col.num"), h("col.change")),
-    h("thead", {}, h("tr", {}, title, h("th.num", { scope: "col" }, "before"), after, h("th"))),
+    h("thead", {}, h("tr", {}, title, h("th.num", { scope: "col" }, t("before")), after, h("th"))),
     body,
   );
   const verdict = h("p.verdict", { "data-testid": "verdict" });
@@ -64,8 +65,8 @@ export function answerPanel(desk: Desk): HTMLElement {
     const { detail } = desk;
     if (!detail) return;
     table.toggleAttribute("data-stale", desk.stale);
-    say(after, desk.stale ? "earlier" : "after");
-    after.title = desk.stale ? "The studio did not answer: these figures are of an earlier map" : "";
+    say(after, desk.stale ? "earlier" : t("after"));
+    after.title = desk.stale ? t("The studio did not answer: these figures are of an earlier map") : "";
     const label = detail.image.label;
     const rows = answerRows(detail.project.classes.map((c) => c.name), label, detail.prediction.top, desk.before, desk.after);
     const digits = digitsFor(Math.max(...rows.map((r) => r.before ?? 0)));
@@ -84,18 +85,24 @@ export function answerPanel(desk: Desk): HTMLElement {
     const judged = label === undefined ? "" : now?.truth ? "right" : "wrong";
     verdict.dataset["verdict"] = judged;
     const flipped = desk.after && rows[0] && now && now.class !== rows[0].class;
-    const change = !flipped ? "" : judged === "wrong" && rows[0]?.class !== label ? "still " : "now ";
-    say(verdict, now ? `${judged === "right" ? "✓ " : judged === "wrong" ? "✗ " : ""}${change}${judged}${judged ? ": " : ""}${now.name}` : "");
+    say(verdict, now ? verdictWords(judged, !flipped ? "as before" : judged === "wrong" && rows[0]?.class !== label ? "still" : "now", now.name) : "");
   };
   desk.on("opened", () => {
     say(flip, "");
     views.clear();
-    say(title, `The answer of v${desk.detail?.version.number}`);
+    say(title, t("The answer of v{number}", { number: desk.detail?.version.number ?? "" }));
     show();
   });
   desk.on("scores", calm(desk.editor, show));
   desk.on("flip", (words) => say(flip, words));
-  return h("section.panel-section", { "aria-label": "The answer" }, table, verdict, why, flip);
+  return h("section.panel-section", { "aria-label": t("The answer") }, table, verdict, why, flip);
+}
+
+/** The answer in a sentence, and whether it is right: as it was before, now, or still wrong though it is another one. */
+function verdictWords(judged: "" | "right" | "wrong", change: "as before" | "still" | "now", name: string): string {
+  if (judged === "right") return change === "now" ? t("✓ now right: {class}", { class: name }) : t("✓ right: {class}", { class: name });
+  if (judged === "wrong") return change === "now" ? t("✗ now wrong: {class}", { class: name }) : change === "still" ? t("✗ still wrong: {class}", { class: name }) : t("✗ wrong: {class}", { class: name });
+  return change === "as before" ? name : t("now {class}", { class: name });
 }
 
 /** A row that stays on the page while its numbers change, so that its bar moves instead of being made anew. */
@@ -117,7 +124,7 @@ class RowView {
     this.element.toggleAttribute("data-truth", row.truth);
     this.element.toggleAttribute("data-answer", row.answer);
     say(this.sign, row.truth ? "✓" : row.answer ? "✗" : "");
-    this.sign.title = row.truth ? "The true class" : row.answer ? "The model's answer, which is wrong" : "";
+    this.sign.title = row.truth ? t("The true class") : row.answer ? t("The model's answer, which is wrong") : "";
     say(this.before, row.before === null ? "–" : probability(row.before, digits));
     say(this.after, row.after === null ? "–" : probability(row.after, digits));
     const seen = 0.5 * 10 ** -digits;

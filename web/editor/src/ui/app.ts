@@ -20,6 +20,7 @@ import { rail } from "./rail.ts";
 import { Stage } from "./stage.ts";
 import { cellWords, statusLine } from "./status.ts";
 import { topBar } from "./topbar.ts";
+import { t } from "../words.ts";
 
 export interface App {
   readonly stage: Stage;
@@ -30,10 +31,10 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   const { editor } = desk;
   const stage = new Stage(editor, (words) => desk.emit("notice", words));
   const cell = h("p.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "cell" });
-  const help = h("p.visually-hidden", { id: "stage-help" }, "Arrow keys move over the cells, with Shift they select a region, plus and minus change the cell or the region, question mark lists all keys.");
+  const help = h("p.visually-hidden", { id: "stage-help" }, t("Arrow keys move over the cells, with Shift they select a region, plus and minus change the cell or the region, question mark lists all keys."));
 
-  const panel = h("aside.side", { "aria-label": "Answer and settings", id: "panel" });
-  const handle = button("button.sheet-handle", { "aria-expanded": "false", "aria-controls": "panel", "aria-label": "Show all settings", onclick: () => {
+  const panel = h("aside.side", { "aria-label": t("Answer and settings"), id: "panel" });
+  const handle = button("button.sheet-handle", { "aria-expanded": "false", "aria-controls": "panel", "aria-label": t("Show all settings"), onclick: () => {
     const open = panel.classList.toggle("open");
     handle.setAttribute("aria-expanded", String(open));
   } }, icon("up"));
@@ -72,7 +73,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
 
   desk.on("phase", (phase) => {
     root.dataset["phase"] = phase.kind;
-    if (phase.kind === "empty") document.title = "No task is waiting · ABN Studio";
+    if (phase.kind === "empty") document.title = `${t("No task is waiting")} · ABN Studio`;
   });
   desk.on("opened", (detail) => {
     root.dataset["taskId"] = String(detail.id);
@@ -82,9 +83,8 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   });
   editor.on("cell", (at) => {
     const words = cellWords(desk, at);
-    const [, row, , column] = words.place.split(" ");
-    const { region, document: { values } } = editor;
-    say(cell, region ? regionWords(region, values) : [`row ${row}`, `column ${column}`, words.value, words.was, words.gain, words.other].filter(Boolean).join(", "));
+    const { region, document: { values, columns } } = editor;
+    say(cell, region ? regionWords(region, values) : [t("row {first}", { first: Math.floor(at / columns) + 1 }), t("column {first}", { first: (at % columns) + 1 }), words.value, words.was, words.gain, words.other].filter(Boolean).join(", "));
   });
   editor.on("command", (command) => {
     if (command === "submit") void desk.submit();

@@ -3,24 +3,25 @@
 import { shownMapNames, shownMaps, type ClassChoice, type ShownMap } from "../comparison.ts";
 import type { Desk } from "../desk.ts";
 import { button, fill, h, say } from "./element.ts";
+import { t } from "../words.ts";
 
 const back = () => document.getElementById("stage")?.focus({ preventScroll: true });
 
 /** Which map is shown. It stands in the status line, and where there is no room in the view's panel. */
 export function mapPicker(desk: Desk, place: "status" | "panel"): HTMLElement {
   const { comparison } = desk;
-  const maps = h("select", { "aria-label": "Map", "data-testid": `set-map-${place}`, onchange: () => {
+  const maps = h("select", { "aria-label": t("Map"), "data-testid": `set-map-${place}`, onchange: () => {
     comparison.show(maps.value as ShownMap);
     back();
   } }, ...shownMapNames.map((name) => h("option", { value: name }, shownMaps[name].short)));
   comparison.on("changed", () => (maps.value = comparison.map));
-  return h(`label.picker.map-picker-${place}`, { title: "Another map to look at; the edited one stays as it is (A, ⇧A, Esc)" }, h("span", {}, "Map"), maps);
+  return h(`label.picker.map-picker-${place}`, { title: t("Another map to look at; the edited one stays as it is (A, ⇧A, Esc)") }, h("span", {}, t("Map")), maps);
 }
 
 /** The class that CAM and Grad-CAM are asked about. */
 function classPicker(desk: Desk): HTMLSelectElement {
   const { comparison } = desk;
-  const classes = h("select", { "aria-label": "Class", title: "The class that is asked about", "data-testid": "set-class", onchange: () => {
+  const classes = h("select", { "aria-label": t("Class"), title: t("The class that is asked about"), "data-testid": "set-class", onchange: () => {
     const { value } = classes;
     comparison.choose(value === "label" || value === "answer" ? value : (Number(value) satisfies ClassChoice));
     back();
@@ -30,13 +31,13 @@ function classPicker(desk: Desk): HTMLSelectElement {
     classes.hidden = !comparison.byClass || comparison.state.kind === "refused";
   };
   desk.on("opened", (detail) => {
-    const name = (index: number) => detail.project.classes.find((c) => c.index === index)?.name ?? `class ${index}`;
+    const name = (index: number) => detail.project.classes.find((c) => c.index === index)?.name ?? t("class {class}", { class: index });
     const { label } = detail.image;
     fill(
       classes,
-      label === undefined ? null : h("option", { value: "label" }, `${name(label)} (true class)`),
-      h("option", { value: "answer" }, `${name(detail.prediction.class)} (the answer)`),
-      h("optgroup", { label: "All classes" }, ...detail.project.classes.map((c) => h("option", { value: c.index }, c.name))),
+      label === undefined ? null : h("option", { value: "label" }, t("{label} (true class)", { label: name(label) })),
+      h("option", { value: "answer" }, t("{class} (the answer)", { class: name(detail.prediction.class) })),
+      h("optgroup", { label: t("All classes") }, ...detail.project.classes.map((c) => h("option", { value: c.index }, c.name))),
     );
     if (label === undefined && comparison.choice === "label") comparison.choose("answer");
     show();
@@ -53,15 +54,15 @@ export function comparisonBar(desk: Desk): HTMLElement {
   const heard = h("span.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "comparison-words" });
   const note = h("span.muted");
   const start = button("button.small-button", {
-    "data-testid": "use-as-start", title: "Copies it into the edit, divided by its largest value; one step that undo takes back",
+    "data-testid": "use-as-start", title: t("Copies it into the edit, divided by its largest value; one step that undo takes back"),
     onclick: () => comparison.useAsStart(),
-  }, "Use as a start");
+  }, t("Use as a start"));
   const instead = button("button.small-button", {
     "data-testid": "show-grad-cam", onclick: () => comparison.show(comparison.entry.instead ?? comparison.map),
-  }, "Show Grad-CAM");
-  const again = button("button.small-button", { "data-testid": "ask-again", onclick: () => comparison.retry() }, "Try again");
-  const own = button("button.small-button", { "data-testid": "back-to-edit", title: "Back to the map that is painted (Esc)", onclick: () => comparison.show("edited") }, "Back");
-  const bar = h("div.comparison-bar", { hidden: true, role: "group", "aria-label": "Another map", "data-testid": "comparison" },
+  }, t("Show Grad-CAM"));
+  const again = button("button.small-button", { "data-testid": "ask-again", onclick: () => comparison.retry() }, t("Try again"));
+  const own = button("button.small-button", { "data-testid": "back-to-edit", title: t("Back to the map that is painted (Esc)"), onclick: () => comparison.show("edited") }, t("Back"));
+  const bar = h("div.comparison-bar", { hidden: true, role: "group", "aria-label": t("Another map"), "data-testid": "comparison" },
     words, heard, classPicker(desk), note, h("span.comparison-actions", {}, start, instead, again, own));
   const show = () => {
     const { state } = comparison;
@@ -71,7 +72,7 @@ export function comparisonBar(desk: Desk): HTMLElement {
     instead.hidden = state.kind !== "refused" || !comparison.entry.instead;
     again.hidden = state.kind !== "offline";
     const remark = remarkOf(desk);
-    say(words, state.kind === "refused" ? state.why : comparison.byClass ? `${comparison.entry.label}, for` : comparison.entry.label);
+    say(words, state.kind === "refused" ? state.why : comparison.byClass ? t("{map}, for", { map: comparison.entry.label }) : comparison.entry.label);
     say(note, remark);
     say(heard, state.kind === "off" ? "" : state.kind === "refused" ? state.why : [comparison.title, remark].filter(Boolean).join(", "));
   };
@@ -86,14 +87,14 @@ function remarkOf({ comparison, editor }: Desk): string {
   const { other } = editor;
   switch (comparison.state.kind) {
     case "loading":
-      return "computing…";
+      return t("computing…");
     case "offline":
-      return "the studio can't be reached";
+      return t("the studio can't be reached");
     case "shown": {
       if (!other?.raw) return "";
-      if (other.raw.max <= 0) return "nothing speaks for it";
+      if (other.raw.max <= 0) return t("nothing speaks for it");
       const { rows, columns } = editor.document;
-      return other.rows === rows && other.columns === columns ? "" : `${other.rows} × ${other.columns} cells`;
+      return other.rows === rows && other.columns === columns ? "" : t("{rows} × {columns} cells", { rows: other.rows, columns: other.columns });
     }
     default:
       return "";

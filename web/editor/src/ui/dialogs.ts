@@ -9,11 +9,12 @@ import { button, fill, h, say } from "./element.ts";
 import { keysHelp } from "./keys_dialog.ts";
 import { labelForm } from "./label_dialog.ts";
 import { mergePanel } from "./merge_dialog.ts";
+import { clock, later, said, t } from "../words.ts";
 
 export const skipReasons = [
-  "I can't tell what to mark",
-  "The object is not in the model's view",
-  "The model's map is right as it is",
+  later("I can't tell what to mark"),
+  later("The object is not in the model's view"),
+  later("The model's map is right as it is"),
 ] as const;
 
 function dialog(root: HTMLElement, name: string, title: string, ...children: Node[]): HTMLDialogElement {
@@ -37,17 +38,17 @@ export class Dialogs {
   private readonly versions = h("div.versions");
   private readonly choice = h(
     "div", {},
-    h("p", {}, "It was saved from somewhere else since this page opened it. Nothing has been overwritten. Which one goes on?"),
+    h("p", {}, t("It was saved from somewhere else since this page opened it. Nothing has been overwritten. Which one goes on?")),
     this.versions,
     h("div.row.end", {},
-      button("button", { "data-testid": "merge", onclick: () => this.choose(true) }, "Merge them…"),
-      button("button", { "data-testid": "keep-theirs", onclick: () => this.decide("theirs") }, "Take the saved one"),
-      button("button.primary", { "data-testid": "keep-mine", onclick: () => this.decide("mine") }, "Keep this one")),
+      button("button", { "data-testid": "merge", onclick: () => this.choose(true) }, t("Merge them…")),
+      button("button", { "data-testid": "keep-theirs", onclick: () => this.decide("theirs") }, t("Take the saved one")),
+      button("button.primary", { "data-testid": "keep-mine", onclick: () => this.decide("mine") }, t("Keep this one"))),
   );
   private readonly merging: ReturnType<typeof mergePanel>;
 
   constructor(root: HTMLElement, private readonly desk: Desk) {
-    const other = h("input", { type: "text", maxlength: root.dataset["longestReason"], placeholder: "Something else", "aria-label": "Another reason" });
+    const other = h("input", { type: "text", maxlength: root.dataset["longestReason"], placeholder: t("Something else"), "aria-label": t("Another reason") });
     const radios = skipReasons.map((reason, i) => h("input", { type: "radio", name: "reason", value: reason, checked: i === 0 }));
     const form = h(
       "form", { method: "dialog", onsubmit: () => {
@@ -55,40 +56,40 @@ export class Dialogs {
         void desk.skip(other.value.trim() || chosen);
         other.value = "";
       } },
-      ...skipReasons.map((reason, i) => h("label.reason", {}, radios[i], reason)),
+      ...skipReasons.map((reason, i) => h("label.reason", {}, radios[i], said(reason))),
       other,
-      h("div.row.end", {}, button("button", { onclick: () => this.skipDialog.close() }, "Cancel"), h("button.primary", { type: "submit", "data-testid": "confirm-skip" }, "Skip")),
+      h("div.row.end", {}, button("button", { onclick: () => this.skipDialog.close() }, t("Cancel")), h("button.primary", { type: "submit", "data-testid": "confirm-skip" }, t("Skip"))),
     );
-    this.skipDialog = dialog(root, "skip", "Why is it skipped?", form);
+    this.skipDialog = dialog(root, "skip", t("Why is it skipped?"), form);
 
     const label = labelForm(desk, () => this.labelDialog.close(), root.dataset["longestComment"]);
     this.openLabel = label.open;
-    this.labelDialog = dialog(root, "label", "The label is wrong", label.form);
+    this.labelDialog = dialog(root, "label", t("The label is wrong"), label.form);
 
     this.merging = mergePanel(desk, (merge) => {
       this.conflictDialog.close();
       desk.resolve(merge);
     }, () => this.choose(false));
     this.conflictDialog = dialog(
-      root, "conflict", "This map has two versions",
+      root, "conflict", t("This map has two versions"),
       this.choice, this.merging.element,
-      h("p.muted", {}, "The other stays in the task's revisions; taking the saved one, or a merge, can be undone."),
+      h("p.muted", {}, t("The other stays in the task's revisions; taking the saved one, or a merge, can be undone.")),
     );
 
     this.untouchedDialog = dialog(
-      root, "untouched", "The map is the model's own",
-      h("p", {}, "Nothing has been changed. Submit it as a statement that the model looks at the right place?"),
+      root, "untouched", t("The map is the model's own"),
+      h("p", {}, t("Nothing has been changed. Submit it as a statement that the model looks at the right place?")),
       h("div.row.end", {},
-        button("button", { onclick: () => this.untouchedDialog.close() }, "Go on painting"),
+        button("button", { onclick: () => this.untouchedDialog.close() }, t("Go on painting")),
         button("button.primary", { "data-testid": "submit-model", onclick: () => {
           this.untouchedDialog.close();
           void desk.submitModels();
-        } }, "Submit the model's own")),
+        } }, t("Submit the model's own"))),
     );
 
     const problem = h("p.notice.notice-bad", { role: "alert", hidden: true });
-    const email = h("input", { type: "email", autocomplete: "username", required: true, "aria-label": "E-mail", value: root.dataset["email"] });
-    const password = h("input", { type: "password", autocomplete: "current-password", required: true, placeholder: "Password", "aria-label": "Password", "data-testid": "again-password" });
+    const email = h("input", { type: "email", autocomplete: "username", required: true, "aria-label": t("E-mail"), value: root.dataset["email"] });
+    const password = h("input", { type: "password", autocomplete: "current-password", required: true, placeholder: t("Password"), "aria-label": t("Password"), "data-testid": "again-password" });
     const signing = h(
       "form", { onsubmit: (e) => {
         e.preventDefault();
@@ -97,29 +98,29 @@ export class Dialogs {
           problem.hidden = false;
         }).finally(() => (password.value = ""));
       } },
-      h("p", {}, "Your session has ended. What you painted is kept in this browser, and saved when you have signed in."),
+      h("p", {}, t("Your session has ended. What you painted is kept in this browser, and saved when you have signed in.")),
       problem, email, password,
-      h("div.row.end", {}, button("button", { onclick: () => this.signInDialog.close() }, "Later"), h("button.primary", { type: "submit" }, "Sign in")),
+      h("div.row.end", {}, button("button", { onclick: () => this.signInDialog.close() }, t("Later")), h("button.primary", { type: "submit" }, t("Sign in"))),
     );
-    this.signInDialog = dialog(root, "signin", "Sign in again", signing);
+    this.signInDialog = dialog(root, "signin", t("Sign in again"), signing);
     desk.on("signed-out", () => this.signIn());
 
     const zero = h("p");
     this.emptyDialog = dialog(
-      root, "empty", "The map is all zero", zero,
+      root, "empty", t("The map is all zero"), zero,
       h("div.row.end", {},
-        button("button", { onclick: () => this.emptyDialog.close() }, "Go on painting"),
+        button("button", { onclick: () => this.emptyDialog.close() }, t("Go on painting")),
         button("button.primary", { "data-testid": "submit-empty", onclick: () => {
           this.emptyDialog.close();
           void desk.submit(true);
-        } }, "Submit it empty")),
+        } }, t("Submit it empty"))),
     );
     desk.on("empty", () => {
-      say(zero, `Nothing is marked: ${desk.detail?.mechanism.zero ?? "no cell counts"} everywhere. Submit it as it is?`);
+      say(zero, t("Nothing is marked: {zero} everywhere. Submit it as it is?", { zero: desk.detail?.mechanism.zero ?? t("no cell counts") }));
       this.emptyDialog.showModal();
     });
 
-    this.helpDialog = dialog(root, "help", "Keys");
+    this.helpDialog = dialog(root, "help", t("Keys"));
     keysHelp(desk, this.helpDialog, () => this.helpDialog.close());
     desk.on("untouched", () => this.untouchedDialog.showModal());
     desk.on("save", (state) => {
@@ -158,8 +159,8 @@ export class Dialogs {
     const when = new Date(state.current.created_at);
     fill(
       this.versions,
-      version("This page", "not saved", document.values, document.rows, document.columns),
-      version(`Saved by ${state.current.author}`, when.toLocaleTimeString(), fromWire(state.current.map), state.current.map.h, state.current.map.w),
+      version(t("This page"), t("not saved"), document.values, document.rows, document.columns),
+      version(t("Saved by {name}", { name: state.current.author }), clock(when), fromWire(state.current.map), state.current.map.h, state.current.map.w),
     );
     this.choose(false);
     this.conflictDialog.showModal();

@@ -5,23 +5,24 @@ import type { TaskCard } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import { fetchAhead } from "../render/ahead.ts";
 import { button, fill, h, say } from "./element.ts";
+import { t } from "../words.ts";
 
 const ahead = 24; // thumbnails of the queue
 
 /** What there is to say of a task that was submitted; the sign stands in the frame's corner. */
 const past: Partial<Record<TaskCard["state"], readonly [sign: string, words: string]>> = {
-  submitted: ["", "in review: a stroke takes it back"],
-  approved: ["✓", "approved"],
-  "changes-requested": ["↺", "sent back with a comment"],
-  leased: ["✎", "taken back, not submitted again yet"],
-  skipped: ["–", "put aside"],
+  submitted: ["", t("in review: a stroke takes it back")],
+  approved: ["✓", t("approved")],
+  "changes-requested": ["↺", t("sent back with a comment")],
+  leased: ["✎", t("taken back, not submitted again yet")],
+  skipped: ["–", t("put aside")],
 };
 
 export function filmStrip(desk: Desk): HTMLElement {
-  if (desk.correcting) return h("nav.strip", { "aria-label": "Tasks" }); // maps to review come one at a time
+  if (desk.correcting) return h("nav.strip", { "aria-label": t("Tasks") }); // maps to review come one at a time
   const list = h("ol.film", { "data-testid": "film" });
   const count = h("p.film-count");
-  const strip = h("nav.strip", { "aria-label": "Tasks" }, list, count);
+  const strip = h("nav.strip", { "aria-label": t("Tasks") }, list, count);
   let queued: readonly TaskCard[] = []; // as they were last known, so that the strip does not empty itself between two pictures
 
   const made = new Map<number, { item: HTMLElement; frame: HTMLElement }>(); // a frame stays while its task is in the strip
@@ -32,7 +33,7 @@ export function filmStrip(desk: Desk): HTMLElement {
       const frame = button("button.frame", { "data-task-id": card.id, onclick: () => card.id !== desk.detail?.id && void desk.openTask(card.id) }, image);
       made.set(card.id, (one = { item: h("li", {}, frame), frame }));
     }
-    const [sign, words] = (state === "done" && past[card.state]) || ["", state];
+    const [sign, words] = (state === "done" && past[card.state]) || ["", { current: t("current"), waiting: t("waiting"), done: t("done") }[state]];
     one.frame.dataset["state"] = state;
     one.frame.dataset["sign"] = sign;
     one.frame.title = `${card.label_name}: ${card.image.name}${state === "done" ? `, ${words}` : ""}`;
@@ -64,7 +65,7 @@ export function filmStrip(desk: Desk): HTMLElement {
       if (desk.detail !== detail && desk.detail?.id !== detail.id) return;
       queued = page.tasks;
       draw();
-      say(count, `${desk.finished > 0 ? `${desk.finished} done here · ` : ""}${page.total} waiting`);
+      say(count, [desk.finished > 0 && t("{n} done here", { n: desk.finished }), t("{n} waiting", { n: page.total })].filter(Boolean).join(" · "));
       const next = queued.find((t) => t.id !== detail.id);
       if (next) fetchAhead(pictureURL(next, "view")); // most likely the next task
     } catch {

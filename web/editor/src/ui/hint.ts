@@ -3,6 +3,7 @@
 import { colorTable, differenceShade } from "../colormap.ts";
 import type { Desk } from "../desk.ts";
 import { button, h, say } from "./element.ts";
+import { t } from "../words.ts";
 
 /** A patch of the colour that a share of the largest derivative has. */
 function patch(share: number): HTMLElement {
@@ -20,12 +21,12 @@ export function hintBar(desk: Desk): HTMLElement {
   const legend = h("span.hint-legend", {}, h("span", {}, patch(0.8), more), h("span", {}, patch(-0.8), less));
   const when = h("span.muted", { "data-testid": "hint-when" });
   const heard = h("span.visually-hidden", { role: "status", "aria-live": "polite" });
-  const again = button("button.small-button", { "data-testid": "hint-again", onclick: () => hint.retry() }, "Try again");
-  const off = button("button.small-button", { "data-testid": "hint-off", "data-keyed": "The map again ({Shift+w})", onclick: () => {
+  const again = button("button.small-button", { "data-testid": "hint-again", onclick: () => hint.retry() }, t("Try again"));
+  const off = button("button.small-button", { "data-testid": "hint-off", "data-keyed": t("The map again ({Shift+w})"), onclick: () => {
     hint.leave();
     document.getElementById("stage")?.focus({ preventScroll: true });
-  } }, "Off");
-  const bar = h("div.hint-bar", { hidden: true, role: "group", "aria-label": "What would help", "data-testid": "hint" }, legend, words, when, heard, h("span.hint-actions", {}, again, off));
+  } }, t("Off"));
+  const bar = h("div.hint-bar", { hidden: true, role: "group", "aria-label": t("What would help"), "data-testid": "hint" }, legend, words, when, heard, h("span.hint-actions", {}, again, off));
   const show = () => {
     const { state } = hint;
     const name = hint.className;
@@ -34,13 +35,13 @@ export function hintBar(desk: Desk): HTMLElement {
     bar.dataset["state"] = state.kind;
     legend.hidden = state.kind !== "shown" || none;
     again.hidden = state.kind !== "waiting";
-    say(more, `more here raises the score of ${name}`);
-    say(less, "less here raises it");
-    const says = none ? `No cell changes the score of ${name}` : state.kind === "asking" ? `Asking the network what would help ${name}…` : "why" in state ? state.why : "";
+    say(more, t("more here raises the score of {name}", { name }));
+    say(less, t("less here raises it"));
+    const says = none ? t("No cell changes the score of {name}", { name }) : state.kind === "asking" ? t("Asking the network what would help {name}…", { name }) : "why" in state ? state.why : "";
     say(words, says);
-    say(when, state.kind !== "shown" ? "" : state.stale ? "of the map before this change" : "of the map as it is now");
+    say(when, state.kind !== "shown" ? "" : state.stale ? t("of the map before this change") : t("of the map as it is now"));
     bar.toggleAttribute("data-stale", state.kind === "shown" && state.stale);
-    say(heard, state.kind === "shown" && !none ? `What would help ${name} is shown: orange where more raises its score, blue where less does` : says);
+    say(heard, state.kind === "shown" && !none ? t("What would help {name} is shown: orange where more raises its score, blue where less does", { name }) : says);
   };
   hint.on("changed", show);
   desk.comparison.on("changed", show);

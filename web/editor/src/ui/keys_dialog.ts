@@ -5,8 +5,9 @@ import { bindings, keymap, keymapOf, keysOf, type Binding } from "../input/keys.
 import { chordOf, chordWords } from "../input/keymap.ts";
 import { button, fill, h, say } from "./element.ts";
 import { keyInput } from "./keyboard.ts";
+import { later, said, t } from "../words.ts";
 
-const groups = ["Paint", "Map", "View", "Cell", "Task"] as const;
+const groups = [later("Paint"), later("Map"), later("View"), later("Cell"), later("Task")] as const;
 const modifiers: readonly string[] = ["Shift", "Control", "Alt", "AltGraph", "Meta"];
 
 /** Fills the help's dialog, which `close` closes. */
@@ -28,26 +29,26 @@ export function keysHelp(desk: Desk, element: HTMLDialogElement, close: () => vo
   };
   const change = button("button", { "data-testid": "change-keys", onclick: () => {
     changing = !changing;
-    wait(null, changing ? "Press a key's button, then the key that it is to be." : "");
+    wait(null, changing ? t("Press a key's button, then the key that it is to be.") : "");
   } });
   const reset = button("button", { "data-testid": "reset-keys", onclick: () => {
     settings.set("keys", "{}");
-    wait(null, "All keys are as they were.");
-  } }, "As they were");
+    wait(null, t("All keys are as they were."));
+  } }, t("As they were"));
 
   const keyOf = (b: Binding): HTMLElement => {
     const keys = keysOf(b, keymap(editor));
     if (!changing || !b.chord) return h("kbd", {}, keys);
     const open = waiting === b;
     return button("button.key", {
-      "data-chord": b.chord, "data-waiting": open, "aria-label": open ? `Press the key for: ${b.does}` : `${keys}: ${b.does}. Change the key`, onclick: () => wait(open ? null : b, open ? "" : `Press the key for “${b.does}”. Delete gives it its first one again, Esc leaves it.`),
+      "data-chord": b.chord, "data-waiting": open, "aria-label": open ? t("Press the key for: {does}", { does: b.does }) : t("{keys}: {does}. Change the key", { keys, does: b.does }), onclick: () => wait(open ? null : b, open ? "" : t("Press the key for “{does}”. Delete gives it its first one again, Esc leaves it.", { does: b.does })),
     }, open ? "…" : keys);
   };
   const show = () => {
     singles.checked = settings.get("singleKeys");
-    say(change, changing ? "Done" : "Change keys");
+    say(change, changing ? t("Done") : t("Change keys"));
     reset.hidden = !keymap(editor).changed;
-    fill(table, ...groups.map((group) => h("section", {}, h("h3", {}, group), h("dl", {},
+    fill(table, ...groups.map((group) => h("section", {}, h("h3", {}, said(group)), h("dl", {},
       ...bindings.filter((b) => b.group === group && (b.there?.(editor) ?? true)).flatMap((b) => [h("dt", {}, keyOf(b)), h("dd", {}, b.does)])))));
   };
 
@@ -75,9 +76,9 @@ export function keysHelp(desk: Desk, element: HTMLDialogElement, close: () => vo
   show();
   element.append(
     values,
-    h("label.reason", {}, singles, "Keys without Ctrl or Alt (off: buttons, arrows, Enter and keys with Ctrl do it all)"),
+    h("label.reason", {}, singles, t("Keys without Ctrl or Alt (off: buttons, arrows, Enter and keys with Ctrl do it all)")),
     h("div.row", {}, change, reset, told), table,
-    h("p.muted", {}, h("a", { href: "/guide", target: "_blank" }, "How to paint a map"), ": good maps and bad ones, on one page"),
-    h("div.row.end", {}, button("button.primary", { onclick: close }, "Close")),
+    h("p.muted", {}, h("a", { href: "/guide", target: "_blank" }, t("How to paint a map: good maps and bad ones, on one page"))),
+    h("div.row.end", {}, button("button.primary", { onclick: close }, t("Close"))),
   );
 }

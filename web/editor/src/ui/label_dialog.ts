@@ -3,6 +3,7 @@
 import type { Class, LabelRequest } from "../api/client.ts";
 import type { Desk } from "../desk.ts";
 import { button, fill, h, say } from "./element.ts";
+import { t } from "../words.ts";
 
 /** How many classes the list shows at once; typing finds the others. */
 export const shownClasses = 60;
@@ -17,19 +18,19 @@ export function findClasses(classes: readonly Class[], text: string, without: nu
 }
 
 const answers = [
-  ["class", "Another class"],
-  ["none-of-these", "None of these: the picture shows no class of the project"],
-  ["ambiguous", "Ambiguous: nobody can tell"],
+  ["class", t("Another class")],
+  ["none-of-these", t("None of these: the picture shows no class of the project")],
+  ["ambiguous", t("Ambiguous: nobody can tell")],
 ] as const;
 
 /** The dialog's content, and what opens it on a task. */
 export function labelForm(desk: Desk, close: () => void, longest: string | undefined): { form: HTMLFormElement; open: () => void } {
-  const list = h("ul.class-list", { role: "listbox", id: "classes", "aria-label": "Classes" });
-  const search = h("input", { type: "text", role: "combobox", "aria-controls": "classes", "aria-expanded": "true", "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: "Type a class", "aria-label": "The class that it should have", "data-testid": "label-search" });
-  const comment = h("input", { type: "text", placeholder: "Why (if it is not plain)", "aria-label": "Comment to the reviewer", maxlength: longest, "data-testid": "label-comment" });
+  const list = h("ul.class-list", { role: "listbox", id: "classes", "aria-label": t("Classes") });
+  const search = h("input", { type: "text", role: "combobox", "aria-controls": "classes", "aria-expanded": "true", "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false", placeholder: t("Type a class"), "aria-label": t("The class that it should have"), "data-testid": "label-search" });
+  const comment = h("input", { type: "text", placeholder: t("Why (if it is not plain)"), "aria-label": t("Comment to the reviewer"), maxlength: longest, "data-testid": "label-comment" });
   const radios = answers.map(([value]) => h("input", { type: "radio", name: "says", value, onchange: () => show() }));
   const now = h("p", { "data-testid": "label-now" });
-  const send = h("button.primary", { type: "submit", "data-testid": "confirm-label" }, "Send to a reviewer");
+  const send = h("button.primary", { type: "submit", "data-testid": "confirm-label" }, t("Send to a reviewer"));
   let found: Class[] = [];
   let at = 0; // the row that the arrows are on
   let chosen: Class | undefined;
@@ -44,7 +45,7 @@ export function labelForm(desk: Desk, close: () => void, longest: string | undef
       h("li", { role: "option", id: `class-${c.index}`, "aria-selected": c === chosen, "data-at": from + i === at,
         onmousedown: (e: MouseEvent) => e.preventDefault(), onclick: () => choose(c) }, c.name));
     const rest = found.length - rows.length;
-    fill(list, ...rows, found.length === 0 && h("li.muted", {}, "No class is called that"), rest > 0 && h("li.muted", {}, `${rest} more: type a part of the name`));
+    fill(list, ...rows, found.length === 0 && h("li.muted", {}, t("No class is called that")), rest > 0 && h("li.muted", {}, t("{n} more: type a part of the name", { n: rest })));
     const active = found[at];
     if (active) search.setAttribute("aria-activedescendant", `class-${active.index}`);
     else search.removeAttribute("aria-activedescendant");
@@ -85,15 +86,15 @@ export function labelForm(desk: Desk, close: () => void, longest: string | undef
     now,
     ...answers.flatMap(([value, words], i) => [h("label.reason", {}, radios[i], words), value === "class" && search, value === "class" && list]),
     comment,
-    h("div.row.end", {}, button("button", { onclick: close }, "Cancel"), send),
-    h("p.muted", {}, "The task is put aside until a reviewer has decided; what you painted stays with it."),
+    h("div.row.end", {}, button("button", { onclick: close }, t("Cancel")), send),
+    h("p.muted", {}, t("The task is put aside until a reviewer has decided; what you painted stays with it.")),
   );
   const open = () => {
     chosen = undefined;
     at = 0;
     search.value = comment.value = "";
     radios.forEach((r, i) => (r.checked = i === 0));
-    say(now, desk.detail?.label_name ? `It is called ${desk.detail.label_name} now. What should it be?` : "It has no label. What should it be?");
+    say(now, desk.detail?.label_name ? t("It is called {class} now. What should it be?", { class: desk.detail.label_name }) : t("It has no label. What should it be?"));
     show();
   };
   return { form, open };

@@ -7,8 +7,9 @@ import { Merge, sides, type Side } from "../merge.ts";
 import { paintCells } from "../render/heat.ts";
 import { pencil } from "../render/pencil.ts";
 import { button, fill, h, say } from "./element.ts";
+import { t } from "../words.ts";
 
-const words = { mine: "This page's", theirs: "The saved one's", mean: "The mean" } as const satisfies Record<Side, string>;
+const words = { mine: t("This page's"), theirs: t("The saved one's"), mean: t("The mean") } as const satisfies Record<Side, string>;
 const pixels = 16; // of the picture's canvas, across a cell
 
 /** The part of the conflict's dialog in which a merge is made; `done` is called with it, `back` where there is to be none. */
@@ -24,10 +25,10 @@ export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () =>
   const rims = sides.map((name) => h("span.rim", { "data-side": name }));
   const element = h(
     "div.merge", { hidden: true },
-    h("p", {}, "A cell that only one side changed has that side's value. Choose whose the others are, all at once or by pressing on cells."),
-    h("div.row", { role: "radiogroup", "aria-label": "Whose value" }, ...sides.map((name, i) => h("label.reason", {}, radios[i], rims[i], words[name]))),
+    h("p", {}, t("A cell that only one side changed has that side's value. Choose whose the others are, all at once or by pressing on cells.")),
+    h("div.row", { role: "radiogroup", "aria-label": t("Whose value") }, ...sides.map((name, i) => h("label.reason", {}, radios[i], rims[i], words[name]))),
     canvas, count, told,
-    h("div.row.end", {}, button("button", { onclick: back }, "Back"), every, button("button.primary", { "data-testid": "keep-merged", onclick: () => { if (merge) done(merge); } }, "Keep the merged one")),
+    h("div.row.end", {}, button("button", { onclick: back }, t("Back")), every, button("button.primary", { "data-testid": "keep-merged", onclick: () => { if (merge) done(merge); } }, t("Keep the merged one"))),
   );
   let merge: Merge | null = null;
   let cell = 0;
@@ -60,10 +61,10 @@ export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () =>
       frame(cell, 0);
     }
     const n = merge.count();
-    say(count, `${merge.differing.length} cells differ, ${merge.both.length} of them changed on both sides. From this page ${n.mine}, from the saved one ${n.theirs}, means ${n.mean}.`);
-    say(every, `All ${merge.both.length} that both changed`);
+    say(count, t("{n} cells differ, {both} of them changed on both sides. From this page {mine}, from the saved one {theirs}, means {mean}.", { n: merge.differing.length, both: merge.both.length, mine: n.mine, theirs: n.theirs, mean: n.mean }));
+    say(every, t("All {n} that both changed", { n: merge.both.length }));
     every.disabled = merge.both.length === 0;
-    canvas.setAttribute("aria-label", "The merged map: arrows move over the cells, Space takes the cell from the chosen side");
+    canvas.setAttribute("aria-label", t("The merged map: arrows move over the cells, Space takes the cell from the chosen side"));
   };
 
   const give = (i: number) => {
@@ -78,8 +79,8 @@ export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () =>
     const { columns } = document();
     const from = merge.side(cell);
     const { mine, theirs } = merge.values(cell);
-    const whose = from ? `this page ${value(mine)}, saved ${value(theirs)}, taken: ${words[from].toLowerCase()}` : `${value(mine)} on both sides`;
-    say(told, `row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}: ${whose}`);
+    const whose = from ? t("this page {mine}, saved {theirs}, taken: {side}", { mine: value(mine), theirs: value(theirs), side: words[from].toLowerCase() }) : t("{mine} on both sides", { mine: value(mine) });
+    say(told, t("row {row}, column {column}: {whose}", { row: Math.floor(cell / columns) + 1, column: (cell % columns) + 1, whose }));
   };
 
   const at = (e: PointerEvent): number => {

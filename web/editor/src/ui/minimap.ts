@@ -4,11 +4,12 @@ import type { Editor } from "../editor.ts";
 import { imagePoint, screenPoint } from "../geometry.ts";
 import { pencil } from "../render/pencil.ts";
 import { h } from "./element.ts";
+import { t } from "../words.ts";
 
 const longest = 120; // CSS pixels of its longer side
 
 export class Minimap {
-  readonly element = h("canvas.minimap", { hidden: true, role: "img", "aria-label": "The whole view, with the part that is shown", title: "The part of the picture that is shown: drag to move it", "data-testid": "minimap" });
+  readonly element = h("canvas.minimap", { hidden: true, role: "img", "aria-label": t("The whole view, with the part that is shown"), title: t("The part of the picture that is shown: drag to move it"), "data-testid": "minimap" });
   private scale = 1; // CSS pixels per pixel of the picture
 
   constructor(private readonly editor: Editor) {

@@ -5,6 +5,7 @@ import { ago, digitsFor, probability } from "../format.ts";
 import { calm } from "./calm.ts";
 import { fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
+import { language, said, t } from "../words.ts";
 import { pinWords } from "./pins.ts";
 
 /** What is to be marked, and what the network takes it for: in the bar, or in a line of its own where that has no room. */
@@ -12,10 +13,10 @@ export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
   const line = h(`p.aim.aim-${place}`, { "data-testid": `aim-${place}` });
   desk.on("opened", ({ label_name: truth, project, prediction, mechanism, why }) => {
     const answer = project.classes.find((c) => c.index === prediction.class)?.name ?? "";
-    const says = prediction.correct ? "the network says so too" : `the network says ${answer}`;
-    line.title = `${truth ? `True class: ${truth}. ` : ""}${mechanism.values}`;
+    const says = prediction.correct ? t("the network says so too") : t("the network says {answer}", { answer });
+    line.title = `${truth ? t("True class: {class}. ", { class: truth }) : ""}${mechanism.values}`;
     fill(
-      line, ...(truth ? [h("span.muted", {}, "Mark the "), h("strong", { "data-testid": "true-class" }, truth)] : [h("strong", {}, "No label")]),
+      line, ...(truth ? marking(truth) : [h("strong", {}, t("No label"))]),
       h("span.muted", {}, ` · ${says} (${probability(prediction.confidence, digitsFor(prediction.confidence))})`),
       ...(place === "line" ? [h("small.aim-why.muted", {}, why)] : []),
     );
@@ -23,9 +24,15 @@ export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
   return line;
 }
 
+/** "Mark the cardinal", with the class in an element of its own. */
+function marking(truth: string): Node[] {
+  const [before = "", after = ""] = t("Mark the {class}").split("{class}");
+  return [h("span.muted", {}, before), h("strong", { "data-testid": "true-class" }, truth), ...(after ? [h("span.muted", {}, after)] : [])];
+}
+
 /** The reviewer's comment on the last revision that was sent back; it stays in sight while it is mended. */
 export function reviewNote(desk: Desk): HTMLElement {
-  const note = h("aside.review-note", { hidden: true, "data-testid": "review-comment", "aria-label": "The reviewer's comment" });
+  const note = h("aside.review-note", { hidden: true, "data-testid": "review-comment", "aria-label": t("The reviewer's comment") });
   desk.on("opened", (detail) => {
     const last = detail.reviews.filter((review) => !review.taken_back_at).at(-1);
     note.hidden = last?.verdict !== "reject" || detail.state === "approved";
@@ -34,9 +41,9 @@ export function reviewNote(desk: Desk): HTMLElement {
     fill(
       note, icon("comment"),
       h("div", {},
-        h("strong", {}, `${last.reviewer} asks for changes`),
-        h("time", { datetime: last.created_at, title: when.toLocaleString() }, ago(Date.now() - when.getTime())),
-        ...(last.reasons.length > 0 ? [h("p", {}, h("strong", {}, last.reasons.join(", ")))] : []),
+        h("strong", {}, t("{name} asks for changes", { name: last.reviewer })),
+        h("time", { datetime: last.created_at, title: when.toLocaleString(language) }, ago(Date.now() - when.getTime())),
+        ...(last.reasons.length > 0 ? [h("p", {}, h("strong", {}, last.reasons.map((r) => said(r)).join(", ")))] : []),
         ...(last.comment ? [h("p", {}, last.comment)] : []),
         ...pinWords(last.pins)),
     );
@@ -68,16 +75,16 @@ export function curtain(desk: Desk, queue: string): HTMLElement {
   const words = h("p");
   const actions = h("div.row");
   const element = h("div.curtain", { "data-testid": "curtain" }, words, actions);
-  const again = () => h("button.primary", { type: "button", onclick: () => void desk.next() }, "Look again");
-  const toQueue = () => h("a.button", { href: queue }, "Go to the queue");
+  const again = () => h("button.primary", { type: "button", onclick: () => void desk.next() }, t("Look again"));
+  const toQueue = () => h("a.button", { href: queue }, t("Go to the queue"));
   desk.on("phase", (phase) => {
     element.hidden = phase.kind === "working" || phase.kind === "reading" || phase.kind === "sending";
     element.dataset["phase"] = phase.kind;
     if (phase.kind === "loading") {
-      say(words, `${phase.what}…`);
+      say(words, `${said(phase.what)}…`);
       fill(actions);
     } else if (phase.kind === "empty") {
-      say(words, Object.keys(desk.selection).length > 0 ? "Nothing of this selection of the queue is left to paint." : "No task is waiting. New ones appear here when a scan finds images that the model gets wrong, or when a reviewer sends one back.");
+      say(words, Object.keys(desk.selection).length > 0 ? t("Nothing of this selection of the queue is left to paint.") : t("No task is waiting. New ones appear here when a scan finds images that the model gets wrong, or when a reviewer sends one back."));
       fill(actions, toQueue(), again());
     } else if (phase.kind === "failed") {
       say(words, phase.message);
@@ -92,15 +99,15 @@ const signs: Record<string, string> = { Enter: "⏎", Delete: "Del", Escape: "Es
 /** What can be done with a selection, where the selection is. */
 export function selectionBar(desk: Desk): HTMLElement {
   const { editor } = desk;
-  const bar = h("div.selection-bar", { hidden: true, role: "toolbar", "aria-label": "Selection", "data-testid": "selection" });
+  const bar = h("div.selection-bar", { hidden: true, role: "toolbar", "aria-label": t("Selection"), "data-testid": "selection" });
   const act = (label: string, key: string, run: () => void) =>
     h("button.small-button", { type: "button", "aria-keyshortcuts": key, onmousedown: (e: MouseEvent) => e.preventDefault(), onclick: run }, label, h("kbd", { "aria-hidden": "true" }, signs[key] ?? key));
   fill(
     bar,
-    act("Fill", "Enter", () => editor.fill()),
-    act("Erase", "Delete", () => editor.fill(true)),
-    act("Keep inside", "K", () => editor.whole("keep")),
-    act("Let go", "Escape", () => editor.deselect()),
+    act(t("Fill"), "Enter", () => editor.fill()),
+    act(t("Erase"), "Delete", () => editor.fill(true)),
+    act(t("Keep inside"), "K", () => editor.whole("keep")),
+    act(t("Let go"), "Escape", () => editor.deselect()),
   );
   calm(editor, () => (bar.hidden = !editor.document.selection || editor.readOnly || editor.comparing));
   return bar;

@@ -11,6 +11,7 @@ import { keyWords } from "./keyed.ts";
 import { calm } from "./calm.ts";
 import { mapPicker } from "./comparison.ts";
 import { choice, segments, slider } from "./controls.ts";
+import { said, t } from "../words.ts";
 
 /** A section that is open or folded as it was last time. */
 const folded = (settings: Settings, setting: "brushPanel" | "viewPanel" | "strokesPanel", title: string, ...children: Node[]): HTMLElement => {
@@ -24,44 +25,44 @@ export function brushPanel(desk: Desk): HTMLElement {
   const { settings } = editor;
   const ratio = () => Math.log((2 * Math.max(4, editor.document.rows, editor.document.columns)) / smallestSize);
   const size = slider(settings, {
-    label: "Size", setting: "size", hint: "Across, in cells of the map and in pixels of the screen ( [ and ], or Alt and the right button )",
+    label: t("Size"), setting: "size", hint: t("Across, in cells of the map and in pixels of the screen ( [ and ], or Alt and the right button )"),
     words: (v) => `${v.toFixed(v < 10 ? 2 : 1)} · ${Math.round(v * editor.cellOnScreen)} px`,
     to: (v) => Math.log(v / smallestSize) / ratio(), from: (t) => smallestSize * Math.exp(t * ratio()),
     rescaled: (show) => calm(editor, show),
   });
-  const hardness = slider(settings, { label: "Hardness", setting: "hardness", hint: "How far from the middle the full strength reaches ( Shift+[ and Shift+] )", words: percent });
-  const strength = slider(settings, { label: "Strength", setting: "strength", hint: "What the brush paints; a stroke never goes beyond it (1 … 9, 0)", words: (v) => v.toFixed(2) });
-  const layers = segments(settings, "layer", "What is painted", [
-    ["values", "Values", "How much to look ({n} goes on)"],
-    ["unknown", "Don't know", "Marks cells of which you can't say: the model's own value stands there, and training leaves them alone ({n})"],
-    ["avoided", "Don't look", "Marks cells where nothing is to be looked at: 0 there, and training keeps the attention away ({n})"],
+  const hardness = slider(settings, { label: t("Hardness"), setting: "hardness", hint: t("How far from the middle the full strength reaches ( Shift+[ and Shift+] )"), words: percent });
+  const strength = slider(settings, { label: t("Strength"), setting: "strength", hint: t("What the brush paints; a stroke never goes beyond it (1 … 9, 0)"), words: (v) => v.toFixed(2) });
+  const layers = segments(settings, "layer", t("What is painted"), [
+    ["values", t("Values"), t("How much to look ({n} goes on)")],
+    ["unknown", t("Don't know"), t("Marks cells of which you can't say: the model's own value stands there, and training leaves them alone ({n})")],
+    ["avoided", t("Don't look"), t("Marks cells where nothing is to be looked at: 0 there, and training keeps the attention away ({n})")],
   ]);
-  const modes = segments(settings, "mode", "Mode", [
-    ["set", "Set", "The map becomes the strength"],
-    ["add", "Add", "The strength is added"],
-    ["subtract", "Subtract", "The strength is taken away"],
+  const modes = segments(settings, "mode", t("Mode"), [
+    ["set", t("Set"), t("The map becomes the strength")],
+    ["add", t("Add"), t("The strength is added")],
+    ["subtract", t("Subtract"), t("The strength is taken away")],
   ]);
-  const tolerance = slider(settings, { label: "Tolerance", setting: "tolerance", hint: "How far values may differ to be filled together", words: (v) => v.toFixed(2) });
-  const colourTolerance = slider(settings, { label: "Tolerance", setting: "colourTolerance", hint: "How far red, green and blue may each differ to be filled together", words: percent });
-  const alikeness = slider(settings, { label: "Reach", setting: "alikeness", hint: "How far the selection goes: the figure is the cosine from which on a place is selected", words: (v) => v.toFixed(2).replace("-", "−"), to: (v) => (1 - v) / 1.5, from: (t) => 1 - 1.5 * t });
-  const wand = segments(settings, "wand", "A click", [
-    ["add", "Select", "A click adds to the selection (Alt: takes away)"],
-    ["take", "Take away", "A click takes away from the selection (Alt: adds)"],
+  const tolerance = slider(settings, { label: t("Tolerance"), setting: "tolerance", hint: t("How far values may differ to be filled together"), words: (v) => v.toFixed(2) });
+  const colourTolerance = slider(settings, { label: t("Tolerance"), setting: "colourTolerance", hint: t("How far red, green and blue may each differ to be filled together"), words: percent });
+  const alikeness = slider(settings, { label: t("Reach"), setting: "alikeness", hint: t("How far the selection goes: the figure is the cosine from which on a place is selected"), words: (v) => v.toFixed(2).replace("-", "−"), to: (v) => (1 - v) / 1.5, from: (t) => 1 - 1.5 * t });
+  const wand = segments(settings, "wand", t("A click"), [
+    ["add", t("Select"), t("A click adds to the selection (Alt: takes away)")],
+    ["take", t("Take away"), t("A click takes away from the selection (Alt: adds)")],
   ]);
-  const floodBy = segments(settings, "floodBy", "Flood by", [
-    ["value", "By value", "Cells of about the value clicked, connected to it"],
-    ["colour", "By colour", "What has about the colour clicked in the picture, connected to it"],
+  const floodBy = segments(settings, "floodBy", t("Flood by"), [
+    ["value", t("By value"), t("Cells of about the value clicked, connected to it")],
+    ["colour", t("By colour"), t("What has about the colour clicked in the picture, connected to it")],
   ]);
-  const straight = h("label.check", { hidden: true }, h("input", { type: "checkbox", "data-testid": "set-straight", checked: settings.get("straight"), onchange: (e) => settings.set("straight", (e.currentTarget as HTMLInputElement).checked) }), "Straight lines");
-  const pressure = choice<"pressure">(settings, "pressure", "Pressure", [
-    ["size", "size"], ["strength", "strength"], ["off", "off"],
+  const straight = h("label.check", { hidden: true }, h("input", { type: "checkbox", "data-testid": "set-straight", checked: settings.get("straight"), onchange: (e) => settings.set("straight", (e.currentTarget as HTMLInputElement).checked) }), t("Straight lines"));
+  const pressure = choice<"pressure">(settings, "pressure", t("Pressure"), [
+    ["size", t("size")], ["strength", t("strength")], ["off", t("off")],
   ] satisfies [Pressure, string][]);
-  const stabilising = slider(settings, { label: "Steady", setting: "stabilising", hint: "The paint follows the hand more slowly, and evens it out", words: percent });
-  const fingers = segments(settings, "fingers", "Fingers", [
-    ["paint", "Paint", "One finger paints, two move the picture"],
-    ["pan", "Move", "Fingers move the picture and never paint; chosen once a pen was seen"],
+  const stabilising = slider(settings, { label: t("Steady"), setting: "stabilising", hint: t("The paint follows the hand more slowly, and evens it out"), words: percent });
+  const fingers = segments(settings, "fingers", t("Fingers"), [
+    ["paint", t("Paint"), t("One finger paints, two move the picture")],
+    ["pan", t("Move"), t("Fingers move the picture and never paint; chosen once a pen was seen")],
   ]);
-  const touch = h("div.picker", { hidden: true, "data-testid": "fingers" }, h("span", {}, "Fingers"), fingers);
+  const touch = h("div.picker", { hidden: true, "data-testid": "fingers" }, h("span", {}, t("Fingers")), fingers);
   document.addEventListener("pointerdown", (e) => {
     if (e.pointerType === "touch") touch.hidden = straight.hidden = false; // who has keys has Shift
   });
@@ -84,48 +85,48 @@ export function brushPanel(desk: Desk): HTMLElement {
   calm(editor, show);
   show();
   size.classList.add("wide-value");
-  return folded(settings, "brushPanel", "Brush", layers, size, hardness, wand, alikeness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
+  return folded(settings, "brushPanel", t("Brush"), layers, size, hardness, wand, alikeness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
 }
 
 export function viewPanel(desk: Desk): HTMLElement {
   const { editor } = desk;
   const { settings } = editor;
-  const views = segments(settings, "view", "View", [
-    ["cells", "Cells", "One square a cell"],
-    ["smooth", "Smooth", "Between the cells' centres, for the eye only"],
-    ["contours", "Lines", `Contours at ${contourLevels.join(", ")}, over a clear picture`],
-    ["spotlight", "Spotlight", ""], // what is dark follows the network
-    ["marks", "Marks", "The photograph with the marks alone: don't know, do not look here"],
+  const views = segments(settings, "view", t("View"), [
+    ["cells", t("Cells"), t("One square a cell")],
+    ["smooth", t("Smooth"), t("Between the cells' centres, for the eye only")],
+    ["contours", t("Lines"), t("Contours at {levels}, over a clear picture", { levels: contourLevels.join(", ") })],
+    ["spotlight", t("Spotlight"), ""], // what is dark follows the network
+    ["marks", t("Marks"), t("The photograph with the marks alone: don't know, do not look here")],
   ] satisfies [View, string, string][]);
   desk.on("opened", () => views.querySelector("[data-testid=view-spotlight]")?.setAttribute("title", desk.detail?.mechanism.spotlight ?? ""));
-  const arrangement = segments(settings, "layout", "Arrangement", [
-    ["over", "Over", "The map over the picture (H goes on)"],
-    ["swipe", "Swipe", "The map right of a line that you move, the photograph left of it (H goes on)"],
-    ["beside", "Beside", "The photograph and the map beside each other, zoomed alike; both can be painted on (H goes on)"],
+  const arrangement = segments(settings, "layout", t("Arrangement"), [
+    ["over", t("Over"), t("The map over the picture (H goes on)")],
+    ["swipe", t("Swipe"), t("The map right of a line that you move, the photograph left of it (H goes on)")],
+    ["beside", t("Beside"), t("The photograph and the map beside each other, zoomed alike; both can be painted on (H goes on)")],
   ]);
-  const maps = choice(settings, "colorMap", "Colours", colorMapNames.map((name) => [name, name] as const));
-  const opacity = slider(settings, { label: "Opacity", setting: "opacity", hint: "Of the map over the picture", words: percent });
+  const maps = choice(settings, "colorMap", t("Colours"), colorMapNames.map((name) => [name, name] as const));
+  const opacity = slider(settings, { label: t("Opacity"), setting: "opacity", hint: t("Of the map over the picture"), words: percent });
   const toggle = (label: string, title: string, id: string, get: () => boolean, set: () => void) => {
     const b = button("button", { "data-keyed": title, "data-testid": id, onclick: set }, label);
     calm(editor, () => b.setAttribute("aria-pressed", String(get())));
     b.setAttribute("aria-pressed", String(get()));
     return b;
   };
-  const helps = toggle("Would help", "", "toggle-hint", () => desk.hint.wanted, () => desk.hint.toggle());
+  const helps = toggle(t("Would help"), "", "toggle-hint", () => desk.hint.wanted, () => desk.hint.toggle());
   const offer = () => {
     helps.disabled = desk.hint.missing !== "";
-    helps.title = desk.hint.missing || `Where more attention, or less, would raise the score of ${desk.hint.className}, at the map as it is (${keyWords(editor, "Shift+w")}). That you looked is recorded with the map`;
+    helps.title = desk.hint.missing || t("Where more attention, or less, would raise the score of {class}, at the map as it is ({key}). That you looked is recorded with the map", { class: desk.hint.className, key: keyWords(editor, "Shift+w") });
     helps.setAttribute("aria-pressed", String(desk.hint.wanted));
   };
   desk.hint.on("changed", offer);
   desk.on("opened", offer);
-  const toggles = h("div.segments", { role: "group", "aria-label": "Overlays" },
-    toggle("Difference", "Signed difference to the model's map ({d}); hold {c} for the model's map itself", "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
+  const toggles = h("div.segments", { role: "group", "aria-label": t("Overlays") },
+    toggle(t("Difference"), t("Signed difference to the model's map ({d}); hold {c} for the model's map itself"), "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
     helps,
-    toggle("Stretch", "Colours from the least to the largest value of this map, and not from 0 to 1 ({u}); for the eye only", "toggle-stretch", () => settings.get("stretch"), () => settings.set("stretch", !settings.get("stretch"))),
-    toggle("Grid", "The map's cells ({g})", "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
+    toggle(t("Stretch"), t("Colours from the least to the largest value of this map, and not from 0 to 1 ({u}); for the eye only"), "toggle-stretch", () => settings.get("stretch"), () => settings.set("stretch", !settings.get("stretch"))),
+    toggle(t("Grid"), t("The map's cells ({g})"), "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
   );
-  return folded(settings, "viewPanel", "View", mapPicker(desk, "panel"), views, arrangement, maps, opacity, toggles, legend(desk));
+  return folded(settings, "viewPanel", t("View"), mapPicker(desk, "panel"), views, arrangement, maps, opacity, toggles, legend(desk));
 }
 
 /** The colour bar, and what its two ends do to a feature. */
@@ -148,15 +149,15 @@ function legend(desk: Desk): HTMLElement {
     const end = (v: number, word = "") => [number(v), "·", mechanism ? gain(v, mechanism) : "", word].filter(Boolean).join(" ").replace(/ ·$/, "");
     const raw = editor.other?.raw;
     if (hint) {
-      say(low, "less helps");
-      say(high, "more helps");
+      say(low, t("less helps"));
+      say(high, t("more helps"));
     } else if (raw) {
-      say(low, "0 and below");
-      say(high, raw.max > 0 ? `largest, ${number(raw.max)}` : "none above 0");
+      say(low, t("0 and below"));
+      say(high, raw.max > 0 ? t("largest, {value}", { value: number(raw.max) }) : t("none above 0"));
     } else {
       const range = difference ? null : stretchedRange(editor);
-      say(low, difference ? "lowered" : range ? `least, ${end(range[0])}` : end(0, mechanism?.zero));
-      say(high, difference ? "raised" : range ? `largest, ${end(range[1])}` : end(1));
+      say(low, difference ? t("lowered") : range ? t("least, {value}", { value: end(range[0]) }) : end(0, mechanism?.zero));
+      say(high, difference ? t("raised") : range ? t("largest, {value}", { value: end(range[1]) }) : end(1));
     }
   };
   calm(editor, show);
@@ -172,11 +173,11 @@ export function historyPanel(desk: Desk): HTMLElement {
   let listed = ""; // what the list shows
   const show = () => {
     const { history } = editor.document;
-    const start = history.dropped > 0 ? "Earlier strokes" : desk.detail?.edit ? "As it was opened" : "The model's map";
+    const start = history.dropped > 0 ? t("Earlier strokes") : desk.detail?.edit ? t("As it was opened") : t("The model's map");
     const truth = desk.detail?.image.label;
     const shown = history.steps.slice(-120);
     const first = history.steps.length - shown.length;
-    const rows = [{ label: start, position: 0, scores: desk.trail.get(null) }, ...shown.map((step, i) => ({ label: step.label, position: first + i + 1, scores: desk.trail.get(step) }))].reverse()
+    const rows = [{ label: start, position: 0, scores: desk.trail.get(null) }, ...shown.map((step, i) => ({ label: said(step.label), position: first + i + 1, scores: desk.trail.get(step) }))].reverse()
       .map(({ label, position, scores }) => {
         const share = truth === undefined ? undefined : scores?.probabilities[truth];
         return { label, position, written: share === undefined ? "" : probability(share, digitsFor(scores?.top[0]?.probability ?? 0)) };
@@ -190,7 +191,7 @@ export function historyPanel(desk: Desk): HTMLElement {
       disabled: editor.readOnly,
       tabindex: history.position === position ? 0 : -1,
       onclick: () => editor.travel(position),
-    }, label, written && h("span.stroke-score", { title: `The true class after it: ${written}`, "aria-label": `true class ${written}` }, written)))));
+    }, label, written && h("span.stroke-score", { title: t("The true class after it: {value}", { value: written }), "aria-label": t("true class {value}", { value: written }) }, written)))));
     say(count, history.position === 0 ? "" : String(history.position));
     count.hidden = history.position === 0;
   };
@@ -207,7 +208,7 @@ export function historyPanel(desk: Desk): HTMLElement {
   const follow = calm(editor, show);
   desk.on("opened", show);
   desk.on("scores", follow);
-  const section = folded(editor.settings, "strokesPanel", "Strokes", list);
+  const section = folded(editor.settings, "strokesPanel", t("Strokes"), list);
   section.querySelector("h2")?.append(count);
   section.classList.add("grows");
   return section;

@@ -4,10 +4,11 @@ import type { Pin } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import type { Editor } from "../editor.ts";
 import { imagePoint } from "../geometry.ts";
+import { t } from "../words.ts";
 import { fill, h } from "./element.ts";
 import type { Stage } from "./stage.ts";
 
-const place = (pin: Pin): string => `row ${pin.row + 1}, column ${pin.column + 1}`;
+const place = (pin: Pin): string => t("row {row}, column {column}", { row: pin.row + 1, column: pin.column + 1 });
 
 /** The pins of the verdict that is to be mended; none where there is none. */
 export function pinsToMend(detail: { state: string; reviews: readonly { verdict: string; taken_back_at?: string; pins: readonly Pin[] }[] }): readonly Pin[] {

@@ -7,19 +7,20 @@ import { calm } from "./calm.ts";
 import { button, h } from "./element.ts";
 import { icon } from "./icons.ts";
 import { wholeMenu } from "./whole_menu.ts";
+import { said, t } from "../words.ts";
 
 const tools: readonly { name: ToolName; label: string; key: string }[] = [
-  { name: "brush", label: "Brush", key: "{b}" },
-  { name: "eraser", label: "Eraser", key: "{e}" },
-  { name: "smooth", label: "Smooth", key: "{s}" },
-  { name: "box", label: "Select a box", key: "{r}" },
-  { name: "ellipse", label: "Select an ellipse", key: "{o}" },
-  { name: "lasso", label: "Select with a lasso", key: "{l}" },
-  { name: "wand", label: "Select what looks alike", key: "{q}" },
-  { name: "segment", label: "Select the thing clicked", key: "{j}" },
-  { name: "flood", label: "Flood fill", key: "{f}" },
-  { name: "pick", label: "Pick a value", key: "{i}" },
-  { name: "pan", label: "Pan", key: "Space" },
+  { name: "brush", label: t("Brush"), key: "{b}" },
+  { name: "eraser", label: t("Eraser"), key: "{e}" },
+  { name: "smooth", label: t("Smooth"), key: "{s}" },
+  { name: "box", label: t("Select a box"), key: "{r}" },
+  { name: "ellipse", label: t("Select an ellipse"), key: "{o}" },
+  { name: "lasso", label: t("Select with a lasso"), key: "{l}" },
+  { name: "wand", label: t("Select what looks alike"), key: "{q}" },
+  { name: "segment", label: t("Select the thing clicked"), key: "{j}" },
+  { name: "flood", label: t("Flood fill"), key: "{f}" },
+  { name: "pick", label: t("Pick a value"), key: "{i}" },
+  { name: "pan", label: t("Pan"), key: t("Space") },
 ];
 
 export function rail(desk: Desk): HTMLElement {
@@ -34,7 +35,7 @@ export function rail(desk: Desk): HTMLElement {
   const whole = wholeOperations.flatMap((o) => "often" in o ? [{
     name: o.name,
     button: button("button.tool", {
-      "data-testid": `map-${o.name}`, "aria-label": o.label, title: `${o.label}: ${o.hint}`, onclick: () => editor.whole(o.name),
+      "data-testid": `map-${o.name}`, "aria-label": said(o.label), title: `${said(o.label)}: ${o.hint}`, onclick: () => editor.whole(o.name),
     }, icon(o.name)),
   }] : []);
   const more = wholeMenu(desk);
@@ -45,12 +46,12 @@ export function rail(desk: Desk): HTMLElement {
   };
   desk.on("opened", () => { // what an empty map does follows the network
     const clear = whole.find((o) => o.name === "clear");
-    if (clear && desk.detail) clear.button.title = `Clear: ${desk.detail.mechanism.clear}`;
+    if (clear && desk.detail) clear.button.title = t("Clear: {what}", { what: desk.detail.mechanism.clear });
   });
   calm(editor, show);
   show();
   return h(
-    "div.rail", { role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },
+    "div.rail", { role: "toolbar", "aria-label": t("Tools"), "aria-orientation": "vertical" },
     ...buttons.values(), h("span.rule"), ...whole.map((o) => o.button), more.opener, more.menu,
   );
 }

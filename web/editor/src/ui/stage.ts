@@ -16,6 +16,7 @@ import type { Layout } from "../settings.ts";
 import { h } from "./element.ts";
 import { Minimap } from "./minimap.ts";
 import { clipRightOf, Swipe } from "./swipe.ts";
+import { t } from "../words.ts";
 
 const foreseen = 20; // ms: predictions beyond the next frame are guesses
 
@@ -56,7 +57,7 @@ export class Stage {
     this.minimap = new Minimap(editor);
     this.element = h(
       "div.easel",
-      { id: "stage", tabindex: "0", role: "application", "aria-label": "Attention map", "aria-describedby": "stage-help", "data-testid": "stage" },
+      { id: "stage", tabindex: "0", role: "application", "aria-label": t("Attention map"), "aria-describedby": "stage-help", "data-testid": "stage" },
       this.canvas, this.swipe.element, this.minimap.element,
     );
     for (const canvas of [this.canvas, this.photograph]) pencil(canvas, { alpha: false }); // what lies under it need not be drawn, and it need not be blended with that
@@ -72,7 +73,7 @@ export class Stage {
   show(task: TaskDetail): void {
     const { rows, columns } = this.editor.document;
     const label = task.label_name || task.image.name;
-    this.element.setAttribute("aria-label", `Attention map of ${label}, ${rows} rows by ${columns} columns`);
+    this.element.setAttribute("aria-label", t("Attention map of {name}, {rows} rows by {columns} columns", { name: label, rows, columns }));
     this.pictures = { task, view: null, whole: null };
     delete this.element.dataset["picture"];
     void this.load(task, "view");
@@ -84,7 +85,7 @@ export class Stage {
     try {
       picture = await pictureAt(pictureURL(task, kind));
     } catch {
-      if (this.pictures.task === task) this.broken("The picture can't be shown: reload, or skip this task");
+      if (this.pictures.task === task) this.broken(t("The picture can't be shown: reload, or skip this task"));
       return;
     }
     if (this.pictures.task !== task) return;

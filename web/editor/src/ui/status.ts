@@ -10,9 +10,10 @@ import { markAt, markWords } from "../marks.ts";
 import { button, h, say } from "./element.ts";
 import { keyWords } from "./keyed.ts";
 import { icon } from "./icons.ts";
+import { t } from "../words.ts";
 
 /** What a marked cell is for the answer. */
-const marksDo = { unknown: "the model's own value", avoided: "0 for the answer" } as const;
+const marksDo = { unknown: t("the model's own value"), avoided: t("0 for the answer") } as const;
 
 /** What the status line and a screen reader say of a cell. */
 export function cellWords(desk: Desk, cell: number): { place: string; value: string; was: string; gain: string; other?: string } {
@@ -24,11 +25,11 @@ export function cellWords(desk: Desk, cell: number): { place: string; value: str
   const helps = desk.hint.words(cell, number);
   const factor = mechanism ? gain(now, mechanism) : "";
   return {
-    place: `r ${Math.floor(cell / document.columns) + 1} c ${(cell % document.columns) + 1}`,
-    value: mark ? "mark" : value(now),
-    was: `was ${value(document.model[cell] ?? 0)}`,
+    place: t("r {row} c {column}", { row: Math.floor(cell / document.columns) + 1, column: (cell % document.columns) + 1 }),
+    value: mark ? t("mark") : value(now),
+    was: t("was {value}", { value: value(document.model[cell] ?? 0) }),
     ...(other?.raw && computed ? { other: `${computed.methodName} ${number(valueAt(cell, document, other))}` } : !other && helps ? { other: helps } : {}),
-    gain: mark ? `${markWords[mark]}: ${marksDo[mark]}` : [factor && `gain ${factor}`, now < 0.005 && mechanism?.zero].filter(Boolean).join(" "),
+    gain: mark ? `${markWords[mark]}: ${marksDo[mark]}` : [factor && t("gain {factor}", { factor }), now < 0.005 && mechanism?.zero].filter(Boolean).join(" "),
   };
 }
 
@@ -58,21 +59,21 @@ export function statusLine(desk: Desk): HTMLElement {
     const mode = modeHint(desk);
     say(hint, words ? "" : mode || (desk.detail?.why ?? ""));
     hint.toggleAttribute("data-why", !mode);
-    say(zoom, `zoom ${Math.round(editor.viewport.scale * 100)} %`);
+    say(zoom, t("zoom {percent}", { percent: percent(editor.viewport.scale) }));
   };
   calm(editor, show);
   desk.on("opened", show);
-  const whole = button("button.quiet.square", { "aria-label": "Whole picture", "data-keyed": "Whole picture, with what the model sees outlined ({w})", onclick: () => editor.toggleWhole() }, icon("whole"));
+  const whole = button("button.quiet.square", { "aria-label": t("Whole picture"), "data-keyed": t("Whole picture, with what the model sees outlined ({w})"), onclick: () => editor.toggleWhole() }, icon("whole"));
   calm(editor, () => whole.setAttribute("aria-pressed", String(editor.showWhole)));
-  const photograph = button("button.quiet.square", { "aria-label": "The photograph alone, while it is held", "data-keyed": "The photograph alone, while it is held ({p})", "data-testid": "photograph" }, icon("eye"));
+  const photograph = button("button.quiet.square", { "aria-label": t("The photograph alone, while it is held"), "data-keyed": t("The photograph alone, while it is held ({p})"), "data-testid": "photograph" }, icon("eye"));
   photograph.addEventListener("pointerdown", () => editor.holdPhotograph(true));
   for (const end of ["pointerup", "pointercancel", "pointerleave"]) photograph.addEventListener(end, () => editor.holdPhotograph(false));
   calm(editor, () => photograph.setAttribute("aria-pressed", String(editor.showPhotograph)));
   return h(
     "div.status", { "data-testid": "status" }, place, now, was, gained, hint, h("span.grow"), mapPicker(desk, "status"), zoom,
-    button("button.quiet.square", { "aria-label": "Fit", title: "Fit (Ctrl+0)", onclick: () => editor.fit() }, icon("fit")),
+    button("button.quiet.square", { "aria-label": t("Fit"), title: t("Fit (Ctrl+0)"), onclick: () => editor.fit() }, icon("fit")),
     whole, photograph,
-    button("button.quiet.square", { "aria-label": "Help", title: "Keys and what they do (?)", onclick: () => editor.emit("command", "help") }, icon("help")),
+    button("button.quiet.square", { "aria-label": t("Help"), title: t("Keys and what they do (?)"), onclick: () => editor.emit("command", "help") }, icon("help")),
   );
 }
 
@@ -80,16 +81,16 @@ function modeHint(desk: Desk): string {
   const { editor } = desk;
   if (editor.sizing) {
     const [size, hardness] = [editor.settings.get("size"), editor.settings.get("hardness")];
-    return `size ${number(size)} cells, ${Math.round(size * editor.cellOnScreen)} px · hardness ${percent(hardness)}`;
+    return t("size {size} cells, {pixels} px · hardness {hardness}", { size: number(size), pixels: Math.round(size * editor.cellOnScreen), hardness: percent(hardness) });
   }
   if (editor.comparing) return "";
   const layer = editor.settings.get("layer");
-  if (layer !== "values") return `marking: ${markWords[layer]} (${keyWords(editor, "n")})`;
-  if (editor.showPhotograph) return "the photograph alone";
-  if (editor.showModel) return "the model's map";
-  if (editor.hint) return "the lines are your map";
-  if (editor.showDifference) return "difference to the model's map";
-  if (editor.settings.get("stretch") && editor.settings.get("view") !== "spotlight") return `colours stretched over this map's values (${keyWords(editor, "u")})`;
+  if (layer !== "values") return t("marking: {mark} ({key})", { mark: markWords[layer], key: keyWords(editor, "n") });
+  if (editor.showPhotograph) return t("the photograph alone");
+  if (editor.showModel) return t("the model's map");
+  if (editor.hint) return t("the lines are your map");
+  if (editor.showDifference) return t("difference to the model's map");
+  if (editor.settings.get("stretch") && editor.settings.get("view") !== "spotlight") return t("colours stretched over this map's values ({key})", { key: keyWords(editor, "u") });
   if (editor.settings.get("view") === "spotlight") return desk.detail?.mechanism.dark ?? "";
   return "";
 }

@@ -3,12 +3,13 @@
 import type { Editor } from "../editor.ts";
 import { imagePoint, screenPoint } from "../geometry.ts";
 import { h } from "./element.ts";
+import { t } from "../words.ts";
 
 const step = 0.05; // of the model's view, a press of an arrow
 
 export class Swipe {
   readonly element = h(
-    "div.swipe", { role: "slider", tabindex: "0", hidden: true, "aria-label": "Where the map begins", "aria-valuemin": "0", "aria-valuemax": "100", "data-testid": "swipe" },
+    "div.swipe", { role: "slider", tabindex: "0", hidden: true, "aria-label": t("Where the map begins"), "aria-valuemin": "0", "aria-valuemax": "100", "data-testid": "swipe" },
   );
 
   /** Shows the line where the layout has one, and moves it as the hand does. */

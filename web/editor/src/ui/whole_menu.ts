@@ -6,6 +6,7 @@ import type { Desk } from "../desk.ts";
 import { wholeOperations } from "../whole.ts";
 import { button, fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
+import { said, t } from "../words.ts";
 
 /** The gamma that a place on the slider, −1 … 1, stands for: 1 in the middle, 4 and a quarter at the ends. */
 const gammaAt = (place: number): number => 4 ** place;
@@ -17,14 +18,14 @@ export function wholeMenu(desk: Desk): { opener: HTMLButtonElement; menu: HTMLEl
     button: button("button.menu-item", { "data-testid": `map-${o.name}`, title: o.hint, onclick: () => {
       menu.hidePopover();
       editor.whole(o.name);
-    } }, h("span", {}, o.label), h("kbd", { "data-key": o.key })),
+    } }, h("span", {}, said(o.label)), h("kbd", { "data-key": o.key })),
   }]);
-  const place = h("input", { type: "range", min: -1, max: 1, step: 0.02, value: 0, "aria-label": "Gamma", "data-testid": "gamma", oninput: () => show() });
+  const place = h("input", { type: "range", min: -1, max: 1, step: 0.02, value: 0, "aria-label": t("Gamma"), "data-testid": "gamma", oninput: () => show() });
   const words = h("output.slider-value");
   const apply = button("button.small-button", { "data-testid": "apply-gamma", onclick: () => {
     editor.applyGamma(gammaAt(Number(place.value)));
     menu.hidePopover();
-  } }, "Apply");
+  } }, t("Apply"));
   const show = () => {
     const gamma = gammaAt(Number(place.value));
     say(words, gamma.toFixed(2));
@@ -34,11 +35,11 @@ export function wholeMenu(desk: Desk): { opener: HTMLButtonElement; menu: HTMLEl
   const starts = startList(desk, () => menu.hidePopover());
   const scope = h("p.muted.menu-scope");
   const menu = h(
-    "div.menu", { popover: "auto", id: "whole-menu", "aria-label": "The whole map" }, scope, ...items.map((i) => i.button), h("hr"),
-    h("label.slider", { title: "Raises every value to this power: above 1 lowers the middle, below 1 raises it (⇧G, ⇧H)" }, h("span", {}, "Gamma"), place, words), apply, h("hr"), starts.element,
+    "div.menu", { popover: "auto", id: "whole-menu", "aria-label": t("The whole map") }, scope, ...items.map((i) => i.button), h("hr"),
+    h("label.slider", { title: t("Raises every value to this power: above 1 lowers the middle, below 1 raises it (⇧G, ⇧H)") }, h("span", {}, t("Gamma")), place, words), apply, h("hr"), starts.element,
   );
   const opener = button("button.tool", {
-    "data-testid": "map-more", "aria-label": "More for the whole map", "aria-haspopup": "true", title: "More for the whole map, or for the selection: fill, invert, blur, sharpen, normalise, gamma; other maps to begin with",
+    "data-testid": "map-more", "aria-label": t("More for the whole map"), "aria-haspopup": "true", title: t("More for the whole map, or for the selection: fill, invert, blur, sharpen, normalise, gamma; other maps to begin with"),
     popovertarget: "whole-menu",
   }, icon("more"));
   menu.addEventListener("beforetoggle", (e) => {
@@ -47,7 +48,7 @@ export function wholeMenu(desk: Desk): { opener: HTMLButtonElement; menu: HTMLEl
     show();
     if (!opening) return document.getElementById("stage")?.focus({ preventScroll: true });
     const { selection } = editor.document;
-    say(scope, selection ? "The selection" : "The whole map");
+    say(scope, selection ? t("The selection") : t("The whole map"));
     starts.ask();
     for (const { name, button } of items) button.disabled = name === "keep" && !selection;
     const at = opener.getBoundingClientRect();
@@ -66,19 +67,19 @@ function both(desk: Desk, { near }: StartingPoint): HTMLElement[] {
   const { detail } = desk;
   if (!near || !detail) return [];
   const picture = (image: number, of: string) => h("img", { src: pictureURL({ image: { id: image }, version_id: near.version_id }, "thumb"), alt: of, width: 72, loading: "lazy" });
-  return [h("span.menu-both", {}, picture(detail.image.id, "This picture"), picture(near.image_id, `The picture of #${near.task_id}`), h("span.muted", {}, `likeness ${near.likeness.toFixed(2)}`))];
+  return [h("span.menu-both", {}, picture(detail.image.id, t("This picture")), picture(near.image_id, t("The picture of #{id}", { id: near.task_id })), h("span.muted", {}, t("likeness {value}", { value: near.likeness.toFixed(2) })))];
 }
 
 /** What the map can begin with. The studio is asked when the menu opens. */
 function startList(desk: Desk, done: () => void): { element: HTMLElement; ask: () => void } {
   const { starts, comparison } = desk;
   const list = h("div.menu-starts");
-  const element = h("div.menu-section", { role: "group", "aria-label": "Begin with", "data-testid": "starting-points" }, h("p.muted.menu-scope", { "aria-hidden": "true" }, "Begin with, in place of the whole map"), list);
+  const element = h("div.menu-section", { role: "group", "aria-label": t("Begin with"), "data-testid": "starting-points" }, h("p.muted.menu-scope", { "aria-hidden": "true" }, t("Begin with, in place of the whole map")), list);
   const show = () => {
     const { state } = starts;
     element.setAttribute("aria-busy", String(state.kind === "loading"));
     if (state.kind !== "listed") {
-      fill(list, h("p.muted.menu-scope", {}, state.kind === "loading" ? "Looking what there is…" : state.why));
+      fill(list, h("p.muted.menu-scope", {}, state.kind === "loading" ? t("Looking what there is…") : state.why));
       return;
     }
     fill(list, ...state.points.map((point) => button("button.menu-item", {
@@ -87,11 +88,11 @@ function startList(desk: Desk, done: () => void): { element: HTMLElement; ask: (
         void starts.take(point);
       },
     }, h("span", {}, point.name, point.problem !== undefined && h("span.menu-why", {}, point.problem), ...both(desk, point)))), button("button.menu-item", {
-      "data-testid": "start-grad-cam", title: "Shows it first; “Use as a start” takes it", onclick: () => {
+      "data-testid": "start-grad-cam", title: t("Shows it first; “Use as a start” takes it"), onclick: () => {
         done();
         comparison.show("grad-cam-perception");
       },
-    }, h("span", {}, "Grad-CAM or CAM: look at it first")));
+    }, h("span", {}, t("Grad-CAM or CAM: look at it first"))));
   };
   starts.on("changed", show);
   show();

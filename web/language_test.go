@@ -1,0 +1,59 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// A page is in the language that a person chose, else in their browser's, else in English, and says which it is.
+func TestLanguageOfPages(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	for accepted, want := range map[string]string{
+		"": "en", "ja": "ja", "ja-JP,ja;q=0.9,en;q=0.8": "ja", "en-GB,ja;q=0.5": "en", "de": "en", "de,ja;q=0.3": "ja", "*": "en",
+		"\xff": "en", strings.Repeat("-", 2000): "en",
+	} {
+		page := s.nobody().do(http.MethodGet, "/signin", nil, "Accept-Language", accepted).want(http.StatusOK)
+		if got := page.page().Find("html").AttrOr("lang", ""); got != want {
+			t.Errorf("Accept-Language %.40q: the page is in %q, want %q", accepted, got, want)
+		}
+	}
+	page := s.nobody().do(http.MethodGet, "/signin", nil, "Accept-Language", "ja")
+	page.has("button.primary", "サインイン")
+	page.has("title", "サインイン · ABN Studio")
+	page.has("form.language button[lang=en]", "English")
+	page.has(`script[src^="/static/words.ja."]`, "")
+	s.nobody().get("/signin").hasNot(`script[src^="/static/words."]`)
+
+	b := s.as(annotator.RoleAnnotator)
+	b.get("/projects/birds/queue?state=open").has(`form.language input[name=next][value="/projects/birds/queue?state=open"]`, "")
+	r := b.post("/language", url.Values{"language": {"ja"}, "next": {"/projects/birds/queue?state=open"}}).want(http.StatusSeeOther)
+	if to := r.Header.Get("Location"); to != "/projects/birds/queue?state=open" {
+		t.Errorf("leads back to %q", to)
+	}
+	b.do(http.MethodGet, "/projects/birds/queue", nil, "Accept-Language", "en").has("nav.tabs", "キュー")
+	b.post("/language", url.Values{"language": {"en"}, "next": {"//elsewhere.example"}}).want(http.StatusSeeOther)
+	b.do(http.MethodGet, "/projects/birds/queue", nil, "Accept-Language", "ja").has("nav.tabs", "Queue")
+	b.post("/language", url.Values{"language": {"tlh"}}).want(http.StatusUnprocessableEntity)
+}
+
+// What went wrong is said in the reader's language, on pages and in the API, as far as the catalogue has it.
+func TestLanguageOfProblems(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	s.nobody().do(http.MethodPost, "/signin", strings.NewReader("email=a%40b.example&password=x"), "Content-Type", "application/x-www-form-urlencoded", "Accept-Language", "ja").
+		has(".notice-bad", "このメールアドレスとパスワードのアカウントはありません。")
+	b := s.as(annotator.RoleAnnotator)
+	b.do(http.MethodGet, "/nowhere", nil, "Accept-Language", "ja").want(http.StatusNotFound).has("h1", "見つかりません")
+	p := into[Problem](b.api(http.MethodGet, "/tasks/999999", nil, "Accept-Language", "ja").want(http.StatusNotFound))
+	if p.Title != "見つかりません" {
+		t.Errorf("the API says %q", p.Title)
+	}
+	if p := into[Problem](b.api(http.MethodGet, "/tasks/999999", nil).want(http.StatusNotFound)); p.Title != "Not found" {
+		t.Errorf("in English the API says %q", p.Title)
+	}
+}
