@@ -98,6 +98,8 @@ func personRole(ctx context.Context, r annotator.Role) string {
 		return words.T(ctx, "annotator")
 	case annotator.RoleReviewer:
 		return words.T(ctx, "reviewer")
+	case annotator.RoleLead:
+		return words.T(ctx, "lead")
 	case annotator.RoleAdmin:
 		return words.T(ctx, "admin")
 	}

@@ -19,6 +19,7 @@ type Projects struct {
 // ProjectForm is what an admin typed about a new project, and what is wrong with it.
 type ProjectForm struct {
 	Slug, Name, Description string
+	Apart                   bool // nobody but whoever makes it is a member at first
 	Problem                 string
 }
 

@@ -88,6 +88,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Post("/review/{task}", s.projectPage(reviewers, s.judge))
 				r.Post("/review/{task}/retract", s.projectPage(reviewers, s.retract))
 				r.Get("/people", s.projectPage(annotators, s.workPage))
+				r.Post("/members", s.projectPage(leads, s.addMember))
+				r.Post("/members/{user}", s.projectPage(leads, s.changeMember))
 				r.Get("/agreement", s.projectPage(reviewers, s.agreementPage))
 				r.Get("/agreement/{image}", s.projectPage(reviewers, s.sharedPage))
 				r.Post("/agreement/{image}", s.projectPage(reviewers, s.adopt))

@@ -32,7 +32,7 @@ type userAddCommand struct {
 	Email    string `required:"" placeholder:"ADDRESS" help:"The address they sign in with."`
 	Name     string `help:"How pages call them (default: what stands before the @)."`
 	Role     string `enum:"${roles}" default:"annotator" help:"One of ${enum}."`
-	Projects string `default:"all" placeholder:"all|none|SLUG,…" help:"Which projects they join, with their role: all, none, or some by their slugs (default: all)."`
+	Projects string `placeholder:"all|none|SLUG,…" help:"Which projects they join, with their role: all that there are (so without the flag), none, or some by their slugs."`
 	JSON     bool   `name:"json" help:"Print one JSON document."`
 }
 
@@ -64,7 +64,7 @@ func (c *userAddCommand) Run(ctx context.Context, streams *stdio) error {
 // joined are the projects that somebody joins; nil: all.
 func joined(projects string) []string {
 	switch projects {
-	case "all":
+	case "", "all":
 		return nil
 	case "none":
 		return []string{}
