@@ -54,7 +54,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/review": annotator.RoleReviewer, "GET /projects/{slug}/review/{task}": annotator.RoleReviewer,
 	"POST /projects/{slug}/review/accept": annotator.RoleReviewer, "POST /projects/{slug}/review/undo": annotator.RoleReviewer,
 	"GET /projects/{slug}/review/{task}/correct": annotator.RoleReviewer, "POST /projects/{slug}/review/next": annotator.RoleReviewer, "POST /projects/{slug}/review/{task}": annotator.RoleReviewer, "POST /projects/{slug}/review/{task}/retract": annotator.RoleReviewer,
-	"GET /projects/{slug}/people":    annotator.RoleAnnotator, "POST /projects/{slug}/members": annotator.RoleLead, "POST /projects/{slug}/members/{user}": annotator.RoleLead,
+	"GET /projects/{slug}/people": annotator.RoleAnnotator, "POST /projects/{slug}/members": annotator.RoleLead, "POST /projects/{slug}/members/{user}": annotator.RoleLead,
 	"GET /projects/{slug}/agreement": annotator.RoleReviewer, "GET /projects/{slug}/agreement/{image}": annotator.RoleReviewer, "POST /projects/{slug}/agreement/{image}": annotator.RoleReviewer,
 	"POST /projects/{slug}/settings/overlap": annotator.RoleLead,
 	"GET /projects/{slug}/rounds":            annotator.RoleAnnotator, "POST /projects/{slug}/rounds": annotator.RoleLead,
