@@ -7,7 +7,7 @@ import { chromiumPath, openBrowser, Person, Studio, until } from "./studio";
 const browserThere = chromiumPath() !== undefined;
 if (!browserThere && process.env.CI) throw new Error("no Chromium: install the package chromium, or set STUDIO_CHROMIUM");
 
-const languages = ["en"] as const;
+const languages = ["en", "ja"] as const;
 
 const screens = [
   { name: "1280×720", viewport: { width: 1280, height: 720 } },
