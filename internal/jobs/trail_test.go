@@ -654,7 +654,7 @@ func TestAddingIsWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("versions %+v", versions)
 	}
 	want := []string{
-		"Grace: project.create", "command line: image.import",
+		"Grace: project.create", "Grace: member.add", "command line: image.import",
 		"command line: version.add", "command line: version.activate", "command line: version.scan",
 		"command line: version.add", "command line: version.activate", "command line: version.scan",
 	}
