@@ -2,9 +2,12 @@ package annotator_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -55,6 +58,7 @@ func TestAShareOfTasksAreChecks(t *testing.T) {
 	w := checked(t, 60, 60)
 	w.checks(25)
 	given, checks := 0, 0
+	told := map[bool]map[string]bool{true: {}, false: {}} // the fields that a painter is told of checks and of others
 	for range 80 {
 		d, err := w.Service.NextTask(t.Context(), w.Ada, annotator.TaskFilter{Project: "birds"})
 		w.must(err)
@@ -67,7 +71,16 @@ func TestAShareOfTasksAreChecks(t *testing.T) {
 				t.Errorf("image %d is a check without a mask", d.ImageID)
 			}
 		}
+		raw, err := json.Marshal(d)
+		w.must(err)
+		for _, field := range regexp.MustCompile(`"([a-z_]+)":`).FindAllSubmatch(raw, -1) {
+			told[task.Check][string(field[1])] = true
+		}
+		told[task.Check]["handed by "+string(d.HandedBy)] = true
 		w.must(w.Service.Skip(t.Context(), w.Ada, d.ID, "next"))
+	}
+	if !maps.Equal(told[true], told[false]) {
+		t.Errorf("of checks a painter is told %v, of other tasks %v", slices.Sorted(maps.Keys(told[true])), slices.Sorted(maps.Keys(told[false])))
 	}
 	if checks < 10 || checks > 32 {
 		t.Errorf("%d of %d tasks were checks, of 25 per cent", checks, given)
@@ -75,8 +88,17 @@ func TestAShareOfTasksAreChecks(t *testing.T) {
 	all, err := w.Store.Images(t.Context(), w.Project.ID)
 	w.must(err)
 	masked := all[slices.IndexFunc(all, func(i annotator.Image) bool { return i.MaskHash != "" })].ID
-	if _, err := w.Service.Mask(t.Context(), w.Ada, masked); !errors.Is(err, annotator.ErrForbidden) {
-		t.Errorf("a painter asks for a mask: %v", err)
+	bareImage := all[slices.IndexFunc(all, func(i annotator.Image) bool { return i.MaskHash == "" })].ID
+	for _, image := range []int64{masked, bareImage} { // the same answer, or it would tell which images have masks: only these become checks
+		if _, err := w.Service.Mask(t.Context(), w.Ada, image); !errors.Is(err, annotator.ErrForbidden) {
+			t.Errorf("a painter asks for a mask of image %d: %v", image, err)
+		}
+		if d, err := w.Service.ImageDetail(t.Context(), w.Ada, image); err != nil || d.HasMask {
+			t.Errorf("a painter is told that image %d has a mask: %v", image, err)
+		}
+	}
+	if d, err := w.Service.ImageDetail(t.Context(), w.Reviewer, masked); err != nil || !d.HasMask {
+		t.Errorf("a reviewer is not told that image %d has a mask: %v", masked, err)
 	}
 	if _, err := w.Service.Mask(t.Context(), w.Reviewer, masked); !errors.Is(err, annotator.ErrUnavailable) { // there is no blob store
 		t.Errorf("a reviewer asks for a mask: %v", err)
@@ -152,7 +174,12 @@ func TestWorkOfEachPerson(t *testing.T) {
 	w.must(err)
 	_, err = w.Service.Submit(ctx, w.Ada, again.ID, e.Revision)
 	w.must(err)
-	if own, err := w.Service.Work(ctx, w.Ada, "birds"); err != nil || math.Abs(own[0].Checks.Inside-0.5) > 1e-6 || own[0].Agreement["soft_iou"].Images != 2 {
+	// Her own figures move the day after, and not with each check: she would see which of her tasks was one.
+	if own, err := w.Service.Work(ctx, w.Ada, "birds"); err != nil || own[0].Checks != nil {
+		t.Errorf("on the same day Ada is told %+v, %v", own[0].Checks, err)
+	}
+	w.Clock.Add(24 * time.Hour)
+	if own, err := w.Service.Work(ctx, w.Ada, "birds"); err != nil || own[0].Checks == nil || math.Abs(own[0].Checks.Inside-0.5) > 1e-6 || own[0].Agreement["soft_iou"].Images != 2 {
 		t.Errorf("after repainting: %+v, %v", own[0].Checks, err)
 	}
 }

@@ -56,6 +56,7 @@ type VersionPrediction struct {
 type ImageDetail struct {
 	Image       Image
 	LabelName   string
+	HasMask     bool                // of its object; false for painters of whose tasks some are checks
 	Predictions []VersionPrediction // the newest version first
 	Tasks       []Task              // the newest first
 	Edits       []Edit              // that were submitted and not taken back, without histories, the newest first
@@ -121,7 +122,7 @@ func (s *Service) ImageDetail(ctx context.Context, actor User, id int64) (ImageD
 	if err != nil {
 		return ImageDetail{}, err
 	}
-	out := ImageDetail{Image: image}
+	out := ImageDetail{Image: image, HasMask: image.MaskHash != "" && project.hidesMasks(actor) == nil}
 	if image.Label != nil && *image.Label < len(project.Classes) {
 		out.LabelName = project.Classes[*image.Label].Name
 	}
@@ -159,15 +160,15 @@ func (s *Service) Mask(ctx context.Context, actor User, id int64) (io.ReadSeekCl
 	if err != nil {
 		return nil, err
 	}
-	if image.MaskHash == "" {
-		return nil, fmt.Errorf("a mask of image %d: %w", id, ErrNotFound)
-	}
 	project, err := s.store.ProjectByID(ctx, image.ProjectID)
 	if err != nil {
 		return nil, err
 	}
-	if err := project.hidesMasks(actor); err != nil {
+	if err := project.hidesMasks(actor); err != nil { // before it is known whether there is one: the answer must not tell
 		return nil, err
+	}
+	if image.MaskHash == "" {
+		return nil, fmt.Errorf("a mask of image %d: %w", id, ErrNotFound)
 	}
 	if s.blobs == nil {
 		return nil, fmt.Errorf("the mask of image %d: %w: this process has no blob store", id, ErrUnavailable)

@@ -1,11 +1,15 @@
 package annotator
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // WorkStore adds up what people have done in a project.
 type WorkStore interface {
-	// Work is of all people who submitted a map in a project, most images first; of one of them if user is not nil. Agreement is not in it.
-	Work(ctx context.Context, projectID int64, user *int64) ([]PersonWork, error)
+	// Work is of all people who submitted a map in a project, most images first; of one of them if user is not nil. Agreement is not in
+	// it. Checks are those whose maps were saved before checkedBefore.
+	Work(ctx context.Context, projectID int64, user *int64, checkedBefore time.Time) ([]PersonWork, error)
 }
 
 // PersonWork is what one person has done in a project, and how well as far as that is known.
@@ -30,17 +34,20 @@ type Checks struct {
 	Pointing int     `json:"pointing"` // of these, how many have it on the object
 }
 
-// Work returns what people have done in a project: a reviewer sees everybody who submitted a map, others themselves.
+// Work returns what people have done in a project: a reviewer sees everybody who submitted a map, others themselves. Their own checks
+// are those of earlier days (UTC), since a figure that moved with each check would tell which tasks are checks.
 func (s *Service) Work(ctx context.Context, actor User, slug string) ([]PersonWork, error) {
 	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
 	var of *int64
+	now := s.now()
+	before := now.Add(time.Hour) // all of them
 	if !actor.Role.May(RoleReviewer) {
-		of = &actor.ID
+		of, before = &actor.ID, now.UTC().Truncate(24*time.Hour)
 	}
-	people, err := s.store.Work(ctx, project.ID, of)
+	people, err := s.store.Work(ctx, project.ID, of, before)
 	if err != nil || len(people) == 0 {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -207,13 +208,43 @@ type DataSource struct {
 	Bytes    int64  `json:"bytes"`    // that were read
 }
 
-// loadFrom reads external data from files inside a folder. Links in the folder are followed, since whoever made the folder made
-// them too, as Hugging Face's cache does. The location comes from the model and is not trusted: checkLocation keeps it inside the
-// folder.
+// loadFrom reads external data from files inside a folder. The location comes from the model and is not trusted: checkLocation keeps it
+// inside the folder, and reached what lies there.
 func loadFrom(dir string) func(*Tensor, externalData) error {
 	return func(t *Tensor, e externalData) error {
-		return loadAt(filepath.Join(dir, filepath.FromSlash(e.location)), t, e.offset)
+		file, err := reached(dir, e.location)
+		if err != nil {
+			return err
+		}
+		return loadAt(file, t, e.offset)
 	}
+}
+
+// cached is the end of a path in Hugging Face's cache, to which the files of its snapshots are links: models--ORG--NAME/blobs/SHA-256,
+// or Git's SHA-1.
+var cached = regexp.MustCompile(`/models--[^/]+/blobs/(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// reached is the file that a location in a folder means once links are followed. Model and links may have come together, in an archive:
+// a link that leads out of the folder would make any file of the machine a weight, which everybody who downloads the model can read. So
+// it is refused, but for one into Hugging Face's cache, which holds models alone. (A hard link is a file of the folder like any other;
+// only who could read the file could make one.)
+func reached(dir, location string) (string, error) {
+	given := filepath.Join(dir, filepath.FromSlash(location))
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	file, err := filepath.EvalSymlinks(given)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return given, nil // opening it says what to do
+	case err != nil:
+		return "", err
+	}
+	if below, err := filepath.Rel(root, file); (err != nil || !filepath.IsLocal(below)) && !cached.MatchString(filepath.ToSlash(file)) {
+		return "", errors.New("a link that leads out of the model's folder: put the data itself beside the model")
+	}
+	return file, nil
 }
 
 // loadAt reads a tensor's data from a file, beginning at offset.

@@ -157,18 +157,26 @@ func TestExternalDataStaysInTheFolder(t *testing.T) {
 		}
 	}
 	write(filepath.Join(dir, "secret.bin"))
-	write(filepath.Join(dir, "cache", "blobs", "0123"))
+	blob := "models--org--net/blobs/" + strings.Repeat("0123456789abcdef", 4)
+	write(filepath.Join(dir, filepath.FromSlash(blob)))
+	write(filepath.Join(dir, "models--org--net", "blobs", "secret"))
+	write(filepath.Join(dir, "blobs", strings.Repeat("0123456789abcdef", 4)))
 	write(filepath.Join(inside, "weights.bin"))
 	write(filepath.Join(inside, "C:weights.bin"))
 	write(filepath.Join(inside, `a\weights.bin`))
-	if err := os.Symlink("../cache/blobs/0123", filepath.Join(inside, "link.bin")); err != nil { // as Hugging Face's cache
-		t.Fatal(err)
-	}
-	if err := errors.Join(os.Symlink("/dev/zero", filepath.Join(inside, "device.bin")), os.Symlink("loop.bin", filepath.Join(inside, "loop.bin"))); err != nil {
-		t.Fatal(err)
+	for link, to := range map[string]string{
+		"cached.bin": "../" + blob, "link.bin": "weights.bin", // as Hugging Face's cache, and within the folder
+		"out.bin": "../secret.bin", "absolute.bin": filepath.Join(dir, "secret.bin"), "folder": "..", "chain.bin": "out.bin",
+		"no-blob.bin": "../models--org--net/blobs/secret", "no-cache.bin": "../blobs/" + strings.Repeat("0123456789abcdef", 4),
+		"device.bin": "/dev/zero", "loop.bin": "loop.bin", "dangling.bin": "nowhere",
+	} {
+		if err := os.Symlink(to, filepath.Join(inside, link)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	locations := map[string]bool{
-		"weights.bin": true, "./weights.bin": true, "link.bin": true,
+		"weights.bin": true, "./weights.bin": true, "link.bin": true, "cached.bin": true,
+		"out.bin": false, "absolute.bin": false, "folder/secret.bin": false, "folder/model/weights.bin": true, "chain.bin": false, "no-blob.bin": false, "no-cache.bin": false, "dangling.bin": false,
 		"../secret.bin": false, "x/../../secret.bin": false, "x/../weights.bin": false, filepath.Join(dir, "secret.bin"): false, filepath.Join(inside, "weights.bin"): false,
 		"missing.bin": false, "": false, ".": false, "..": false, "weights.bin/": false, "/weights.bin": false, "below//weights.bin": false,
 		"C:weights.bin": false, `a\weights.bin`: false, `..\secret.bin`: false, "weights.bin\x00": false, "weights\n.bin": false,

@@ -70,6 +70,14 @@ func exportAuthor(ctx context.Context, kind annotator.ExportKind) string {
 	}
 }
 
+// exportAuthorHint says what the field of a person takes: addresses are shown to admins alone.
+func exportAuthorHint(ctx context.Context, f Frame) string {
+	if f.May(annotator.RoleAdmin) {
+		return words.T(ctx, "A name or an e-mail address.")
+	}
+	return words.T(ctx, "A name, or your own e-mail address.")
+}
+
 // exportWord says how many records the file has.
 func exportWord(ctx context.Context, v Export) string {
 	switch v.What {

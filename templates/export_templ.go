@@ -625,7 +625,7 @@ func ExportPage(f Frame, v Export) templ.Component {
 				}
 			}
 			if v.has("author") {
-				templ_7745c5c3_Err = Field(exportAuthor(ctx, v.What), "author", "text", v.Form.Get("author"), words.T(ctx, "A name or an e-mail address."), v.wrong("author", bounded(annotator.TextBound{Most: annotator.BoundSearch.Most}, templ.Attributes{"autocomplete": "off"}))).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Field(exportAuthor(ctx, v.What), "author", "text", v.Form.Get("author"), exportAuthorHint(ctx, f), v.wrong("author", bounded(annotator.TextBound{Most: annotator.BoundSearch.Most}, templ.Attributes{"autocomplete": "off"}))).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

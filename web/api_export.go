@@ -27,7 +27,7 @@ func (a *api) exports() {
 		State     []string             `query:"state" doc:"Only these states; maps without it: approved."`
 		Split     []annotator.Split    `query:"split" doc:"Only images of these splits."`
 		Class     string               `query:"class" bound:"search" doc:"Only images of this class, by its key or name."`
-		Author    string               `query:"author" bound:"search" doc:"Only what this person drew, holds or did, by name or e-mail address."`
+		Author    string               `query:"author" bound:"search" doc:"Only what this person drew, holds or did: a name, or an e-mail address, of which admins give any and others their own."`
 		Search    string               `query:"search" bound:"search" doc:"Only images whose name contains this."`
 		Round     int                  `query:"round" minimum:"0" maximum:"1000000" doc:"Only what the round of this number learned from."`
 		Version   int                  `query:"version" minimum:"0" maximum:"1000000" doc:"Only of the version of this number; predictions without it: the active one's."`

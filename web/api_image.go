@@ -15,7 +15,7 @@ import (
 type predictedImage struct {
 	Image       annotator.Image               `json:"image"`
 	LabelName   string                        `json:"label_name,omitempty"`
-	HasMask     bool                          `json:"has_mask" doc:"There is a mask of its object."`
+	HasMask     bool                          `json:"has_mask" doc:"There is a mask of its object. False for painters in a project with checks: check_share."`
 	Prediction  *annotator.Prediction         `json:"prediction,omitempty" doc:"Absent while the version has not scanned it."`
 	Predictions []annotator.VersionPrediction `json:"predictions" doc:"What every version says of it, with its map; the newest version first."`
 	Tasks       []annotator.Task              `json:"tasks" doc:"The newest first."`
@@ -44,7 +44,7 @@ func (a *api) images() {
 			}
 			detail, err := a.server.service.ImageDetail(ctx, actor, in.Image)
 			out := predictedImage{
-				Image: image, LabelName: detail.LabelName, HasMask: image.MaskHash != "", Prediction: prediction,
+				Image: image, LabelName: detail.LabelName, HasMask: detail.HasMask, Prediction: prediction,
 				Predictions: orEmpty(detail.Predictions), Tasks: orEmpty(detail.Tasks), History: orEmpty(detail.History),
 			}
 			return &answer[predictedImage]{out}, err

@@ -122,7 +122,7 @@ var referencePictures = []string{"photo-420.jpg", "photo-444.jpg", "progressive.
 // databaseAnswers is a check of health that asks the database alone.
 func databaseAnswers(store *postgres.Store) health.Check {
 	return func(ctx context.Context) []health.Part {
-		return []health.Part{{Name: "the database", Err: store.Ping(ctx)}}
+		return []health.Part{store.Health(ctx)}
 	}
 }
 

@@ -170,14 +170,9 @@ func (s *storage) disks(log *slog.Logger) *disk.Check {
 }
 
 // ready returns a function that looks at what the studio stands on: the places it writes to, and its database.
-func (s *storage) ready(disks *disk.Check, log *slog.Logger) health.Check {
+func (s *storage) ready(disks *disk.Check) health.Check {
 	return func(ctx context.Context) []health.Part {
-		database := health.Part{Name: "the database"}
-		if err := s.Store.Ping(ctx); err != nil { // it may name the server, so it is only logged
-			log.Error("the database does not answer", "err", err)
-			database.Err = annotator.ErrDatabaseAway
-		}
-		return append(slices.Clone(disks.Parts(ctx)), database)
+		return append(slices.Clone(disks.Parts(ctx)), s.Store.Health(ctx))
 	}
 }
 

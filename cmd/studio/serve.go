@@ -171,7 +171,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	})
 	disks := s.disks(c.log)
 	c.web.MaxModelBytes = c.maxModelBytes
-	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, s.Store.Sessions(), c.log, s.ready(disks, c.log)
+	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, s.Store.Sessions(), c.log, s.ready(disks)
 	c.web.Disk = disks.Err
 	if r.server, err = web.NewServer(c.web); err != nil {
 		return nil, errors.Join(err, r.scorer.Close())

@@ -34,7 +34,7 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	if c.HealthListen != "" {
-		address, stop, err := aside("--health-listen", c.HealthListen, health.Handler(s.ready(s.disks(log), log)))
+		address, stop, err := aside("--health-listen", c.HealthListen, health.Handler(s.ready(s.disks(log))))
 		if err != nil {
 			return err
 		}

@@ -64,14 +64,19 @@ func (from exportSource) conditions(projectID int64, f annotator.ExportFilter) *
 	if f.Class != "" {
 		c.add(`i.label IN (SELECT c.index FROM classes c WHERE c.project_id = i.project_id AND (c.key = $%[1]d OR c.name = $%[1]d))`, f.Class)
 	}
-	switch {
-	case f.Author == "":
-	case from.key == "a.id":
-		c.add(`(a.actor = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
-	case from.learned != "": // also whose map a reviewer corrected
-		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d) OR painter.name = $%[1]d OR lower(painter.email) = lower($%[1]d))`, f.Author)
-	default:
-		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
+	if f.Author != "" {
+		// A list that answers to addresses it does not show would tell whose an address is: it does to admins, and to everybody for their own.
+		by := func(name, person string) string {
+			return name + ` = $%[1]d OR ($%[2]d OR ` + person + `.id = $%[3]d) AND lower(` + person + `.email) = lower($%[1]d)`
+		}
+		who := by("u.name", "u")
+		switch {
+		case from.key == "a.id":
+			who = by("a.actor", "u")
+		case from.learned != "": // also whose map a reviewer corrected
+			who += ` OR ` + by("painter.name", "painter")
+		}
+		c.add(`(`+who+`)`, f.Author, f.Viewer.Role.May(annotator.RoleAdmin), f.Viewer.ID)
 	}
 	if from.learned != "" { // maps, and verdicts on them
 		c.add(shown, f.Viewer.ID, f.Viewer.Role.May(annotator.RoleReviewer))

@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/health"
 )
 
 // Config says which database a Store uses.
@@ -88,6 +89,16 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.patiently(ctx, s.pool.Ping)
+}
+
+// Health says whether the database answers, in words for anybody: only the log has its address.
+func (s *Store) Health(ctx context.Context) health.Part {
+	part := health.Part{Name: "the database"}
+	if err := s.Ping(ctx); err != nil {
+		s.log.ErrorContext(ctx, "the database does not answer", "err", err)
+		part.Err = errors.New("it does not answer")
+	}
+	return part
 }
 
 // Close waits for running operations and closes every connection. Later operations fail.

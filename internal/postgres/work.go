@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,7 +18,7 @@ const addedSeconds = `CASE WHEN before <= seconds THEN seconds - before ELSE sec
 
 // Work implements annotator.WorkStore. What a program made or adopted is nobody's work, and what a rule approved nobody
 // judged. Of several scores of a check the first counts: the map that was made before anybody commented on it.
-func (s *Store) Work(ctx context.Context, projectID int64, user *int64) ([]annotator.PersonWork, error) {
+func (s *Store) Work(ctx context.Context, projectID int64, user *int64, checkedBefore time.Time) ([]annotator.PersonWork, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (w annotator.PersonWork, err error) {
 		var approved, checks, pointed, pointing int
 		var inside, area *float64
@@ -34,7 +35,7 @@ func (s *Store) Work(ctx context.Context, projectID int64, user *int64) ([]annot
 		return w, nil
 	}, `
 		WITH own AS (
-			SELECT e.id, e.task_id, e.author_id AS who, t.image_id, e.revision, e.submitted_at, `+paintedSeconds+` AS seconds
+			SELECT e.id, e.task_id, e.author_id AS who, t.image_id, e.revision, e.created_at, e.submitted_at, `+paintedSeconds+` AS seconds
 			FROM edits e JOIN tasks t ON t.id = e.task_id WHERE t.project_id = $1 AND e.corrects IS NULL AND ($2::bigint IS NULL OR e.author_id = $2)
 		), submitted AS (
 			SELECT who, count(DISTINCT image_id) AS images FROM own WHERE submitted_at IS NOT NULL GROUP BY 1
@@ -50,11 +51,11 @@ func (s *Store) Work(ctx context.Context, projectID int64, user *int64) ([]annot
 			FROM own o JOIN reviews r ON r.edit_id = o.id WHERE r.taken_back_at IS NULL AND r.rule = '' GROUP BY 1
 		), checked AS (
 			SELECT who, count(*) AS n, avg(inside) AS inside, avg(area) AS area, count(pointing) AS pointed, count(*) FILTER (WHERE pointing) AS pointing
-			FROM (SELECT DISTINCT ON (o.who, o.image_id) o.who, c.inside, c.area, c.pointing FROM own o JOIN check_scores c ON c.edit_id = o.id ORDER BY o.who, o.image_id, o.id) c GROUP BY 1
+			FROM (SELECT DISTINCT ON (o.who, o.image_id) o.who, c.inside, c.area, c.pointing FROM own o JOIN check_scores c ON c.edit_id = o.id WHERE o.created_at < $3 ORDER BY o.who, o.image_id, o.id) c GROUP BY 1
 		)
 		SELECT u.id, u.name, s.images::int, p.minutes::float8, coalesce(j.n, 0)::int, coalesce(j.approved, 0)::int,
 			coalesce(c.n, 0)::int, c.inside::float8, c.area::float8, coalesce(c.pointed, 0)::int, coalesce(c.pointing, 0)::int
 		FROM submitted s JOIN users u ON u.id = s.who LEFT JOIN spent p ON p.who = u.id LEFT JOIN judged j ON j.who = u.id LEFT JOIN checked c ON c.who = u.id
-		WHERE NOT u.generator ORDER BY 3 DESC, lower(u.name), u.id`, projectID, user)
+		WHERE NOT u.generator ORDER BY 3 DESC, lower(u.name), u.id`, projectID, user, checkedBefore)
 	return all, wrap(err, "what people have done in project %d", projectID)
 }

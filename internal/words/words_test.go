@@ -22,16 +22,16 @@ func japanese(t *testing.T) context.Context {
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	for _, l := range words.Languages {
-		print := message.NewPrinter(language.MustParse(string(l)))
+		printer := message.NewPrinter(language.MustParse(string(l)))
 		for _, n := range []int{0, 999, 1120, 1234567} {
-			if want := print.Sprint(number.Decimal(n)); text.Count(n) != want {
+			if want := printer.Sprint(number.Decimal(n)); text.Count(n) != want {
 				t.Errorf("%s: %d is %s, CLDR writes %s", l, n, text.Count(n), want)
 			}
 		}
-		if got := print.Sprint(number.Percent(0.724, number.Scale(1))); got != "72.4%" {
+		if got := printer.Sprint(number.Percent(0.724, number.Scale(1))); got != "72.4%" {
 			t.Errorf("%s: per cent: %s", l, got)
 		}
-		if got := print.Sprint(number.Decimal(0.72)); got != "0.72" {
+		if got := printer.Sprint(number.Decimal(0.72)); got != "0.72" {
 			t.Errorf("%s: decimals: %s", l, got)
 		}
 	}

@@ -91,7 +91,7 @@ describe.skipIf(!browserThere)("by keyboard alone", () => {
       const reviewsNext = async () => {
         await reviewer.goto("/projects/aviary/review");
         await follow(reviewer, "form[action$='/review/next'] button");
-        await reviewer.locator("[data-desk][data-held=mine] button[value=approve]:not([aria-disabled], [disabled])").waitFor();
+        await reviewer.locator("[data-desk][data-held=mine][data-drawn] button[value=approve]:not([aria-disabled], [disabled])").waitFor();
       };
       await follow(reviewer, "nav.tabs a[href$='/review']");
       await reviewer.waitForURL("**/review");

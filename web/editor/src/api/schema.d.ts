@@ -3766,7 +3766,7 @@ export interface components {
             starting_points: components["schemas"]["StartingPoint"][];
         };
         PredictedImage: {
-            /** @description There is a mask of its object. */
+            /** @description There is a mask of its object. False for painters in a project with checks: check_share. */
             has_mask: boolean;
             /** @description What people did to the image itself, the newest first, at most 100. */
             history: components["schemas"]["AuditEntry"][];
@@ -6614,7 +6614,7 @@ export interface operations {
                 split?: ("train" | "validation" | "test" | "pool")[];
                 /** @description Only images of this class, by its key or name. */
                 class?: string;
-                /** @description Only what this person drew, holds or did, by name or e-mail address. */
+                /** @description Only what this person drew, holds or did: a name, or an e-mail address, of which admins give any and others their own. */
                 author?: string;
                 /** @description Only images whose name contains this. */
                 search?: string;
