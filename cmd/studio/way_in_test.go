@@ -23,7 +23,7 @@ import (
 
 // ofTheStore are the store's methods that commands may call: those that read, and those for the parts of a running studio. All changes go
 // through annotator.Service, which checks roles and writes the trail.
-var ofTheStore = []string{"BlobUses", "CheckSchema", "Close", "Images", "Ping", "Pool", "Predictions", "ReferencedBlobs", "Sessions", "UserByEmail"}
+var ofTheStore = []string{"BlobUses", "CheckSchema", "Close", "Health", "Images", "Ping", "Pool", "Predictions", "ReferencedBlobs", "Sessions", "UserByEmail"}
 
 func TestCommandsChangeNothingPastTheService(t *testing.T) {
 	t.Parallel()
