@@ -22,8 +22,15 @@ export interface Actions {
 // A verdict is on what has been seen: none is taken before all pictures are drawn and have stood there for a moment, so that the second of
 // two quick presses, or a key that is held, does not judge the edit that came up meanwhile. One verdict is sent once.
 const moment = 500; // ms
-/** What was kept of a verdict: one that has not arrived yet, or one that was given in this window and taken back. */
-const remembered = (key: string): string | null => localStorage.getItem(key) ?? sessionStorage.getItem(key);
+/** What was kept of a verdict: one that has not arrived yet, or one that was given in this window and taken back, which waits again. */
+function remembered(key: string): string | null {
+  const given = sessionStorage.getItem(key);
+  if (given !== null) {
+    localStorage.setItem(key, given);
+    sessionStorage.removeItem(key);
+  }
+  return localStorage.getItem(key);
+}
 
 const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
 
@@ -155,8 +162,9 @@ export class ReviewDesk {
 
   /** Brings reasons and pins back that were kept. */
   private recall(): void {
+    if (!this.form) return;
     const kept = remembered(this.keptChoice);
-    if (!kept || !this.form) return;
+    if (!kept) return;
     const { reasons, pins } = JSON.parse(kept) as Choice;
     if (this.reasons.length === 0) for (const box of this.boxes) box.checked = reasons.includes(box.value as Reason);
     this.pins.restore(pins);
