@@ -152,6 +152,9 @@ func (s *Service) Reviews(ctx context.Context, actor User, slug string, q Review
 	}
 	for i := range page.Reviews {
 		page.Reviews[i].Task = page.Reviews[i].Expire(s.now())
+		if card := &page.Reviews[i]; card.hidesFrom(actor) {
+			card.EditMap, card.Gain, card.Disagreement = nil, nil, nil
+		}
 		nameCard(&page.Reviews[i].TaskCard, project.Classes)
 	}
 	return page, nil

@@ -71,7 +71,7 @@ func (j Judgement) check() (Judgement, error) {
 		return j, err
 	}
 	if j.Comment == "" && len(j.Reasons) == 0 && len(j.Pins) == 0 && j.Verdict == VerdictReject {
-		return j, &ValidationError{Field: "comment", Message: "say what should change, or choose a reason: a rejection goes back to its author"}
+		return j, &ValidationError{Field: "comment", Message: "say what should change, choose a reason or pin a cell: a rejection goes back to its author"}
 	}
 	return j, nil
 }

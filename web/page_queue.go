@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/abn-studio/studio/internal/words"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	_ "time/tzdata" // where the machine has none
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
 

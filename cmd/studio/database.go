@@ -169,10 +169,16 @@ func (s *storage) disks(log *slog.Logger) *disk.Check {
 		disk.Folder("the cache folder", filepath.Join(s.Data, "cache")))
 }
 
-// ready returns a function that looks at what the studio stands on: the places it writes to, and its database.
+// ready returns a function that looks at what the studio stands on: the places it writes to, and its database, at the same time, so that
+// one that does not answer is not taken for both.
 func (s *storage) ready(disks *disk.Check) health.Check {
 	return func(ctx context.Context) []health.Part {
-		return append(slices.Clone(disks.Parts(ctx)), s.Store.Health(ctx))
+		var database health.Part
+		var asked sync.WaitGroup
+		asked.Go(func() { database = s.Store.Health(ctx) })
+		places := disks.Parts(ctx)
+		asked.Wait()
+		return append(slices.Clone(places), database)
 	}
 }
 

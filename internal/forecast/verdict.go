@@ -86,6 +86,8 @@ func (t *MapsInPlace) judge() {
 	}
 }
 
+// verdict fills in verdict, sentence and advice. Words that are said as they stand end before their full stop, by which the catalogue of
+// the pages (package words) knows them.
 func (t *MapsInPlace) verdict() {
 	n, d := t.Wrong.Images, t.OverShuffled
 	edited, shuffled, flat := t.Wrong.Of(Edited), t.Wrong.Of(Shuffled), t.Wrong.Of(Flat)

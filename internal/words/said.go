@@ -78,7 +78,30 @@ func Say(ctx context.Context, s string) string {
 }
 
 // say is Say, and whether anything was found; deep bounds how often an argument is looked up in turn.
-func say(l Language, s string, deep int) (string, bool) {
+func say(l Language, s string, deep int) (string, bool) { return chain(l, s, deep, joints) }
+
+// joints is how many joints of a sentence are tried: sentences hold what people typed, which may be nothing but joints.
+const joints = 8
+
+// chain says a sentence link by link, from the first one on; left is how many joints are tried.
+func chain(l Language, s string, deep, left int) (string, bool) {
+	if said, found := link(l, s, deep); found {
+		return said, true
+	}
+	for _, at := range joint.FindAllStringIndex(s, left) {
+		first, found := link(l, s[:at[0]], deep)
+		if !found {
+			continue
+		}
+		if rest, found := chain(l, s[at[1]:], deep, left-1); found {
+			return first + s[at[0]:at[1]] + rest, true
+		}
+	}
+	return s, false
+}
+
+// link says one link of a chain: a sentence of the catalogue, or one that was made with a format of it.
+func link(l Language, s string, deep int) (string, bool) {
 	c := catalogues[l]
 	if said, found := c.Said[s]; found {
 		return said, true
@@ -92,13 +115,6 @@ func say(l Language, s string, deep int) (string, bool) {
 	for _, f := range formats[l]() {
 		if groups := f.form.FindStringSubmatch(s); groups != nil {
 			return f.fill(l, groups[1:], deep-1), true
-		}
-	}
-	for _, at := range joint.FindAllStringIndex(s, -1) {
-		first, found := say(l, s[:at[0]], deep-1)
-		rest, also := say(l, s[at[1]:], deep-1)
-		if found && also {
-			return first + s[at[0]:at[1]] + rest, true
 		}
 	}
 	return s, false

@@ -2,6 +2,7 @@ package words_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,16 @@ func TestSay(t *testing.T) {
 		}
 		if got := words.Say(t.Context(), said); got != said {
 			t.Errorf("in English %q", got)
+		}
+	}
+}
+
+// What people typed is no work, though it be nothing but what joins errors: the time would double with each joint.
+func TestSayOfNothingButJoints(t *testing.T) {
+	t.Parallel()
+	for _, piece := range []string{"zz: ", "not found: ", "; "} {
+		if typed := strings.Repeat(piece, 200) + "x"; words.Say(japanese(t), typed) != typed {
+			t.Errorf("%q was found", piece)
 		}
 	}
 }

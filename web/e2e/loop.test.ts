@@ -153,6 +153,23 @@ describe.skipIf(!browserThere)("the loop", () => {
     await until("it is the painter's own again", async () => (await valuesOf()) === JSON.stringify(mine.map.values), 100_000);
   });
 
+  it("arrows move over the contact sheet, also by rows", async () => {
+    await rui.page.goto("/projects/aviary/queue");
+    await rui.page.locator(".task-card > a").nth(20).waitFor();
+    const place = () => rui.page.evaluate(() => {
+      const links = [...document.querySelectorAll(".task-card > a")];
+      const { left } = document.activeElement!.getBoundingClientRect();
+      return { at: links.indexOf(document.activeElement!), below: left === links[0]!.getBoundingClientRect().left };
+    });
+    await rui.page.keyboard.press("ArrowRight");
+    await rui.page.keyboard.press("ArrowDown");
+    const { at, below } = await place();
+    expect(at).toBeGreaterThan(1);
+    expect(below).toBe(true);
+    await rui.page.keyboard.press("ArrowUp");
+    expect((await place()).at).toBe(0);
+  });
+
   it("the admin runs a round and sees its curve and its result", async () => {
     await ada.page.goto("/projects/aviary/rounds/new");
     await ada.page.getByLabel(/^Epochs/).fill("2"); // enough for a curve and a version

@@ -22,6 +22,16 @@ export interface Actions {
 // A verdict is on what has been seen: none is taken before all pictures are drawn and have stood there for a moment, so that the second of
 // two quick presses, or a key that is held, does not judge the edit that came up meanwhile. One verdict is sent once.
 const moment = 500; // ms
+/** What was kept of a verdict: one that has not arrived yet, or one that was given in this window and taken back, which waits again. */
+function remembered(key: string): string | null {
+  const given = sessionStorage.getItem(key);
+  if (given !== null) {
+    localStorage.setItem(key, given);
+    sessionStorage.removeItem(key);
+  }
+  return localStorage.getItem(key);
+}
+
 const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
 
 export class ReviewDesk {
@@ -94,7 +104,7 @@ export class ReviewDesk {
 
   /** The map is on the page now: it can be judged once it has been seen. */
   async show(): Promise<void> {
-    if (this.comment && this.comment.value === "") this.comment.value = localStorage.getItem(this.kept) ?? "";
+    if (this.comment && this.comment.value === "") this.comment.value = remembered(this.kept) ?? "";
     this.recall();
     try {
       await this.decoded();
@@ -129,8 +139,11 @@ export class ReviewDesk {
 
   /** The verdict has arrived. */
   judged(): void {
-    localStorage.removeItem(this.kept);
-    localStorage.removeItem(this.keptChoice);
+    for (const key of [this.kept, this.keptChoice]) { // should the verdict be taken back, its words are there again
+      const words = localStorage.getItem(key);
+      if (words !== null) sessionStorage.setItem(key, words);
+      localStorage.removeItem(key);
+    }
     this.close();
   }
 
@@ -149,8 +162,9 @@ export class ReviewDesk {
 
   /** Brings reasons and pins back that were kept. */
   private recall(): void {
-    const kept = localStorage.getItem(this.keptChoice);
-    if (!kept || !this.form) return;
+    if (!this.form) return;
+    const kept = remembered(this.keptChoice);
+    if (!kept) return;
     const { reasons, pins } = JSON.parse(kept) as Choice;
     if (this.reasons.length === 0) for (const box of this.boxes) box.checked = reasons.includes(box.value as Reason);
     this.pins.restore(pins);

@@ -111,7 +111,9 @@ export class Pins {
       this.changed();
     }
     if (!pin) return null;
-    this.list?.children[this.all.indexOf(pin)]?.querySelector("input")?.focus({ preventScroll: true });
+    const words = this.list?.children[this.all.indexOf(pin)]?.querySelector("input");
+    words?.focus({ preventScroll: true });
+    words?.scrollIntoView({ block: "nearest" }); // no further than it must be, so that the map stays in sight
     return made ? pin : null;
   }
 

@@ -13,7 +13,8 @@ export function contactSheet(): void {
   const boxOf = (link: HTMLElement | undefined) => link?.parentElement?.querySelector<HTMLInputElement>("input");
   onKey((key, event) => {
     const all = links();
-    const at = all.findIndex((link) => link === document.activeElement);
+    const card = document.activeElement?.closest(".task-card"); // its link or its box
+    const at = card ? all.findIndex((link) => link.parentElement === card) : -1;
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns(all), ArrowUp: -columns(all) }[key];
     if (step !== undefined) {
       const next = at < 0 ? 0 : at + step;
@@ -37,8 +38,9 @@ function check(box: HTMLInputElement | null | undefined): void {
 
 /** How many cards stand in a row now. */
 function columns(links: HTMLElement[]): number {
-  const top = links[0]?.offsetTop ?? 0;
-  const next = links.findIndex((link) => link.offsetTop > top);
+  const top = (link: HTMLElement | undefined) => link?.getBoundingClientRect().top ?? 0; // offsetTop is within the card
+  const first = top(links[0]);
+  const next = links.findIndex((link) => top(link) > first + 1);
   return next < 0 ? links.length : next;
 }
 

@@ -20,7 +20,7 @@ class Observer {
 
 beforeAll(() => {
   // Rows of two cards, as a narrow window has them.
-  Object.defineProperty(HTMLElement.prototype, "offsetTop", { configurable: true, get(this: HTMLElement) { return 100 * Math.floor(links().indexOf(this as HTMLAnchorElement) / 2); } });
+  Element.prototype.getBoundingClientRect = function (this: HTMLElement) { return { top: 100 * Math.floor(links().indexOf(this as HTMLAnchorElement) / 2) } as DOMRect; };
   Element.prototype.scrollIntoView = () => undefined;
   vi.stubGlobal("IntersectionObserver", Observer);
   document.body.innerHTML = "<main></main>";

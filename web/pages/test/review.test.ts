@@ -59,6 +59,7 @@ let waiting: number[]; // what the studio hands out next
 beforeEach(async () => {
   giveContexts();
   localStorage.clear();
+  sessionStorage.clear();
   asked = [];
   waiting = [];
   reply = () => undefined;
