@@ -82,7 +82,7 @@ type ActivationMapper interface {
 
 // ActivationMap makes an activation map of a task's image by the task's version. Nothing is stored.
 func (s *Service) ActivationMap(ctx context.Context, actor User, taskID int64, q ActivationQuery) (ActivationMap, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
 	if err != nil {
 		return ActivationMap{}, err
 	}

@@ -140,7 +140,7 @@ func (s *Service) agreement(ctx context.Context, project Project) (slots []Slot,
 
 // Shared lists what several people paint in a project, with how far their maps agree (reviewer).
 func (s *Service) Shared(ctx context.Context, actor User, slug string) (Shared, error) {
-	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
+	_, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return Shared{}, err
 	}

@@ -74,9 +74,9 @@ type ArchiveSource interface {
 	Lost(hash string) bool
 }
 
-// PackProject writes a project with all that was made in it into an archive (admin).
+// PackProject writes a project with all that was made in it into an archive (lead).
 func (s *Service) PackProject(ctx context.Context, actor User, slug string, c PackChoices, to ArchiveSink) error {
-	actor, project, err := s.project(ctx, actor, RoleLead, slug)
+	_, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func TestAStreamAsksForItsProjectAgain(t *testing.T) {
 	b := s.as(annotator.RoleAnnotator)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("%s%s/rounds/%d/events", s.http.URL, apiPrefix, round.ID), nil)
 	must(t, err)
-	stream, err := b.client.Do(r)
+	stream, err := b.client.Do(r) //nolint:bodyclose // closed below
 	must(t, err)
 	defer stream.Body.Close()
 	if stream.StatusCode != http.StatusOK {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -228,16 +229,10 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 					t.Errorf("%s as %s tells that it is there:\n%s\n%s", address, role, a, b)
 				}
 			}
-			mixed := things{}
-			for name, value := range foreign {
-				mixed[name] = value
-			}
+			mixed := maps.Clone(foreign)
 			mixed["slug"], mixed["project"] = "birds", "birds" // a thing of another project below one's own
 			if mixed.path(address) != own.path(address) && strings.Contains(route, "/projects/") {
-				none := things{}
-				for name, value := range gone {
-					none[name] = value
-				}
+				none := maps.Clone(gone)
 				none["slug"], none["project"] = "birds", "birds"
 				there, not := ask(browsers[annotator.RoleLead], method, mixed.path(address)), ask(browsers[annotator.RoleLead], method, none.path(address))
 				if a, b := same(there, mixed), same(not, none); a != b {
