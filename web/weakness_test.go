@@ -465,6 +465,10 @@ func TestNoAddressThatIsSentIsFetched(t *testing.T) {
 			strings.HasSuffix(c.route, "/purge") || strings.HasSuffix(c.route, "/settings/state") {
 			continue // what others need
 		}
+		by := admin
+		if _, is := open[c.method+" "+c.route]; is {
+			by = w.nobody() // what signs in would change who the others are sent by
+		}
 		for _, place := range places {
 			path := w.path(c, "", "")
 			if o := c.operation(w.api); o != nil {
@@ -475,25 +479,25 @@ func TestNoAddressThatIsSentIsFetched(t *testing.T) {
 				if schema.Ref != "" {
 					schema = w.api.huma.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
 				}
-				for odd, of := range schema.Properties { // one at a time: else the first that is refused would hide the others
+				for _, odd := range slices.Sorted(maps.Keys(schema.Properties)) { // one at a time: else the first that is refused would hide the others
 					body := map[string]any{}
 					for name, of := range schema.Properties {
 						if slices.Contains(schema.Required, name) {
 							body[name] = w.plausible(name, of)
 						}
 					}
-					body[odd] = addressed(of, place)
-					admin.do(c.method, path, strings.NewReader(jsonOf(t, body)), "Content-Type", "application/json")
+					body[odd] = addressed(schema.Properties[odd], place)
+					by.do(c.method, path, strings.NewReader(jsonOf(t, body)), "Content-Type", "application/json")
 					sent++
 				}
 				continue
 			}
 			usual, err := url.ParseQuery(forms[c.route])
 			must(t, err)
-			for odd := range usual {
+			for _, odd := range slices.Sorted(maps.Keys(usual)) {
 				changed := maps.Clone(usual)
 				changed.Set(odd, place)
-				admin.post(path, changed)
+				by.post(path, changed)
 				sent++
 			}
 		}
