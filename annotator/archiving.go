@@ -76,12 +76,19 @@ type ArchiveSource interface {
 
 // PackProject writes a project with all that was made in it into an archive (lead).
 func (s *Service) PackProject(ctx context.Context, actor User, slug string, c PackChoices, to ArchiveSink) error {
-	_, project, err := s.project(ctx, actor, RoleLead, slug)
+	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return err
 	}
 	if s.blobs == nil {
 		return fmt.Errorf("archiving %s: %w: this process has no blob store", slug, ErrUnavailable)
+	}
+	what := "with pictures"
+	if !c.Pictures {
+		what = "without pictures"
+	}
+	if err := s.audit(ctx, s.store, actor, nil, "export.archive", "project "+slug, what); err != nil {
+		return err
 	}
 	files, err := s.store.PackProject(ctx, project.ID, c.Anonymous, to.Row)
 	if err != nil {

@@ -35,28 +35,23 @@ type UserStore interface {
 	RevokeTokens(ctx context.Context, userID int64, at time.Time) (int, error)
 }
 
-// SignIn checks a password (argon2id) and returns who it belongs to, or ErrUnauthorized. An unknown
-// address takes as long as a wrong password, and gets the same answer.
-func (s *Service) SignIn(ctx context.Context, email, password string) (User, error) {
-	if utf8.RuneCountInString(password) > BoundPassword.Most {
-		return User{}, ErrUnauthorized
-	}
+// SignIn checks a password (argon2id) and returns who it belongs to, or ErrUnauthorized; BeginSession then signs them in. An unknown
+// address takes as long as a wrong password, and gets the same answer. The trail has what fails.
+func (s *Service) SignIn(ctx context.Context, email, password string, from Client) (User, error) {
 	user, hash, err := s.store.UserByEmail(ctx, strings.TrimSpace(email))
 	if err != nil && !isNotFound(err) {
 		return User{}, err
+	}
+	if utf8.RuneCountInString(password) > BoundPassword.Most { // whoever has the address: hashing reads all of it
+		return User{}, s.refuseSignIn(ctx, user, from)
 	}
 	right, err := s.password.matches(ctx, password, hash)
 	if err != nil {
 		return User{}, fmt.Errorf("checking a password: %w", err)
 	}
 	if !right || user.Disabled || user.Generator {
-		return User{}, ErrUnauthorized
+		return User{}, s.refuseSignIn(ctx, user, from)
 	}
-	now := s.now()
-	if err := s.store.TouchUser(ctx, user.ID, now); err != nil {
-		return User{}, err
-	}
-	user.LastSeenAt = &now
 	return user, nil
 }
 
@@ -81,14 +76,12 @@ func (s *Service) present(ctx context.Context, actor User, password string) erro
 		return fmt.Errorf("checking a password: %w", err)
 	}
 	if !right {
+		if err := s.audit(ctx, s.store, actor, nil, "password.fail", userSubject(actor.ID), "wrong present password, in a session"); err != nil {
+			return err
+		}
 		return ErrWrongPassword
 	}
 	return nil
-}
-
-// UserByID returns the user of a session; ErrUnauthorized if they are gone or disabled.
-func (s *Service) UserByID(ctx context.Context, id int64) (User, error) {
-	return signedIn(s.store.User(ctx, id))
 }
 
 func signedIn(u User, err error) (User, error) {
@@ -190,7 +183,8 @@ func (s *Service) insertPerson(ctx context.Context, tx Store, actor, person User
 
 // ChangeUser changes a person (admin; anybody may change their own name and password). The last
 // enabled admin can be neither disabled nor demoted. A new password, one's own or another's, needs the actor's present one
-// (ErrWrongPassword) and revokes the person's tokens unless they are to be kept.
+// (ErrWrongPassword), revokes the person's tokens unless they are to be kept, and signs them out of all other browsers. Whoever is disabled
+// is signed out of all.
 func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserChange) (User, error) {
 	own := id == actor.ID && c.Role == nil && c.Disabled == nil
 	needed := RoleAdmin
@@ -272,8 +266,19 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 			if err := tx.UnassignAll(ctx, id); err != nil {
 				return err
 			}
+			if _, err := s.endSessions(ctx, tx, actor, id, 0, "disabled"); err != nil {
+				return err
+			}
 		}
 		detail := strings.Join(changed, ", ")
+		if c.Password != nil {
+			if _, err := s.endSessions(ctx, tx, actor, id, c.Session, "new password"); err != nil {
+				return err
+			}
+			if err := tx.ProlongSession(ctx, c.Session, s.now().Add(SessionLasts)); err != nil { // it goes on under a new key
+				return err
+			}
+		}
 		if c.Password != nil && !c.KeepTokens {
 			n, err := tx.RevokeTokens(ctx, id, s.now())
 			if err != nil {

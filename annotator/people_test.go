@@ -21,11 +21,11 @@ func TestPeople(t *testing.T) {
 	if err != nil || u.Name != "Eve" {
 		t.Fatalf("CreateUser = %+v, %v", u, err)
 	}
-	if got, err := w.Service.SignIn(ctx, "EVE@example.org ", "quite long enough"); err != nil || got.ID != u.ID || got.LastSeenAt == nil {
+	if got, err := w.Service.SignIn(ctx, "EVE@example.org ", "quite long enough", annotator.Client{}); err != nil || got.ID != u.ID {
 		t.Errorf("SignIn = %+v, %v", got, err)
 	}
 	for _, wrong := range [][2]string{{"eve@example.org", "quite long enougH"}, {"eve@example.org", ""}, {"nobody@example.org", "quite long enough"}, {"eve@example.org", strings.Repeat("x", 201)}} {
-		if _, err := w.Service.SignIn(ctx, wrong[0], wrong[1]); !errors.Is(err, annotator.ErrUnauthorized) {
+		if _, err := w.Service.SignIn(ctx, wrong[0], wrong[1], annotator.Client{}); !errors.Is(err, annotator.ErrUnauthorized) {
 			t.Errorf("SignIn(%q) = %v, want ErrUnauthorized", wrong, err)
 		}
 	}
@@ -43,16 +43,25 @@ func TestPeople(t *testing.T) {
 	if _, err := w.Service.ChangeUser(ctx, u, u.ID, annotator.UserChange{Password: &password, Present: "quite long enough", KeepTokens: true}); err != nil {
 		t.Errorf("changing one's own password: %v", err)
 	}
-	if _, err := w.Service.SignIn(ctx, "eve@example.org", password); err != nil {
+	if _, err := w.Service.SignIn(ctx, "eve@example.org", password, annotator.Client{}); err != nil {
 		t.Errorf("signing in with it: %v", err)
 	}
-	if _, err := w.Service.ChangeUser(ctx, w.Admin, u.ID, annotator.UserChange{Disabled: &disabled}); err != nil {
+	session, err := w.Service.BeginSession(ctx, u, annotator.Client{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disabledUser, err := w.Service.ChangeUser(ctx, w.Admin, u.ID, annotator.UserChange{Disabled: &disabled})
+	if err != nil {
 		t.Fatal(err)
 	}
 	for name, check := range map[string]func() error{
-		"password": func() error { _, err := w.Service.SignIn(ctx, "eve@example.org", password); return err },
-		"session":  func() error { _, err := w.Service.UserByID(ctx, u.ID); return err },
-		"token":    func() error { _, _, err := w.Service.UserByToken(ctx, token); return err },
+		"password": func() error {
+			_, err := w.Service.SignIn(ctx, "eve@example.org", password, annotator.Client{})
+			return err
+		},
+		"session":    func() error { _, err := w.Service.UserBySession(ctx, session.ID); return err },
+		"signing in": func() error { _, err := w.Service.BeginSession(ctx, disabledUser, annotator.Client{}); return err },
+		"token":      func() error { _, _, err := w.Service.UserByToken(ctx, token); return err },
 	} {
 		if err := check(); !errors.Is(err, annotator.ErrUnauthorized) {
 			t.Errorf("a disabled person's %s: %v, want ErrUnauthorized", name, err)

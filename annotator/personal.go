@@ -35,6 +35,9 @@ func (s *Service) PersonalData(ctx context.Context, actor User, userID int64, w 
 	if err != nil {
 		return err
 	}
+	if err := s.audit(ctx, s.store, actor, nil, "export.person", userSubject(userID), ""); err != nil {
+		return err
+	}
 	out := bufio.NewWriter(w)
 	account, err := json.Marshal(user)
 	if err != nil {
@@ -97,6 +100,9 @@ func (s *Service) RemovePerson(ctx context.Context, actor User, userID int64, ty
 			return &ValidationError{Field: "email", Message: "type the person's e-mail address, " + user.Email}
 		}
 		if err := keepsAnAdmin(admins, user); err != nil {
+			return err
+		}
+		if _, err = s.endSessions(ctx, tx, actor, userID, 0, ""); err != nil {
 			return err
 		}
 		if user, err = tx.RemovePerson(ctx, userID, pseudonym(userID), s.now()); err != nil {

@@ -13,7 +13,7 @@ import (
 // the work that is asked for here: they write their progress to the store under their claims, and end the work through Service
 // (ADR 18).
 //
-// The methods stand in files by subject: people.go, first_admin.go (the first of them), personal.go (what is held of them, and removing them), catalog.go (projects, images, pictures), leasing.go
+// The methods stand in files by subject: people.go, session.go (in which browsers they are signed in), trail.go (who did what in the whole studio), first_admin.go (the first of them), personal.go (what is held of them, and removing them), catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), handing.go (why a task is there), assigning.go (many tasks at once, and to whom they are given), day.go (what people did on a day), overlap.go (images that several people paint), adopting.go (what becomes of their maps), agreement.go (how alike these are), checking.go (maps that are scored against known masks), work.go (what each person has done), drafting.go (saves and submissions), activation_map.go, likeness.go (which places of a picture are alike), segmenter.go (the region that clicks mean), reviewing.go, review_leasing.go (who has which map to judge), review_order.go (in which order), reviewing_many.go (many verdicts at once), sampling.go (how much is reviewed), correcting.go (changing a map and approving it), fine_tuning.go, uploading.go
 // (uploaded models, and those on the server's disk), importing.go, staging.go (images that people send), seeding.go (edits from known masks), starting.go (the maps that
 // painters begin with), leakage.go (held-out images that are like training images), images.go (the list of a project's images; changing, deleting, restoring and purging them), labelling.go (labels that are found wrong), suspects.go (those that probably are), forecasting.go (whether painting is likely to pay), exporting.go (what leaves the studio), bringing.go (maps that come from elsewhere), archiving.go (a project as one archive), ending.go (closing, deleting and purging projects), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
@@ -35,6 +35,7 @@ type Service struct {
 	now            func() time.Time
 	log            *slog.Logger
 	password       passwordHasher
+	failures       failures
 }
 
 // ServiceConfig is what a Service needs. Store and Blobs are required. A command that neither scores nor shows pictures may leave out
@@ -75,6 +76,7 @@ func NewService(c ServiceConfig) *Service {
 // user. internal/postgres implements it.
 type Store interface {
 	UserStore
+	SessionStore
 	MemberStore
 	PersonalStore
 	SetupStore
@@ -130,6 +132,10 @@ type AuditEntry struct {
 type AuditStore interface {
 	// InsertAudit appends one line; projectID is nil for a change outside projects.
 	InsertAudit(ctx context.Context, projectID *int64, actor User, e AuditEntry) error
+	// TrailBefore lists lines of the whole studio, newest first, from the line before the id (0: the newest); TrailAfter lists them oldest
+	// first, from the line after the id.
+	TrailBefore(ctx context.Context, f TrailFilter, before int64, limit int) ([]TrailLine, error)
+	TrailAfter(ctx context.Context, f TrailFilter, after int64, limit int) ([]TrailLine, error)
 	// AuditEntries lists a project's trail, newest first, from the entry before the id (0: the newest).
 	AuditEntries(ctx context.Context, projectID, before int64, limit int) ([]AuditEntry, error)
 }

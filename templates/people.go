@@ -27,12 +27,13 @@ type PersonForm struct {
 
 // AccountView is the view model of one's own account.
 type AccountView struct {
-	Highest annotator.Role     // of the person, anywhere
-	Token   string             // the secret of a token made just now, shown once
-	Wanted  annotator.NewToken // the request for a token that was refused
-	Tokens  []annotator.Token
-	Problem string
-	Field   string // which form it belongs to: "name", "password", "token"
+	Highest  annotator.Role     // of the person, anywhere
+	Token    string             // the secret of a token made just now, shown once
+	Wanted   annotator.NewToken // the request for a token that was refused
+	Tokens   []annotator.Token
+	Sessions []annotator.Session
+	Problem  string
+	Field    string // which form it belongs to: "name", "password", "token"
 }
 
 // tokenDays are how long a token may last, as the form offers it.
@@ -91,4 +92,17 @@ type Members struct {
 	Members     []annotator.Member
 	Email, Role string
 	Problem     string
+}
+
+// browserWords says in which browser somebody is signed in.
+func browserWords(ctx context.Context, c annotator.Client) string {
+	switch {
+	case c.Browser == "" && c.System == "":
+		return words.T(ctx, "A browser that does not say which")
+	case c.System == "":
+		return c.Browser
+	case c.Browser == "":
+		return words.T(ctx, "A browser on {system}", "system", c.System)
+	}
+	return words.T(ctx, "{browser} on {system}", "browser", c.Browser, "system", c.System)
 }

@@ -81,6 +81,8 @@ var bounds = map[string]bound{
 	"brought state":     {words: choices(annotator.BroughtStates)},
 	"edit source":       {words: choices(annotator.EditSources)},
 	"export":            {words: choices(annotator.ExportKinds)},
+	"trail kind":        {words: choices(annotator.TrailKindNames())},
+	"trail format":      {words: choices([]string{"csv", "jsonl"})},
 	"export format":     {words: choices(takeout.FormatKeys())},
 	"state_dict format": {words: choices(annotator.StateDictFormats)},
 	"row format":        {words: choices(annotator.RowFormats)},

@@ -56,8 +56,26 @@ func (a *api) sessions() {
 		})
 	signOut := noContent(huma.Operation{OperationID: "signOut", Method: http.MethodDelete, Path: "/session", Summary: "Sign out"})
 	handle(a, annotator.RoleAnnotator, signOut, func(ctx context.Context, _ annotator.User, _ *nothing) (*nothing, error) {
-		return nil, a.server.sessions.Destroy(ctx)
+		return nil, a.server.signOut(ctx)
 	})
+	handle(a, annotator.RoleAnnotator, get("sessions", "/sessions", "The browsers in which you are signed in, the one seen last first"),
+		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[sessionList], error) {
+			sessions, err := a.server.service.Sessions(ctx, actor, actor.ID, a.server.session(ctx))
+			return &answer[sessionList]{sessionList{orEmpty(sessions)}}, err
+		})
+	end := noContent(huma.Operation{OperationID: "endSession", Method: http.MethodDelete, Path: "/sessions/{session}", Summary: "Sign out of one browser",
+		Description: "It is refused at its next request. Everybody may end their own, an admin anybody's."})
+	type bySession struct {
+		Session int64 `path:"session"`
+	}
+	handle(a, annotator.RoleAnnotator, end, func(ctx context.Context, actor annotator.User, in *bySession) (*nothing, error) {
+		return nil, a.server.service.EndSession(ctx, actor, in.Session)
+	})
+	handle(a, annotator.RoleAnnotator, huma.Operation{OperationID: "endOtherSessions", Method: http.MethodDelete, Path: "/sessions", Summary: "Sign out of all browsers but the one that asks"},
+		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[sessionsEnded], error) {
+			n, err := a.server.service.EndSessions(ctx, actor, actor.ID, a.server.session(ctx))
+			return &answer[sessionsEnded]{sessionsEnded{n}}, err
+		})
 	type tokenRequest struct {
 		Body struct {
 			Name     string            `json:"name" bound:"token name" doc:"What it is for."`
@@ -93,6 +111,14 @@ func (a *api) sessions() {
 	})
 }
 
+type sessionList struct {
+	Sessions []annotator.Session `json:"sessions"`
+}
+
+type sessionsEnded struct {
+	Ended int `json:"ended"`
+}
+
 type tokenList struct {
 	Tokens []annotator.Token `json:"tokens"`
 }
@@ -106,6 +132,17 @@ func (a *api) people() {
 		func(ctx context.Context, actor annotator.User, in *byUser) (*answer[tokenList], error) {
 			tokens, err := a.server.service.Tokens(ctx, actor, in.User)
 			return &answer[tokenList]{tokenList{orEmpty(tokens)}}, err
+		})
+	handle(a, annotator.RoleAdmin, get("userSessions", "/users/{user}/sessions", "The browsers in which a person is signed in, the one seen last first"),
+		func(ctx context.Context, actor annotator.User, in *byUser) (*answer[sessionList], error) {
+			sessions, err := a.server.service.Sessions(ctx, actor, in.User, a.server.session(ctx))
+			return &answer[sessionList]{sessionList{orEmpty(sessions)}}, err
+		})
+	handle(a, annotator.RoleAdmin, huma.Operation{OperationID: "endUserSessions", Method: http.MethodDelete, Path: "/users/{user}/sessions", Summary: "Sign a person out of all browsers",
+		Description: "The one that asks stays signed in. To keep them out, disable the account (changeUser)."},
+		func(ctx context.Context, actor annotator.User, in *byUser) (*answer[sessionsEnded], error) {
+			n, err := a.server.service.EndSessions(ctx, actor, in.User, a.server.session(ctx))
+			return &answer[sessionsEnded]{sessionsEnded{n}}, err
 		})
 	handle(a, annotator.RoleAdmin, get("users", "/users", "Everybody"),
 		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[userList], error) {
@@ -176,7 +213,7 @@ func (a *api) personal() {
 	remove := post("removeUser", "/users/{user}/remove", "Remove a person for good")
 	remove.Description = "Nobody signs in with the account again; sessions and tokens end, tasks they hold are everybody's. A pseudonym takes the place of name and address everywhere; what they made and judged stays, under the same id. 409 for the last admin. To be able to undo it, disable the account (changeUser)."
 	handle(a, annotator.RoleAdmin, remove, func(ctx context.Context, actor annotator.User, in *removeRequest) (*answer[annotator.User], error) {
-		u, err := a.server.removeUser(ctx, actor, in.User, in.Body.Email)
+		u, err := a.server.service.RemovePerson(ctx, actor, in.User, in.Body.Email)
 		return &answer[annotator.User]{u}, err
 	})
 }

@@ -14,6 +14,7 @@
 //	upload.go      receiving models as they come; state_dict.go receiving the reference for a state_dict
 //	api_label.go   what is said of labels, and which are suspect; page_label.go the pages
 //	api_import.go  receiving data sets in chunks; page_import.go says what they are and what an import would do
+//	api_trail.go   the whole studio's trail; page_trail.go the page
 //	api_export.go  streaming what internal/takeout writes
 //	maps.go        receiving maps that internal/takeout reads; api_maps.go and page_maps.go tell what became of them
 //	page.go        what all pages share; page_*.go the pages, one file per section, rendered by package templates; page_setup.go makes the first admin

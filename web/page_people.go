@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -106,6 +107,9 @@ func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 	if view.Tokens, err = s.service.Tokens(v.Context(), v.actor, v.actor.ID); err != nil {
 		return err
 	}
+	if view.Sessions, err = s.service.Sessions(v.Context(), v.actor, v.actor.ID, s.session(v.Context())); err != nil {
+		return err
+	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.AccountPage(v.frame(words.T(v.Context(), "Account"), "account"), view))
 }
 
@@ -150,6 +154,65 @@ func (s *Server) changeOwnPassword(v *visit) error {
 	}
 	v.say("The password is changed, and you are signed out everywhere else. {tokens}", "tokens", tokensAfter(v.Context(), change))
 	return v.redirect("/account")
+}
+
+// endOwnSessions signs whoever asks out of another browser, or of all others.
+func (s *Server) endOwnSessions(v *visit) error {
+	return s.endSessionsOf(v, v.actor.ID, "/account#sessions")
+}
+
+// endSessions signs another person out of a browser, or of all.
+func (s *Server) endSessions(v *visit) error {
+	id, err := v.id("user")
+	if err != nil {
+		return err
+	}
+	return s.endSessionsOf(v, id, fmt.Sprintf("/people/%d/sessions", id))
+}
+
+func (s *Server) endSessionsOf(v *visit, user int64, back string) error {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	if form.Get("session") == "all" {
+		n, err := s.service.EndSessions(v.Context(), v.actor, user, s.session(v.Context()))
+		if err != nil {
+			return err
+		}
+		v.note("", words.N(v.Context(), n, "Signed out of {n} browser.", "Signed out of {n} browsers."))
+		return v.redirect(back)
+	}
+	id, err := strconv.ParseInt(form.Get("session"), 10, 64)
+	if err != nil {
+		return errBadForm
+	}
+	switch err := s.service.EndSession(v.Context(), v.actor, id); {
+	case errors.Is(err, annotator.ErrNotFound):
+		v.warn("That browser is signed out already.")
+	case err != nil:
+		return err
+	default:
+		v.say("Signed out there.")
+	}
+	return v.redirect(back)
+}
+
+// sessionsPage lists in which browsers another person is signed in.
+func (s *Server) sessionsPage(v *visit) error {
+	id, err := v.id("user")
+	if err != nil {
+		return err
+	}
+	person, err := s.service.Person(v.Context(), v.actor, id)
+	if err != nil {
+		return err
+	}
+	sessions, err := s.service.Sessions(v.Context(), v.actor, id, s.session(v.Context()))
+	if err != nil {
+		return err
+	}
+	return v.render(templates.SessionsPage(v.frame(words.T(v.Context(), "Open sign-ins"), "people"), person, sessions))
 }
 
 func (s *Server) makeToken(v *visit) error {
@@ -253,7 +316,7 @@ func (s *Server) removePerson(v *visit) error {
 	if err != nil {
 		return err
 	}
-	user, err := s.removeUser(v.Context(), v.actor, id, form.Get("email"))
+	user, err := s.service.RemovePerson(v.Context(), v.actor, id, form.Get("email"))
 	if err != nil {
 		problem, err := problemText(err)
 		if err != nil {

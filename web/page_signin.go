@@ -49,7 +49,7 @@ func (s *Server) doSignIn(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) doSignOut(w http.ResponseWriter, r *http.Request) error {
-	if err := s.signOut(r); err != nil {
+	if err := s.signOut(r.Context()); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/signin", http.StatusSeeOther)

@@ -44,6 +44,7 @@ var pageRoles = map[string]annotator.Role{
 	"POST /deleted/{slug}": annotator.RoleAdmin,
 	"GET /archives":        annotator.RoleAdmin, "GET /archives/{import}": annotator.RoleAdmin, "POST /archives/{import}": annotator.RoleAdmin,
 	"GET /people": annotator.RoleAdmin, "POST /people": annotator.RoleAdmin, "POST /people/{user}": annotator.RoleAdmin,
+	"GET /audit":     annotator.RoleAdmin,
 	"GET /segmenter": annotator.RoleAdmin, "POST /segmenter": annotator.RoleAdmin, "POST /segmenter/remove": annotator.RoleAdmin,
 	"GET /guide":   annotator.RoleAnnotator,
 	"GET /account": annotator.RoleAnnotator, "POST /account/name": annotator.RoleAnnotator,
@@ -65,7 +66,8 @@ var pageRoles = map[string]annotator.Role{
 	"POST /projects/{slug}/versions/{version}/scan": annotator.RoleLead, "POST /projects/{slug}/versions/{version}/state-dict": annotator.RoleAnnotator,
 	"GET /projects/{slug}/versions/new": annotator.RoleLead, "POST /projects/{slug}/uploads": annotator.RoleLead,
 	"GET /projects/{slug}/uploads/{upload}": annotator.RoleLead, "POST /projects/{slug}/uploads/{upload}": annotator.RoleLead,
-	"POST /account/tokens/{token}/revoke": annotator.RoleAnnotator, "GET /people/{user}/tokens": annotator.RoleAdmin,
+	"POST /account/tokens/{token}/revoke": annotator.RoleAnnotator, "GET /people/{user}/tokens": annotator.RoleAdmin, "POST /account/sessions": annotator.RoleAnnotator,
+	"GET /people/{user}/sessions": annotator.RoleAdmin, "POST /people/{user}/sessions": annotator.RoleAdmin,
 	"GET /people/{user}/data": annotator.RoleAdmin, "POST /people/{user}/remove": annotator.RoleAdmin, "GET /account/data": annotator.RoleAnnotator,
 	"GET /projects/{slug}/images": annotator.RoleAnnotator, "POST /projects/{slug}/images": annotator.RoleLead, "POST /projects/{slug}/images/{image}": annotator.RoleLead,
 	"GET /projects/{slug}/images/{image}": annotator.RoleAnnotator, "GET /projects/{slug}/activity": annotator.RoleAnnotator,
@@ -125,7 +127,7 @@ func (s *studio) thingsOf(project string) things {
 	other := images[slices.IndexFunc(images, func(i annotator.Image) bool { return i.ID != task.ImageID })]
 	label, err := s.service.ProposeLabel(ctx, actor, other.ID, annotator.LabelProposal{Says: annotator.LabelIsAmbiguous})
 	must(t, err)
-	all := things{"slug": project, "project": project, "import": staged.ID, "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654"}
+	all := things{"slug": project, "project": project, "import": staged.ID, "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": task.VersionID, "round": round.ID, "upload": upload.Upload.ID, "edit": edit.ID, "verdict": label.ID, "user": s.people[annotator.RoleAnnotator].ID} {
 		all[name] = strconv.FormatInt(id, 10)
 	}
@@ -158,7 +160,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 	ctx, admin := t.Context(), s.people[annotator.RoleAdmin]
 	s.anotherProject("boats")
 	own, foreign := s.thingsOf("birds"), s.thingsOf("boats")
-	gone := things{"slug": "goats", "project": "goats", "import": "imp0rt", "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "user": own["user"]}
+	gone := things{"slug": "goats", "project": "goats", "import": "imp0rt", "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "user": own["user"]}
 	for _, name := range []string{"task", "image", "version", "round", "upload", "edit", "verdict"} {
 		gone[name] = "987654"
 	}

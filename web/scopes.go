@@ -19,10 +19,10 @@ const browserOnly annotator.Scope = ""
 var scopes = map[string]annotator.Scope{
 	"session": annotator.ScopeRead,
 
-	"signOut": browserOnly, "createToken": browserOnly, "tokens": browserOnly, "revokeToken": browserOnly,
+	"signOut": browserOnly, "sessions": browserOnly, "endSession": browserOnly, "endOtherSessions": browserOnly, "userSessions": browserOnly, "endUserSessions": browserOnly, "createToken": browserOnly, "tokens": browserOnly, "revokeToken": browserOnly,
 	"userTokens": browserOnly, "users": browserOnly, "createUser": browserOnly, "changeUser": browserOnly, "personalData": browserOnly, "removeUser": browserOnly,
 
-	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead, "export": annotator.ScopeRead,
+	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "trail": annotator.ScopeAdmin, "exportTrail": annotator.ScopeAdmin, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead, "export": annotator.ScopeRead,
 	"members": annotator.ScopeRead, "addMember": annotator.ScopeAdmin, "setMember": annotator.ScopeAdmin, "removeMember": annotator.ScopeAdmin,
 	"createProject": annotator.ScopeAdmin, "setStart": annotator.ScopeAdmin, "previewStarts": annotator.ScopeAdmin,
 

@@ -13,8 +13,10 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/go-chi/chi/v5"
+	"github.com/mileusna/useragent"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // contextKey keys the values this package puts into a request's context.
@@ -29,7 +31,7 @@ const (
 
 // The session's own keys.
 const (
-	sessionUser  = "user"
+	sessionID    = "session" // the number of the annotator.Session of whoever is signed in
 	sessionFlash = "flash"
 )
 
@@ -49,8 +51,8 @@ type sessions struct {
 func newSessions(c Config, fail func(http.ResponseWriter, *http.Request, error)) *sessions {
 	m := scs.New()
 	m.Store = c.SessionStore
-	m.Lifetime = 7 * 24 * time.Hour // no idle timeout: it would write to the database at every request
-	m.HashTokenInStore = true       // nobody can sign in with a copy of the table
+	m.Lifetime = annotator.SessionLasts // no idle timeout: it would write to the database at every request
+	m.HashTokenInStore = true           // nobody can sign in with a copy of the table
 	m.Cookie.Name = "studio"
 	m.Cookie.HttpOnly = true
 	m.Cookie.SameSite = http.SameSiteLaxMode
@@ -125,29 +127,65 @@ func (e *throttledError) Error() string {
 // signIn checks a password and starts a session under a new token, so that a token that somebody planted before (session fixation) is
 // not signed in.
 func (s *Server) signIn(r *http.Request, email, password string) (annotator.User, error) {
-	ctx := r.Context()
 	user, err := s.checkPassword(r, email, password)
 	if err != nil {
 		return annotator.User{}, err
 	}
-	return user, s.startSession(ctx, user)
+	return s.startSession(r, user)
 }
 
-// startSession signs a person in whose password is known to be right.
-func (s *Server) startSession(ctx context.Context, user annotator.User) error {
-	if err := s.sessions.RenewToken(ctx); err != nil {
-		return fmt.Errorf("renewing the session: %w", err)
+// startSession signs a person in who is known to be the one they say they are. Whoever was signed in in this browser is signed out.
+func (s *Server) startSession(r *http.Request, user annotator.User) (annotator.User, error) {
+	ctx := r.Context()
+	if err := s.endSession(ctx); err != nil {
+		return annotator.User{}, err
 	}
-	s.sessions.Put(ctx, sessionUser, user.ID)
+	session, err := s.service.BeginSession(ctx, user, s.client(r))
+	if err != nil {
+		return annotator.User{}, err
+	}
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		return annotator.User{}, fmt.Errorf("renewing the session: %w", err)
+	}
+	s.sessions.Put(ctx, sessionID, session.ID)
 	s.metrics.signIns.WithLabelValues("accepted").Inc()
-	return nil
+	user.LastSeenAt = &session.BeganAt
+	return user, nil
+}
+
+// client is what a request comes from.
+func (s *Server) client(r *http.Request) annotator.Client {
+	said := useragent.Parse(text.Cut(r.UserAgent(), maxAgentRead))
+	return annotator.Client{Browser: text.Cut(said.Name, maxAgentWord), System: text.Cut(said.OS, maxAgentWord), Address: text.Cut(s.sessions.address(r), maxAgentWord)}
+}
+
+// How many characters of a User-Agent are read, and how many a browser's name has at most.
+const maxAgentRead, maxAgentWord = 512, 60
+
+// session is the number of the session of a request, 0 where it has none.
+func (s *Server) session(ctx context.Context) int64 { return s.sessions.GetInt64(ctx, sessionID) }
+
+// endSession signs out whoever is signed in in a browser.
+func (s *Server) endSession(ctx context.Context) error {
+	id := s.session(ctx)
+	if id == 0 {
+		return nil
+	}
+	user, err := s.service.UserBySession(ctx, id)
+	if err == nil {
+		err = s.service.EndSession(ctx, user, id)
+	}
+	if errors.Is(err, annotator.ErrUnauthorized) || errors.Is(err, annotator.ErrNotFound) { // it has ended
+		err = nil
+	}
+	return err
 }
 
 // checkPassword returns the user with this email address and password. It is throttled (withPassword).
 func (s *Server) checkPassword(r *http.Request, email, password string) (annotator.User, error) {
 	var user annotator.User
 	err := s.withPassword(r, email, func() (err error) {
-		if user, err = s.service.SignIn(r.Context(), email, password); err != nil {
+		if user, err = s.service.SignIn(r.Context(), email, password, s.client(r)); err != nil {
 			return fmt.Errorf("signing in: %w", err)
 		}
 		return nil
@@ -191,9 +229,10 @@ func (s *Server) makeBearer(r *http.Request, actor annotator.User, n annotator.N
 }
 
 // changeUser changes a person. If the password is changed or the account disabled, the person's sessions end; the actor's own session
-// continues under a new token.
+// continues under a new key.
 func (s *Server) changeUser(r *http.Request, actor annotator.User, id int64, c annotator.UserChange) (user annotator.User, err error) {
 	ctx := r.Context()
+	c.Session = s.session(ctx)
 	change := func() error {
 		user, err = s.service.ChangeUser(ctx, actor, id, c)
 		return err
@@ -203,75 +242,27 @@ func (s *Server) changeUser(r *http.Request, actor annotator.User, id int64, c a
 	} else {
 		err = change()
 	}
-	if err != nil || c.Password == nil && (c.Disabled == nil || !*c.Disabled) {
-		return user, err
-	}
-	if err := s.sessions.endAll(id); err != nil {
-		return user, fmt.Errorf("ending the sessions of user %d: %w", id, err)
-	}
-	if s.sessions.GetInt64(ctx, sessionUser) == id {
+	if err == nil && c.Password != nil && c.Session != 0 && actor.ID == id {
 		if err := s.sessions.RenewToken(ctx); err != nil {
 			return user, fmt.Errorf("renewing the session: %w", err)
 		}
 	}
-	return user, nil
-}
-
-// removeUser removes a person and ends their sessions.
-func (s *Server) removeUser(ctx context.Context, actor annotator.User, id int64, typed string) (annotator.User, error) {
-	user, err := s.service.RemovePerson(ctx, actor, id, typed)
-	if err != nil {
-		return user, err
-	}
-	if err := s.sessions.endAll(id); err != nil {
-		return user, fmt.Errorf("ending the sessions of user %d: %w", id, err)
-	}
-	return user, nil
-}
-
-// endAll deletes every session of a user from the store.
-func (s *sessions) endAll(user int64) error {
-	_, err := EndSessions(s.Store, user)
-	return err
-}
-
-// EndSessions deletes every session of a user from the store of sessions, and returns how many there were. The command line calls it
-// when it changes a password, since no server does it then.
-func EndSessions(sessions scs.Store, user int64) (int, error) {
-	store, ok := sessions.(scs.IterableStore)
-	if !ok {
-		return 0, fmt.Errorf("the session store %T cannot list its sessions", sessions)
-	}
-	all, err := store.All()
-	if err != nil {
-		return 0, err
-	}
-	ended := 0
-	for token, data := range all {
-		_, values, err := scs.GobCodec{}.Decode(data)
-		if err != nil {
-			return ended, err
-		}
-		if values[sessionUser] == user {
-			if err := sessions.Delete(token); err != nil { // by the store's key, a hash of the cookie's token
-				return ended, err
-			}
-			ended++
-		}
-	}
-	return ended, nil
+	return user, err
 }
 
 // signOut ends the session.
-func (s *Server) signOut(r *http.Request) error {
-	if err := s.sessions.Destroy(r.Context()); err != nil {
+func (s *Server) signOut(ctx context.Context) error {
+	if err := s.endSession(ctx); err != nil {
+		return err
+	}
+	if err := s.sessions.Destroy(ctx); err != nil {
 		return fmt.Errorf("ending the session: %w", err)
 	}
 	return nil
 }
 
 // who returns the user who sent a request: the owner of its bearer token, which is returned too, or the user of the session in ctx; the
-// zero User if it has neither. annotator.ErrUnauthorized for an invalid token and for a session whose user is gone or disabled.
+// zero User if it has neither. annotator.ErrUnauthorized for an invalid token and for a session that was ended, or whose user is gone or disabled.
 func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, *annotator.Token, error) {
 	if secret, ok := bearer(r); ok {
 		user, token, err := s.service.UserByToken(ctx, secret)
@@ -280,11 +271,11 @@ func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, *ann
 		}
 		return user, &token, nil
 	}
-	id := s.sessions.GetInt64(ctx, sessionUser)
+	id := s.session(ctx)
 	if id == 0 {
 		return annotator.User{}, nil, nil
 	}
-	user, err := s.service.UserByID(ctx, id)
+	user, err := s.service.UserBySession(ctx, id)
 	if err != nil {
 		return annotator.User{}, nil, fmt.Errorf("user of the session: %w", err)
 	}
@@ -298,7 +289,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		ctx := r.Context()
 		user, token, err := s.who(ctx, r)
 		if _, sent := bearer(r); err != nil && !sent && errors.Is(err, annotator.ErrUnauthorized) {
-			err = s.sessions.Destroy(ctx) // the user is gone or disabled since they signed in
+			err = s.sessions.Destroy(ctx) // it was ended, or its user is gone or disabled
 		}
 		if err != nil {
 			return err

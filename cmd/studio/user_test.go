@@ -6,9 +6,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/alexedwards/scs/v2"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -40,7 +37,7 @@ func TestUserCommands(t *testing.T) {
 	}
 	defer s.Close()
 	service := annotator.NewService(annotator.ServiceConfig{Store: s.Store})
-	grace, err := service.SignIn(ctx, "grace@example.org", "correct horse")
+	grace, err := service.SignIn(ctx, "grace@example.org", "correct horse", annotator.Client{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,14 +54,13 @@ func TestUserCommands(t *testing.T) {
 		return strings.TrimSpace(out.String())
 	}
 	token := secret("nightly export", "read, paint")
-	signedIn(t, s, grace, "their browser")
-	signedIn(t, s, annotator.User{ID: grace.ID + 1}, "somebody else's")
+	signedIn(t, service, grace)
 	streams, out = shell("battery staple\n")
 	if err := (&userPasswdCommand{storageFlags: at, Email: "Grace@example.org"}).Run(ctx, streams); err != nil || !strings.Contains(out.String(), "sessions ended: 1") {
 		t.Fatalf("user passwd: %q, %v", out, err)
 	}
-	if left, err := s.Store.Sessions().All(); err != nil || len(left) != 1 {
-		t.Errorf("%d sessions are left, %v; want somebody else's", len(left), err)
+	if left, err := service.Sessions(ctx, annotator.System, grace.ID, 0); err != nil || len(left) != 0 {
+		t.Errorf("%d sessions are left, %v", len(left), err)
 	}
 	// A new password revokes the tokens unless they are to be kept.
 	var ended *annotator.TokenError
@@ -119,7 +115,7 @@ func TestUserCommands(t *testing.T) {
 		t.Errorf("user list: %s, %v", out, err)
 	}
 
-	if _, err := service.SignIn(ctx, "grace@example.org", "battery staple 2"); err != nil {
+	if _, err := service.SignIn(ctx, "grace@example.org", "battery staple 2", annotator.Client{}); err != nil {
 		t.Errorf("signing in with the new password: %v", err)
 	}
 	streams, out = shell("")
@@ -134,13 +130,13 @@ func TestUserCommands(t *testing.T) {
 	if err := (&userAddCommand{storageFlags: at, Email: "eve@example.org", Role: "admin"}).Run(ctx, streams); err != nil {
 		t.Fatal(err)
 	}
-	signedIn(t, s, grace, "their browser")
+	signedIn(t, service, grace)
 	streams, out = shell("")
 	if err := remove.Run(ctx, streams); err != nil || !strings.Contains(out.String(), "stands under Former member") {
 		t.Errorf("user remove: %q, %v", out, err)
 	}
-	if left, err := s.Store.Sessions().All(); err != nil || len(left) != 1 {
-		t.Errorf("%d sessions are left, %v; want somebody else's", len(left), err)
+	if left, err := service.Sessions(ctx, annotator.System, grace.ID, 0); err != nil || len(left) != 0 {
+		t.Errorf("%d sessions are left, %v", len(left), err)
 	}
 	streams, out = shell("")
 	if err := (&userListCommand{storageFlags: at}).Run(ctx, streams); err != nil || !strings.Contains(out.String(), "removed") || strings.Contains(out.String(), "grace") {
@@ -148,14 +144,10 @@ func TestUserCommands(t *testing.T) {
 	}
 }
 
-// signedIn stores an open session of a user, as the server does.
-func signedIn(t *testing.T, s *storage, u annotator.User, token string) {
+// signedIn signs a person in, as the server does.
+func signedIn(t *testing.T, service *annotator.Service, u annotator.User) {
 	t.Helper()
-	data, err := scs.GobCodec{}.Encode(time.Now().Add(time.Hour), map[string]any{"user": u.ID})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Store.Sessions().Commit(token, data, time.Now().Add(time.Hour)); err != nil {
+	if _, err := service.BeginSession(t.Context(), u, annotator.Client{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,6 +17,52 @@ func (s *Store) InsertAudit(ctx context.Context, projectID *int64, actor annotat
 		VALUES ($1, $2, nullif($3::bigint, 0), $4, $5, $6, $7)`,
 		e.At, projectID, actor.ID, actor.Name, e.Action, e.Subject, e.Detail)
 	return wrap(err, "writing the audit trail (%s of %s)", e.Action, e.Subject)
+}
+
+// trailOf selects lines of the whole studio's trail, with the conditions of the filter's fields that are set, so that their indexes are used.
+func trailOf(f annotator.TrailFilter) (sql string, args []any) {
+	var where []string
+	add := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", fmt.Sprintf("$%d", len(args)), 1)
+		}
+		where = append(where, condition)
+	}
+	if f.Person != 0 {
+		add(`(a.actor_id = ? OR a.subject = ?)`, f.Person, fmt.Sprintf("user %d", f.Person))
+	}
+	if actions := f.Actions(); actions != nil {
+		add(`a.action LIKE ANY (?)`, actions)
+	}
+	if f.Project != "" {
+		add(`(p.slug = ? OR a.project_id IS NULL AND a.subject = ?)`, f.Project, "project "+f.Project)
+	}
+	if !f.Since.IsZero() {
+		add(`a.at >= ?`, f.Since)
+	}
+	if !f.Until.IsZero() {
+		add(`a.at < ?`, f.Until)
+	}
+	return `SELECT a.id, a.at, coalesce(a.actor_id, 0) AS actor_id, a.actor, coalesce(p.slug, '') AS project, a.action, a.subject, a.detail
+		FROM audit a LEFT JOIN projects p ON p.id = a.project_id WHERE ` + strings.Join(append(where, "true"), " AND "), args
+}
+
+// TrailBefore implements annotator.AuditStore.
+func (s *Store) TrailBefore(ctx context.Context, f annotator.TrailFilter, before int64, limit int) ([]annotator.TrailLine, error) {
+	sql, args := trailOf(f)
+	if before > 0 {
+		sql += fmt.Sprintf(" AND a.id < %d", before)
+	}
+	lines, err := list(ctx, s, pgx.RowToStructByName[annotator.TrailLine], fmt.Sprintf("%s ORDER BY a.id DESC LIMIT %d", sql, limit), args...)
+	return lines, wrap(err, "reading the trail")
+}
+
+// TrailAfter implements annotator.AuditStore.
+func (s *Store) TrailAfter(ctx context.Context, f annotator.TrailFilter, after int64, limit int) ([]annotator.TrailLine, error) {
+	sql, args := trailOf(f)
+	lines, err := list(ctx, s, pgx.RowToStructByName[annotator.TrailLine], fmt.Sprintf("%s AND a.id > %d ORDER BY a.id LIMIT %d", sql, after, limit), args...)
+	return lines, wrap(err, "reading the trail")
 }
 
 // AuditEntries implements annotator.AuditStore.

@@ -38,6 +38,7 @@ var personal = []personalRows{
 	{"uploads", []string{"uploads.uploaded_by"}, "uploads t" + inItsProject, "t.id, p.slug AS project, t.name, t.state, t.uploaded_by_name, t.created_at"},
 	{"memberships", []string{"memberships.user_id", "memberships.added_by"}, "(SELECT m.*, m.project_id AS id FROM memberships m) t" + inItsProject,
 		"p.slug AS project, t.user_id = $1 AS member, CASE WHEN t.user_id = $1 THEN t.role END AS role, t.added_by = $1 AS added, t.added_at"},
+	{"sessions", []string{"user_sessions.user_id"}, "user_sessions t", "t.id, t.began_at, t.seen_at, t.expires_at, t.browser, t.system, t.address"},
 	{"trail", []string{"audit.actor_id"}, "audit t" + inItsProject, "t.id, p.slug AS project, t.at, t.actor, t.action, t.subject, t.detail"},
 }
 
@@ -104,6 +105,7 @@ func columnOf(name string) string {
 var forget = []string{
 	`UPDATE audit SET actor = $2 WHERE actor_id = $1`,
 	`UPDATE audit SET detail = '' WHERE subject = 'user ' || $1::bigint AND action LIKE 'token.%'`,
+	`UPDATE audit SET detail = '' WHERE (actor_id = $1 OR subject = 'user ' || $1::bigint) AND action LIKE 'session.%'`,
 	`UPDATE rounds SET started_by_name = $2 WHERE started_by = $1`,
 	`UPDATE tasks SET assigned_to = NULL, assigned_at = NULL WHERE assigned_to = $1`,
 	`UPDATE tasks SET assigned_before = NULL WHERE assigned_before = $1`,
@@ -139,7 +141,7 @@ func (s *Store) RemovePerson(ctx context.Context, userID int64, pseudonym string
 				return err
 			}
 		}
-		for _, statement := range []string{`DELETE FROM tokens WHERE user_id = $1`, `DELETE FROM memberships WHERE user_id = $1`} {
+		for _, statement := range []string{`DELETE FROM tokens WHERE user_id = $1`, `DELETE FROM user_sessions WHERE user_id = $1`, `DELETE FROM memberships WHERE user_id = $1`} {
 			if _, err := tx.q.Exec(ctx, statement, userID); err != nil {
 				return err
 			}

@@ -70,6 +70,9 @@ func (s Sessions) All() (map[string][]byte, error) {
 
 // RemoveExpiredSessions removes expired sessions; a worker calls it when it tidies.
 func (s *Store) RemoveExpiredSessions(ctx context.Context) error {
-	_, err := s.exec(ctx, `DELETE FROM sessions WHERE expiry < current_timestamp`)
-	return wrap(err, "removing expired sessions")
+	if _, err := s.exec(ctx, `DELETE FROM sessions WHERE expiry < current_timestamp`); err != nil {
+		return wrap(err, "removing expired sessions")
+	}
+	_, err := s.exec(ctx, `DELETE FROM user_sessions WHERE expires_at < current_timestamp`)
+	return wrap(err, "removing expired sessions of people")
 }

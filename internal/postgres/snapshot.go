@@ -16,6 +16,7 @@ var LeftOut = map[string]string{
 	"goose_db_version":   "says which tables there are, and is written when a backup's tables are made",
 	"river_migration":    "likewise, of River's tables",
 	"sessions":           "who holds a backup could go on as somebody who was signed in: everybody signs in again",
+	"user_sessions":      "likewise: whose sessions those were",
 	"setup_link":         "a server that nobody can sign in to prints a new one when it starts",
 	"river_leader":       "which worker leads; another one is elected within seconds",
 	"river_client":       "workers that run now",

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
@@ -46,6 +47,7 @@ type csvRows[T any] struct {
 	rows    *csv.Writer
 	columns []reflect.StructField
 	cells   []string
+	guarded bool // no cell is a formula to a spreadsheet
 }
 
 func newCSV[T any](w io.Writer) (*csvRows[T], error) {
@@ -65,6 +67,9 @@ func (c *csvRows[T]) write(record T) error {
 		if err != nil {
 			return fmt.Errorf("column %s: %w", column.Name, err)
 		}
+		if c.guarded && column.Type.Kind() == reflect.String {
+			cell = guard(cell)
+		}
 		c.cells[i] = cell
 	}
 	return c.rows.Write(c.cells)
@@ -76,6 +81,14 @@ func (c *csvRows[T]) finish() error {
 }
 
 func (c *csvRows[T]) close() error { return nil }
+
+// guard puts an apostrophe before a text that a spreadsheet would take for a formula (OWASP, CSV Injection): people write such texts.
+func guard(cell string) string {
+	if first, _ := utf8.DecodeRuneInString(cell); strings.ContainsRune("=+-@\t\r\n＝＋－＠|%", first) && cell != "" {
+		return "'" + cell
+	}
+	return cell
+}
 
 // csvCell writes a value as a cell. Lists and objects are JSON, a missing value is empty.
 func csvCell(value any) (string, error) {

@@ -71,6 +71,9 @@ func write(ctx context.Context, service *annotator.Service, actor annotator.User
 	if dir != "" && !format.files {
 		return 0, fmt.Errorf("%s is one file, not a folder: give the file's name", format.Key)
 	}
+	if err := service.TellExport(ctx, actor, r.Project, r.What, format.Key); err != nil {
+		return 0, err
+	}
 	if r.Threshold == 0 {
 		r.Threshold = DefaultThreshold
 	}
@@ -148,6 +151,20 @@ func drainTable[T any](records iter.Seq2[T, error], format Format, w io.Writer) 
 		return 0, err
 	}
 	return drain(records, to)
+}
+
+// WriteTrail writes the whole studio's trail as jsonl or csv. Admins open it in spreadsheets, and everybody writes some of it, so that no
+// cell of csv is a formula.
+func WriteTrail(lines iter.Seq2[annotator.TrailLine, error], format Format, w io.Writer) error {
+	to, err := newTable[annotator.TrailLine](format, w)
+	if err != nil {
+		return err
+	}
+	if table, is := to.(*csvRows[annotator.TrailLine]); is {
+		table.guarded = true
+	}
+	_, err = drain(lines, to)
+	return err
 }
 
 // ParseDate reads a date (the start of that day, UTC) or a moment (RFC 3339); "" is the zero time.

@@ -48,6 +48,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what in the whole studio, newest first
+         * @description Sign-ins and what failed of them, accounts, tokens, memberships, exports and all that is done in projects. Nobody's address is kept of a sign-in that failed, unless somebody has an account under it. Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["trail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The studio's trail as a file, oldest first
+         * @description It is streamed while it is read. The trail says that it was taken. Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["exportTrail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/edits/{edit}/review": {
         parameters: {
             query?: never;
@@ -1553,6 +1593,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The browsers in which you are signed in, the one seen last first
+         * @description Needs the role annotator; not for bearer tokens.
+         */
+        get: operations["sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign out of all browsers but the one that asks
+         * @description Needs the role annotator; not for bearer tokens.
+         */
+        delete: operations["endOtherSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Sign out of one browser
+         * @description It is refused at its next request. Everybody may end their own, an admin anybody's. Needs the role annotator; not for bearer tokens.
+         */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sources": {
         parameters: {
             query?: never;
@@ -2196,6 +2280,30 @@ export interface paths {
          */
         post: operations["removeUser"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The browsers in which a person is signed in, the one seen last first
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        get: operations["userSessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign a person out of all browsers
+         * @description The one that asks stays signed in. To keep them out, disable the account (changeUser). Needs the role admin; not for bearer tokens.
+         */
+        delete: operations["endUserSessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4510,6 +4618,33 @@ export interface components {
             path?: string;
             source: string;
         };
+        Session: {
+            address: string;
+            /** Format: date-time */
+            began_at: string;
+            browser: string;
+            /** @description It is the one that asks. */
+            current: boolean;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: date-time
+             * @description To within ten minutes.
+             */
+            seen_at: string;
+            system: string;
+            /** Format: int64 */
+            user_id: number;
+        };
+        SessionList: {
+            sessions: components["schemas"]["Session"][];
+        };
+        SessionsEnded: {
+            /** Format: int64 */
+            ended: number;
+        };
         SetRequestBody: {
             /**
              * @description annotator, reviewer or lead; left out: the person's own in the studio.
@@ -4964,6 +5099,31 @@ export interface components {
             /** @description What it may be used for, where your role allows that. Every token reads. */
             scopes: ("read" | "paint" | "review" | "admin")[];
         };
+        TrailLine: {
+            action: string;
+            actor: string;
+            /**
+             * Format: int64
+             * @description 0: the command line, or nobody who is known.
+             */
+            actor_id: number;
+            /** Format: date-time */
+            at: string;
+            detail: string;
+            /** Format: int64 */
+            id: number;
+            /** @description The slug of the project it is of; empty: of the studio. */
+            project: string;
+            subject: string;
+        };
+        TrailList: {
+            entries: components["schemas"]["TrailLine"][];
+            /**
+             * Format: int64
+             * @description Where there are more: before of the next page.
+             */
+            older?: number;
+        };
         Trainability: {
             batch_norm: string;
             engine: string;
@@ -5309,6 +5469,9 @@ export type SegmentRequestBody = components['schemas']['SegmentRequestBody'];
 export type Segmenter = components['schemas']['Segmenter'];
 export type SentModel = components['schemas']['SentModel'];
 export type ServerFolder = components['schemas']['ServerFolder'];
+export type Session = components['schemas']['Session'];
+export type SessionList = components['schemas']['SessionList'];
+export type SessionsEnded = components['schemas']['SessionsEnded'];
 export type SetRequestBody = components['schemas']['SetRequestBody'];
 export type Shared = components['schemas']['Shared'];
 export type SharedDetail = components['schemas']['SharedDetail'];
@@ -5345,6 +5508,8 @@ export type Token = components['schemas']['Token'];
 export type TokenList = components['schemas']['TokenList'];
 export type TokenMade = components['schemas']['TokenMade'];
 export type TokenRequestBody = components['schemas']['TokenRequestBody'];
+export type TrailLine = components['schemas']['TrailLine'];
+export type TrailList = components['schemas']['TrailList'];
 export type Trainability = components['schemas']['Trainability'];
 export type TypedRequestBody = components['schemas']['TypedRequestBody'];
 export type UnderMap = components['schemas']['UnderMap'];
@@ -5460,6 +5625,90 @@ export interface operations {
                 };
             };
             /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    trail: {
+        parameters: {
+            query?: {
+                /** @description Only what this person did, and what was done to their account: their number. */
+                person?: number;
+                /** @description Only such actions: signins, accounts, tokens, members, exports, deletions, models, rounds, settings or work. */
+                kind?: string;
+                /** @description Only of this project: its slug. */
+                project?: string;
+                /** @description Only what was done then or later: a date, or a moment (RFC 3339). */
+                since?: string;
+                /** @description Only what was done before. */
+                until?: string;
+                /** @description Entries older than this id; 0: the newest. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrailList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportTrail: {
+        parameters: {
+            query: {
+                /** @description Only what this person did, and what was done to their account: their number. */
+                person?: number;
+                /** @description Only such actions: signins, accounts, tokens, members, exports, deletions, models, rounds, settings or work. */
+                kind?: string;
+                /** @description Only of this project: its slug. */
+                project?: string;
+                /** @description Only what was done then or later: a date, or a moment (RFC 3339). */
+                since?: string;
+                /** @description Only what was done before. */
+                until?: string;
+                /** @description csv or jsonl. In csv a text that a spreadsheet would take for a formula has an apostrophe before it. */
+                format: "csv" | "jsonl";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file: text/csv or application/jsonl */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description A problem */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -8665,6 +8914,93 @@ export interface operations {
             };
         };
     };
+    sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endOtherSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sources: {
         parameters: {
             query?: never;
@@ -9768,6 +10104,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    userSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endUserSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
                 };
             };
             /** @description Error */

@@ -1,0 +1,57 @@
+package templates
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
+)
+
+// Trail is the view model of the whole studio's trail.
+type Trail struct {
+	Lines    []annotator.TrailLine
+	Older    int64 // id to continue from, 0 at its end
+	People   []annotator.User
+	Projects []annotator.ProjectSummary
+	Form     url.Values // as typed
+	Filters  url.Values // those of Form that filter
+	Problem  string     // what is wrong with them
+}
+
+// kindWords are the kinds of actions in words.
+var kindWords = map[annotator.TrailKind]string{
+	"signins": words.Key("Sign-ins"), "accounts": words.Key("Accounts and passwords"), "tokens": words.Key("API tokens"), "members": words.Key("Members and invitations"), "exports": words.Key("Exports"), "deletions": words.Key("Deletions"),
+	"models": words.Key("Models and activations"), "rounds": words.Key("Rounds"), "settings": words.Key("Projects and images"), "work": words.Key("Maps and reviews"),
+}
+
+// with is an address of the trail with its filters and one field more.
+func (v Trail) with(path, field, value string) string {
+	q := url.Values{field: {value}}
+	for name, values := range v.Filters {
+		q[name] = values
+	}
+	return path + "?" + q.Encode()
+}
+
+// subject is what a line is about; a person by their name.
+func (v Trail) subject(ctx context.Context, l annotator.TrailLine) string {
+	if number, is := strings.CutPrefix(l.Subject, "user "); is {
+		if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+			for _, u := range v.People {
+				if u.ID == n && n == l.ActorID {
+					return words.T(ctx, "{name} (themself)", "name", u.Name)
+				}
+				if u.ID == n {
+					return u.Name
+				}
+			}
+		}
+	}
+	if l.Subject == annotator.NobodysAddress {
+		return words.T(ctx, "somebody with an address that nobody has")
+	}
+	return l.Subject
+}
