@@ -140,14 +140,23 @@ func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, 
 	return added, err
 }
 
-// newPerson checks what is said of a person to be added, and hashes their password.
-func (s *Service) newPerson(ctx context.Context, u NewUser) (person User, hash string, err error) {
-	email, err := BoundEmail.check("email", u.Email)
+// checkEmail returns an e-mail address of an account without the spaces around it.
+func checkEmail(typed string) (string, error) {
+	email, err := BoundEmail.check("email", typed)
 	if err != nil {
-		return User{}, "", err
+		return "", err
 	}
 	if address, err := mail.ParseAddress(email); err != nil || address.Address != email {
-		return User{}, "", &ValidationError{Field: "email", Message: "give a plain address such as ada@example.org"}
+		return "", &ValidationError{Field: "email", Message: "give a plain address such as ada@example.org"}
+	}
+	return email, nil
+}
+
+// newPerson checks what is said of a person to be added, and hashes their password.
+func (s *Service) newPerson(ctx context.Context, u NewUser) (person User, hash string, err error) {
+	email, err := checkEmail(u.Email)
+	if err != nil {
+		return User{}, "", err
 	}
 	name, err := BoundPersonName.check("name", u.Name)
 	if err != nil {

@@ -165,7 +165,7 @@ func (s *Service) endSessions(ctx context.Context, tx Store, actor User, userID,
 		detail = "1 session"
 	}
 	if why != "" {
-		detail += ": " + why
+		detail += "; " + why
 	}
 	return n, s.audit(ctx, tx, actor, nil, "session.end", userSubject(userID), detail)
 }
@@ -191,10 +191,10 @@ func (s *Service) refuseSignIn(ctx context.Context, user User, from Client) erro
 		subject, detail = userSubject(user.ID), "wrong password"
 	}
 	if where := from.String(); where != "" {
-		detail += ", " + where
+		detail += "; " + where
 	}
 	if more > 0 {
-		detail += fmt.Sprintf("; %d before it are not listed", more)
+		detail += "; " + fmt.Sprintf("%d before it are not listed", more)
 	}
 	if err := s.audit(ctx, s.store, somebody, nil, "session.fail", subject, detail); err != nil {
 		return err

@@ -106,11 +106,11 @@ func TestSignInsAreInTheTrail(t *testing.T) {
 	of := fmt.Sprintf("user %d", eve.ID)
 	want := []string{
 		"Eve session.start " + of + " Firefox, Linux, 203.0.113.x",
-		"somebody session.fail " + of + " wrong password, Firefox, Linux, 203.0.113.x",
-		"somebody session.fail an address that nobody has wrong address, Firefox, Linux, 203.0.113.x",
-		"somebody session.fail " + of + " wrong password, Firefox, Linux, 203.0.113.x",
+		"somebody session.fail " + of + " wrong password; Firefox, Linux, 203.0.113.x",
+		"somebody session.fail an address that nobody has wrong address; Firefox, Linux, 203.0.113.x",
+		"somebody session.fail " + of + " wrong password; Firefox, Linux, 203.0.113.x",
 		"Eve password.fail " + of + " wrong present password, in a session",
-		"command line session.end " + of + " 1 session: new password",
+		"command line session.end " + of + " 1 session; new password",
 	}
 	if got := lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the trail:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

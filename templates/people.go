@@ -16,6 +16,10 @@ type People struct {
 	Users   []annotator.User
 	Form    PersonForm
 	Problem string // what is wrong with the form
+
+	Projects    []annotator.ProjectSummary
+	Invitations []annotator.Invitation
+	Invite      InviteForm
 }
 
 // PersonForm is what an admin typed about a new person.
@@ -92,6 +96,9 @@ type Members struct {
 	Members     []annotator.Member
 	Email, Role string
 	Problem     string
+
+	Invitations []annotator.Invitation // shown to leads
+	Invite      InviteForm
 }
 
 // browserWords says in which browser somebody is signed in.

@@ -3,6 +3,7 @@ package templates
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,22 +37,20 @@ func (v Trail) with(path, field, value string) string {
 	return path + "?" + q.Encode()
 }
 
-// subject is what a line is about; a person by their name.
+// subject is what a line is about; a person by their name, and nobody for who signed in.
 func (v Trail) subject(ctx context.Context, l annotator.TrailLine) string {
 	if number, is := strings.CutPrefix(l.Subject, "user "); is {
-		if n, err := strconv.ParseInt(number, 10, 64); err == nil {
-			for _, u := range v.People {
-				if u.ID == n && n == l.ActorID {
-					return words.T(ctx, "{name} (themself)", "name", u.Name)
-				}
-				if u.ID == n {
-					return u.Name
-				}
-			}
+		n, err := strconv.ParseInt(number, 10, 64)
+		at := slices.IndexFunc(v.People, func(u annotator.User) bool { return u.ID == n })
+		switch {
+		case err != nil || at < 0:
+		case l.Action == "session.start" && n == l.ActorID:
+			return ""
+		case n == l.ActorID:
+			return words.T(ctx, "{name} (themself)", "name", v.People[at].Name)
+		default:
+			return v.People[at].Name
 		}
 	}
-	if l.Subject == annotator.NobodysAddress {
-		return words.T(ctx, "somebody with an address that nobody has")
-	}
-	return l.Subject
+	return words.Say(ctx, l.Subject)
 }

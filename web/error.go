@@ -74,6 +74,8 @@ func outcome(err error) failure {
 		return failure{status: http.StatusUnauthorized, title: "Token no longer valid", detail: ended.Error()}
 	case errors.As(err, &scope):
 		return failure{status: http.StatusForbidden, title: "Not in the token's scope", detail: scope.Error()}
+	case errors.Is(err, annotator.ErrInvitation):
+		return failure{status: http.StatusGone, title: "No invitation", detail: annotator.ErrInvitation.Error()}
 	case errors.Is(err, annotator.ErrWrongPassword):
 		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: annotator.ErrWrongPassword.Error(), field: "current_password"}
 	case errors.Is(err, errBadPassword):

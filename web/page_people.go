@@ -23,6 +23,12 @@ func (s *Server) showPeople(v *visit, status int, view templates.People) error {
 	if view.Users, err = s.service.Users(v.Context(), v.actor); err != nil {
 		return err
 	}
+	if view.Projects, err = s.service.Projects(v.Context(), v.actor, annotator.ProjectOpen); err != nil {
+		return err
+	}
+	if view.Invitations, err = s.service.Invitations(v.Context(), v.actor); err != nil {
+		return err
+	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.PeoplePage(v.frame(words.T(v.Context(), "People"), "people"), view))
 }
 

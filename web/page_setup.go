@@ -44,15 +44,22 @@ func (s *Server) setUp(w http.ResponseWriter, r *http.Request) error {
 
 // withSetupKey bounds how often keys are tried from an address.
 func (s *Server) withSetupKey(r *http.Request, do func() error) error {
+	return s.withKey(r, SetupPath, func(err error) bool {
+		var refused *annotator.SetupError
+		return errors.As(err, &refused) && refused.Wrong
+	}, do)
+}
+
+// withKey bounds how often keys of a path's links are tried from an address; do is known to have been given a wrong one by its error.
+func (s *Server) withKey(r *http.Request, path string, wrong func(error) bool, do func() error) error {
 	address := addressKey(s.sessions.address(r))
-	giveBack, wait := s.sessions.throttle.take(SetupPath+" "+address, address)
+	giveBack, wait := s.sessions.throttle.take(path+" "+address, address)
 	if wait > 0 {
 		return &throttledError{after: wait}
 	}
 	err := do()
-	var refused *annotator.SetupError
-	if errors.As(err, &refused) && refused.Wrong {
-		s.log.Warn("a wrong link to make the first admin was refused", "address", address, "request", requestID(r.Context()))
+	if wrong(err) {
+		s.log.Warn("a wrong link was refused", "path", path, "address", address, "request", requestID(r.Context()))
 		return err
 	}
 	giveBack()

@@ -23,6 +23,11 @@ func (s *Server) showWork(v *visit, status int, view templates.Members) error {
 		if view.Members, err = s.service.Members(v.Context(), v.actor, v.project.Slug); err != nil {
 			return err
 		}
+		if v.actor.Role.May(annotator.RoleLead) {
+			if view.Invitations, err = s.service.InvitationsTo(v.Context(), v.actor, v.project.Slug); err != nil {
+				return err
+			}
+		}
 		members = &view
 	}
 	title := words.T(v.Context(), "People of {name}", "name", v.project.Name)

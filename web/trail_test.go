@@ -64,7 +64,7 @@ func TestTrailOfTheStudio(t *testing.T) {
 		t.Errorf("a page of %d, then %d", len(first.Entries), len(next.Entries))
 	}
 	page := admin.get(fmt.Sprintf("/audit?kind=signins&person=%d", who.ID)).want(http.StatusOK)
-	page.has("ol.trail li", "could not sign in as")
+	page.has("ol.trail li", "could not sign in:")
 	page.has(`a[href*="/api/v1/audit/export"][href*="kind=signins"]`, "CSV")
 
 	byToken := s.nobody()

@@ -91,6 +91,9 @@ func newStudio(t testing.TB) *studio {
 	ok(s.Store.EnqueueEvaluate(ctx, version.ID))
 	ok(s.Service.StartRound(ctx, s.Admin, "flock", ok(s.Store.Rounds(ctx, project.ID))[0].Settings, "waits"))
 	must(t, s.Store.Heartbeat(ctx, annotator.Worker{ID: "worker-1", Host: "here", PID: 1}))
+	ok(s.Service.BeginSession(ctx, s.Ada, annotator.Client{Browser: "Firefox", Address: "203.0.113.7"}))
+	_, _, err := s.Service.InviteTo(ctx, s.Admin, "flock", "invited@example.org", annotator.RoleReviewer)
+	must(t, err)
 	ok(s.Store.Pool().Exec(ctx, `INSERT INTO sessions (token, data, expiry) VALUES ('secret of a browser', '\x00', now() + interval '1 day')`))
 	ok(s.Store.Pool().Exec(ctx, `INSERT INTO river_queue (name, updated_at) VALUES ('light', now())`))
 	ok(s.Store.Pool().Exec(ctx, `
@@ -202,7 +205,7 @@ func TestDrill(t *testing.T) {
 			}
 			was, is := stateOf(t, s.dsn, s.Blobs).withoutLeftOut(), stateOf(t, dsn, blobs)
 			delete(was.Files, s.Put(t, "picture 6")) // no row refers to it
-			if n := len(is.Rows["sessions"]) + len(is.Rows["setup_link"]); n > 0 {
+			if n := len(is.Rows["sessions"]) + len(is.Rows["user_sessions"]) + len(is.Rows["setup_link"]); n > 0 {
 				t.Error("somebody is signed in")
 			}
 			if diff := cmp.Diff(was, is.withoutLeftOut()); diff != "" {

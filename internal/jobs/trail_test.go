@@ -30,7 +30,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NextLabelVerdict", "OpenModel", "Painters", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Sessions", "Shared", "SharedImage", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Trail", "Upload", "UserBySession", "UserByToken", "Users", "Version", "Versions", "Within", "Work", "Workers",
 }
 
@@ -579,6 +579,38 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			return func() error { return only(s.PurgeImages(ctx, w.Admin, slug, []int64{images[0].ID})) }
 		},
 		"BeginSession": func() change { return func() error { return only(s.BeginSession(ctx, w.Bob, annotator.Client{})) } },
+		"Invite": func() change {
+			return func() error {
+				_, _, err := s.Invite(ctx, w.Admin, annotator.NewInvitation{Email: "in@example.org", Role: annotator.RoleAnnotator, Projects: []annotator.Joining{{Project: "birds", Role: annotator.RoleLead}}})
+				return err
+			}
+		},
+		"InviteTo": func() change {
+			return func() error {
+				_, _, err := s.InviteTo(ctx, w.Admin, "birds", "in@example.org", annotator.RoleReviewer)
+				return err
+			}
+		},
+		"RevokeInvitation": func() change {
+			_, i, err := s.InviteTo(ctx, w.Admin, "birds", "in@example.org", annotator.RoleReviewer)
+			ok(0, err)
+			return func() error { return s.RevokeInvitation(ctx, w.Admin, i.ID) }
+		},
+		"RevokeInvitationTo": func() change {
+			_, i, err := s.InviteTo(ctx, w.Admin, "birds", "in@example.org", annotator.RoleReviewer)
+			ok(0, err)
+			return func() error { return s.RevokeInvitationTo(ctx, w.Admin, "birds", i.ID) }
+		},
+		"AcceptInvitation": func() change {
+			secret, _, err := s.InviteTo(ctx, w.Admin, "birds", unique("in")+"@example.org", annotator.RoleReviewer)
+			ok(0, err)
+			return func() error { return only(s.AcceptInvitation(ctx, secret, "Invited", "plum-kettle-91")) }
+		},
+		"JoinByInvitation": func() change {
+			secret, _, err := s.InviteTo(ctx, w.Admin, "birds", w.Bob.Email, annotator.RoleLead)
+			ok(0, err)
+			return func() error { return s.JoinByInvitation(ctx, w.Bob, secret) }
+		},
 		"EndSession": func() change {
 			session := ok(s.BeginSession(ctx, w.Bob, annotator.Client{}))
 			return func() error { return s.EndSession(ctx, w.Bob, session.ID) }

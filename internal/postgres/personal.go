@@ -39,6 +39,7 @@ var personal = []personalRows{
 	{"memberships", []string{"memberships.user_id", "memberships.added_by"}, "(SELECT m.*, m.project_id AS id FROM memberships m) t" + inItsProject,
 		"p.slug AS project, t.user_id = $1 AS member, CASE WHEN t.user_id = $1 THEN t.role END AS role, t.added_by = $1 AS added, t.added_at"},
 	{"sessions", []string{"user_sessions.user_id"}, "user_sessions t", "t.id, t.began_at, t.seen_at, t.expires_at, t.browser, t.system, t.address"},
+	{"invitations", []string{"invitations.invited_by"}, "invitations t" + inItsProject, "t.id, p.slug AS project, t.role, t.created_at, t.expires_at"}, // whom they invited is another's
 	{"trail", []string{"audit.actor_id"}, "audit t" + inItsProject, "t.id, p.slug AS project, t.at, t.actor, t.action, t.subject, t.detail"},
 }
 
@@ -121,6 +122,10 @@ func (s *Store) RemovePerson(ctx context.Context, userID int64, pseudonym string
 		}
 		// Rows that refer to the person wait for this lock, and are added under the pseudonym (migration 41).
 		if _, err := one(ctx, tx, pgx.RowTo[int64], `SELECT id FROM users WHERE id = $1 FOR UPDATE`, userID); err != nil {
+			return err
+		}
+		// What they invite to, and what they are invited to.
+		if _, err := tx.q.Exec(ctx, `DELETE FROM invitations WHERE invited_by = $1 OR lower(email) = (SELECT lower(email) FROM users WHERE id = $1)`, userID); err != nil {
 			return err
 		}
 		var err error

@@ -68,11 +68,14 @@ func (s Sessions) All() (map[string][]byte, error) {
 	return all, wrap(err, "listing the sessions")
 }
 
-// RemoveExpiredSessions removes expired sessions; a worker calls it when it tidies.
+// RemoveExpiredSessions removes expired sessions and invitations; a worker calls it when it tidies.
 func (s *Store) RemoveExpiredSessions(ctx context.Context) error {
 	if _, err := s.exec(ctx, `DELETE FROM sessions WHERE expiry < current_timestamp`); err != nil {
 		return wrap(err, "removing expired sessions")
 	}
-	_, err := s.exec(ctx, `DELETE FROM user_sessions WHERE expires_at < current_timestamp`)
-	return wrap(err, "removing expired sessions of people")
+	if _, err := s.exec(ctx, `DELETE FROM user_sessions WHERE expires_at < current_timestamp`); err != nil {
+		return wrap(err, "removing expired sessions of people")
+	}
+	_, err := s.exec(ctx, `DELETE FROM invitations WHERE expires_at < current_timestamp`)
+	return wrap(err, "removing expired invitations")
 }

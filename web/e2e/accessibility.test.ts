@@ -64,7 +64,7 @@ describe.skipIf(!browserThere)("accessibility", () => {
     it(`finds nothing serious on the pages of an admin at ${name}`, async () => {
       const { images } = await ada.get<ImagePage>("/projects/aviary/images?limit=1");
       const paths = [
-        "/projects", "/people", "/account", "/guide", "/segmenter", "/archives",
+        "/projects", "/people", "/audit", "/people/1/sessions", "/account", "/guide", "/segmenter", "/archives",
         ...["queue", "images", `images/${images[0]!.id}`, "rounds", "rounds/new", "versions", "versions/new", "imports/new", "maps", "labels", "suspects", "activity", "settings", "export", "leakage", "start", "forecast", "agreement", "people"].map((page) => `/projects/aviary/${page}`),
       ];
       const { images: shared } = await ada.get<Shared>("/projects/aviary/agreement");
@@ -92,6 +92,10 @@ describe.skipIf(!browserThere)("accessibility", () => {
       const context = await browser.newContext({ viewport: size, colorScheme: scheme, baseURL: studio.address });
       const page = await context.newPage();
       await page.goto("/signin");
+      expect(await findings(page)).toEqual([]);
+      const invited = await ada.context.request.post(`${studio.address}/api/v1/invitations`, { data: { email: "new@example.org", role: "annotator", projects: [{ project: "aviary", role: "reviewer" }] } });
+      expect(invited.ok(), await invited.text()).toBe(true);
+      await page.goto(((await invited.json()) as { link: string }).link);
       expect(await findings(page)).toEqual([]);
       await context.close();
     });

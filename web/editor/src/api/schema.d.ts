@@ -384,6 +384,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The open invitations, newest first
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        get: operations["invitations"];
+        put?: never;
+        /**
+         * Invite somebody by link
+         * @description The link is good once, for seven days. Whoever opens it chooses name and password; with an account under the address they join the projects after signing in. Needs the role admin; not for bearer tokens.
+         */
+        post: operations["invite"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/invitations/{invitation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an invitation
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        delete: operations["revokeInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/labels/{verdict}": {
         parameters: {
             query?: never;
@@ -835,6 +879,50 @@ export interface paths {
          */
         post: operations["beginImport"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The open invitations that were made in a project, newest first
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        get: operations["invitationsTo"];
+        put?: never;
+        /**
+         * Invite somebody to a project by link
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        post: operations["inviteTo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/invitations/{invitation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an invitation that was made in a project
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        delete: operations["revokeInvitationTo"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3228,6 +3316,49 @@ export interface components {
             /** Format: int64 */
             waiting: number;
         };
+        Invitation: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Of whom it invites: the account has it. */
+            email: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: int64 */
+            id: number;
+            invited_by: string;
+            projects: components["schemas"]["Joining"][];
+            /**
+             * @description Of a new account in the studio. One that is there keeps its own.
+             * @enum {string}
+             */
+            role: "annotator" | "reviewer" | "lead" | "admin";
+        };
+        InvitationList: {
+            invitations: components["schemas"]["Invitation"][];
+        };
+        InvitationMade: {
+            details: components["schemas"]["Invitation"];
+            /** @description Shown this once; only a hash of it is kept. Send it to the person: no e-mail is sent. */
+            link: string;
+        };
+        InviteRequestBody: {
+            email: string;
+            /** @description What they join, each with a role. */
+            projects?: components["schemas"]["Joining"][];
+            /**
+             * @description annotator, reviewer or admin: of a new account in the studio.
+             * @enum {string}
+             */
+            role: "annotator" | "reviewer" | "lead" | "admin";
+        };
+        InviteToRequestBody: {
+            email: string;
+            /**
+             * @description annotator, reviewer or lead: in the project. A new account is an annotator's in the studio.
+             * @enum {string}
+             */
+            role: "annotator" | "reviewer" | "lead" | "admin";
+        };
         Job: {
             /** Format: date-time */
             created_at: string;
@@ -3253,6 +3384,16 @@ export interface components {
         };
         JobList: {
             jobs: components["schemas"]["Job"][];
+        };
+        Joining: {
+            name?: string;
+            /** @description The project's slug. */
+            project: string;
+            /**
+             * @description annotator, reviewer or lead.
+             * @enum {string}
+             */
+            role: "annotator" | "reviewer" | "lead" | "admin";
         };
         JudgeRequestBody: {
             /** @description Its author reads it; a rejection needs one. */
@@ -5385,8 +5526,14 @@ export type ImagePage = components['schemas']['ImagePage'];
 export type ImportChoices = components['schemas']['ImportChoices'];
 export type ImportList = components['schemas']['ImportList'];
 export type ImportReport = components['schemas']['ImportReport'];
+export type Invitation = components['schemas']['Invitation'];
+export type InvitationList = components['schemas']['InvitationList'];
+export type InvitationMade = components['schemas']['InvitationMade'];
+export type InviteRequestBody = components['schemas']['InviteRequestBody'];
+export type InviteToRequestBody = components['schemas']['InviteToRequestBody'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
+export type Joining = components['schemas']['Joining'];
 export type JudgeRequestBody = components['schemas']['JudgeRequestBody'];
 export type KeptSteps = components['schemas']['KeptSteps'];
 export type LabelChange = components['schemas']['LabelChange'];
@@ -5640,8 +5787,8 @@ export interface operations {
             query?: {
                 /** @description Only what this person did, and what was done to their account: their number. */
                 person?: number;
-                /** @description Only such actions: signins, accounts, tokens, members, exports, deletions, models, rounds, settings or work. */
-                kind?: string;
+                /** @description Only such actions. */
+                kind?: "signins" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "rounds" | "settings" | "work";
                 /** @description Only of this project: its slug. */
                 project?: string;
                 /** @description Only what was done then or later: a date, or a moment (RFC 3339). */
@@ -5682,8 +5829,8 @@ export interface operations {
             query: {
                 /** @description Only what this person did, and what was done to their account: their number. */
                 person?: number;
-                /** @description Only such actions: signins, accounts, tokens, members, exports, deletions, models, rounds, settings or work. */
-                kind?: string;
+                /** @description Only such actions. */
+                kind?: "signins" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "rounds" | "settings" | "work";
                 /** @description Only of this project: its slug. */
                 project?: string;
                 /** @description Only what was done then or later: a date, or a moment (RFC 3339). */
@@ -6293,6 +6440,97 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["StagedImport"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
@@ -7224,6 +7462,105 @@ export interface operations {
                 };
             };
             /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invitationsTo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    inviteTo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteToRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeInvitationTo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                invitation: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
