@@ -143,7 +143,7 @@ func (s state) withoutLeftOut() state {
 		delete(s.Rows, table)
 	}
 	for name := range s.Sequences {
-		if strings.HasPrefix(name, "goose_") || strings.HasPrefix(name, "river_notification") {
+		if strings.HasPrefix(name, "goose_") || strings.HasPrefix(name, "river_notification") || strings.HasPrefix(name, "user_sessions_") {
 			delete(s.Sequences, name)
 		}
 	}
