@@ -131,7 +131,7 @@ func (s *Service) UnpackProject(ctx context.Context, actor User, slug, name stri
 		if project, err = tx.UnpackProject(ctx, slug, name, from.Rows); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.unpack", "project "+slug, "from the archive "+from.Name())
+		return s.audit(ctx, tx, actor, &project.ID, "project.unpack", projectSubject(slug), fmt.Sprintf("from the archive %s", from.Name()))
 	})
 	if errors.Is(err, ErrConflict) {
 		return Project{}, errSlugTaken

@@ -134,7 +134,7 @@ func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, des
 		if err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.create", "project "+slug, name)
+		return s.audit(ctx, tx, actor, &project.ID, "project.create", projectSubject(slug), name)
 	})
 	if errors.Is(err, ErrConflict) {
 		return Project{}, errSlugTaken
@@ -250,7 +250,7 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 				return err
 			}
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.change", "project "+slug, strings.Join(changed, ", "))
+		return s.audit(ctx, tx, actor, &project.ID, "project.change", projectSubject(slug), strings.Join(changed, "; "))
 	})
 	return project, err
 }
@@ -389,3 +389,5 @@ func nameClasses(top []ClassScore, classes []Class) {
 		}
 	}
 }
+
+func projectSubject(slug string) string { return fmt.Sprintf("project %s", slug) }
