@@ -163,7 +163,7 @@ func (s *Service) MakeProject(ctx context.Context, actor User, n NewProject) (Pr
 		if err != nil {
 			return err
 		}
-		if err := s.audit(ctx, tx, actor, &project.ID, "project.create", "project "+slug, name); err != nil {
+		if err := s.audit(ctx, tx, actor, &project.ID, "project.create", projectSubject(slug), name); err != nil {
 			return err
 		}
 		return s.joinNew(ctx, tx, actor, project, !n.Apart)
@@ -282,7 +282,7 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 				return err
 			}
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.change", "project "+slug, strings.Join(changed, ", "))
+		return s.audit(ctx, tx, actor, &project.ID, "project.change", projectSubject(slug), strings.Join(changed, "; "))
 	})
 	return project, err
 }
@@ -415,3 +415,5 @@ func nameClasses(top []ClassScore, classes []Class) {
 		}
 	}
 }
+
+func projectSubject(slug string) string { return fmt.Sprintf("project %s", slug) }

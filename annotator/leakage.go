@@ -336,7 +336,7 @@ func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, o
 		if out {
 			action = "image.exclude"
 		}
-		if err := s.audit(ctx, tx, actor, &project.ID, action, "project "+slug, fmt.Sprintf(detail, changed)); err != nil {
+		if err := s.audit(ctx, tx, actor, &project.ID, action, projectSubject(slug), fmt.Sprintf(detail, changed)); err != nil {
 			return err
 		}
 		active, err := tx.ActiveVersion(ctx, project.ID)

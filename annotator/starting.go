@@ -99,7 +99,7 @@ func (s *Service) SetStart(ctx context.Context, actor User, slug string, start a
 		if err := tx.SetStart(ctx, project.ID, start); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.start", "project "+slug, start.String())
+		return s.audit(ctx, tx, actor, &project.ID, "project.start", projectSubject(slug), start.String())
 	})
 	project.Start = start
 	return project, err

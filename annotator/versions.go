@@ -78,7 +78,7 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64, rea
 		}
 		detail := fmt.Sprintf("v%d", version.Number)
 		if was.State == VersionArchived {
-			detail += ", rolled back"
+			detail += "; " + "rolled back"
 		}
 		if told != nil && len(told.Worse) > 0 {
 			detail += ". Worse: " + strings.TrimSuffix(strings.Join(told.Worse, " "), ".")
