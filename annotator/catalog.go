@@ -323,7 +323,7 @@ func (s *Service) RenameClass(ctx context.Context, actor User, slug string, inde
 
 // Jobs lists a project's background work, newest first, at most 50.
 func (s *Service) Jobs(ctx context.Context, actor User, slug string) ([]Job, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -333,7 +333,7 @@ func (s *Service) Jobs(ctx context.Context, actor User, slug string) ([]Job, err
 // Audit lists a project's trail, newest first, at most 100; before is the id to continue from, 0 for
 // the start. Draft saves are not in it: the revisions themselves are their record.
 func (s *Service) Audit(ctx context.Context, actor User, slug string, before int64) ([]AuditEntry, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
