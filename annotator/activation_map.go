@@ -82,7 +82,8 @@ type ActivationMapper interface {
 
 // ActivationMap makes an activation map of a task's image by the task's version. Nothing is stored.
 func (s *Service) ActivationMap(ctx context.Context, actor User, taskID int64, q ActivationQuery) (ActivationMap, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	if err != nil {
 		return ActivationMap{}, err
 	}
 	if err := q.check(); err != nil {

@@ -88,7 +88,7 @@ type Adoption struct {
 // painted one of them may not adopt. ErrConflict while somebody is still to paint the image, where the maps are not those that were seen,
 // and where something is adopted already.
 func (s *Service) Adopt(ctx context.Context, actor User, slug string, imageID int64, a Adoption) (TaskDetail, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return TaskDetail{}, err
 	}

@@ -140,7 +140,7 @@ func (s *Service) agreement(ctx context.Context, project Project) (slots []Slot,
 
 // Shared lists what several people paint in a project, with how far their maps agree (reviewer).
 func (s *Service) Shared(ctx context.Context, actor User, slug string) (Shared, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	_, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return Shared{}, err
 	}
@@ -190,7 +190,7 @@ func shared(project Project, image Image, slots []Slot, agreement []Agreement) S
 // SharedImage returns an image that several people paint, with all maps in force, their mean and their deviation (reviewer). ErrForbidden for
 // whoever paints one of the maps, until all are approved or put aside. Whoever could still be given a slot does not see them either.
 func (s *Service) SharedImage(ctx context.Context, actor User, slug string, imageID int64) (SharedDetail, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return SharedDetail{}, err
 	}

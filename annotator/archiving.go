@@ -74,9 +74,9 @@ type ArchiveSource interface {
 	Lost(hash string) bool
 }
 
-// PackProject writes a project with all that was made in it into an archive (admin).
+// PackProject writes a project with all that was made in it into an archive (lead).
 func (s *Service) PackProject(ctx context.Context, actor User, slug string, c PackChoices, to ArchiveSink) error {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	_, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,8 @@ func (s *Service) packFile(ctx context.Context, f ArchiveFile, to ArchiveSink) e
 }
 
 // UnpackProject makes a project of an archive (admin), under its own slug and name or others. People are found by their e-mail addresses;
-// who is not here comes in as a name that cannot sign in. Files are kept first, and the rows are then written at once or not at all.
+// who is not here comes in as a name that cannot sign in. An archive has no members, since who sees a project is decided where it is: only the
+// actor is one at first. Files are kept first, and the rows are then written at once or not at all.
 func (s *Service) UnpackProject(ctx context.Context, actor User, slug, name string, from ArchiveSource) (Project, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return Project{}, err
@@ -131,7 +132,10 @@ func (s *Service) UnpackProject(ctx context.Context, actor User, slug, name stri
 		if project, err = tx.UnpackProject(ctx, slug, name, from.Rows); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.unpack", projectSubject(slug), fmt.Sprintf("from the archive %s", from.Name()))
+		if err := s.audit(ctx, tx, actor, &project.ID, "project.unpack", projectSubject(slug), fmt.Sprintf("from the archive %s", from.Name())); err != nil {
+			return err
+		}
+		return s.joinNew(ctx, tx, actor, project, false)
 	})
 	if errors.Is(err, ErrConflict) {
 		return Project{}, errSlugTaken
@@ -300,7 +304,10 @@ func (s *Service) StagedArchives(_ context.Context, actor User) ([]StagedImport,
 
 // StartArchive makes a project of an archive that was sent (admin), in the background; see UnpackProject.
 func (s *Service) StartArchive(ctx context.Context, actor User, id, slug, name string) (StagedImport, error) {
-	staged, err := s.staged(actor, id)
+	if err := may(actor, RoleAdmin); err != nil {
+		return StagedImport{}, err
+	}
+	staged, err := s.staged(ctx, actor, id)
 	if err != nil {
 		return staged, err
 	}

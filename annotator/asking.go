@@ -9,7 +9,8 @@ import (
 // may look at the wrong place, and a map that is fine as it is can be confirmed. ErrConflict, with the reason, for an image whose map
 // would teach nothing: held out, without a label or with a doubtful one, out of use, or not looked at by the active version.
 func (s *Service) AskForMap(ctx context.Context, actor User, imageID int64) (Task, error) {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingImage.Of(imageID))
+	if err != nil {
 		return Task{}, err
 	}
 	image, err := s.store.Image(ctx, imageID)

@@ -57,8 +57,8 @@ type AssignStore interface {
 	AssignTasks(ctx context.Context, tasks []int64, to *int64, at time.Time) (undo int64, err error)
 	// UnassignTasks takes an assignment back: its tasks that are open still are whose they were before. It returns how many.
 	UnassignTasks(ctx context.Context, projectID, assignment int64, at time.Time) (int, error)
-	// Painters lists everybody who can be assigned tasks, by name.
-	Painters(ctx context.Context) ([]Painter, error)
+	// Painters lists the members of a project who can be assigned tasks, by name.
+	Painters(ctx context.Context, projectID int64) ([]Painter, error)
 }
 
 // Painter is somebody who can be assigned tasks.
@@ -69,10 +69,11 @@ type Painter struct {
 
 // Painters lists everybody who can be assigned tasks of a project, by name (reviewer).
 func (s *Service) Painters(ctx context.Context, actor User, slug string) ([]Painter, error) {
-	if _, err := s.project(ctx, actor, RoleReviewer, slug); err != nil {
+	_, project, err := s.project(ctx, actor, RoleReviewer, slug)
+	if err != nil {
 		return nil, err
 	}
-	return s.store.Painters(ctx)
+	return s.store.Painters(ctx, project.ID)
 }
 
 // ChangeTasks does one thing with many tasks of a project, in one transaction. An assigned task is offered to that person alone, before
@@ -82,7 +83,7 @@ func (s *Service) ChangeTasks(ctx context.Context, actor User, slug string, c Bu
 	if c.Action == BulkAssign || c.Action == BulkUnassign || c.Action == BulkReopen {
 		needed = RoleReviewer
 	}
-	project, err := s.project(ctx, actor, needed, slug)
+	actor, project, err := s.project(ctx, actor, needed, slug)
 	if err != nil {
 		return BulkResult{}, err
 	}
@@ -92,7 +93,7 @@ func (s *Service) ChangeTasks(ctx context.Context, actor User, slug string, c Bu
 		}
 	}
 	c.Filter.Project, c.Filter.Cursor, c.Filter.Limit = slug, "", 0
-	if _, c.Filter, err = s.filter(ctx, actor, c.Filter); err != nil {
+	if _, _, c.Filter, err = s.filter(ctx, actor, c.Filter); err != nil {
 		return BulkResult{}, err
 	}
 	rule, detail, err := s.bulkRule(ctx, actor, &c)
@@ -172,6 +173,9 @@ func (s *Service) bulkRule(ctx context.Context, actor User, c *BulkChange) (rule
 		return Task.unassignable, "", nil
 	case BulkAssign:
 		who, err := s.store.User(ctx, c.User)
+		if err == nil { // somebody who is no member is nobody here
+			_, err = s.store.MemberRole(ctx, c.User, ThingProject.Called(c.Filter.Project))
+		}
 		switch {
 		case isNotFound(err):
 			return nil, "", &ValidationError{Field: "user", Message: "say to whom"}
@@ -229,7 +233,7 @@ func (t Task) unassignable(now time.Time) (Task, error) {
 // UndoAssignment takes an assignment, or the end of one, back: the tasks that are open still are offered to those who had them before
 // (reviewer). It returns how many; ErrConflict if there is none.
 func (s *Service) UndoAssignment(ctx context.Context, actor User, slug string, assignment int64) (int, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return 0, err
 	}

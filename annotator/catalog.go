@@ -19,8 +19,9 @@ type ProjectStore interface {
 	// ProjectBySlug and ProjectByID return the project with its classes; ErrNotFound for a deleted one.
 	ProjectBySlug(ctx context.Context, slug string) (Project, error)
 	ProjectByID(ctx context.Context, id int64) (Project, error)
-	// ProjectSummaries returns the projects in given states with their counts, by name; slug "" means all.
-	ProjectSummaries(ctx context.Context, slug string, states ...ProjectState) ([]ProjectSummary, error)
+	// ProjectSummaries returns the projects in given states with their counts, by name; slug "" means all. Of a member, only their own, with
+	// their role in each; nil: all, without.
+	ProjectSummaries(ctx context.Context, member *int64, slug string, states ...ProjectState) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
 	// ChangeProject writes a project's name, description, feedback, second reviewer, mix, overlap and share of checks, RenameClass a class's name.
@@ -40,7 +41,7 @@ const SlugPattern = `^[a-z0-9]+(-[a-z0-9]+)*$`
 
 var slugPattern = regexp.MustCompile(SlugPattern)
 
-// Projects lists the projects in a state with their counts; deleted ones only to admins.
+// Projects lists the projects in a state that the actor is a member of, with their counts; to admins all of them, and the deleted ones.
 func (s *Service) Projects(ctx context.Context, actor User, state ProjectState) ([]ProjectSummary, error) {
 	if err := oneOf("state", state, ProjectStates); err != nil {
 		return nil, err
@@ -52,7 +53,22 @@ func (s *Service) Projects(ctx context.Context, actor User, state ProjectState) 
 	if err := may(actor, needed); err != nil {
 		return nil, err
 	}
-	return s.store.ProjectSummaries(ctx, "", state)
+	return s.summaries(ctx, actor, "", state)
+}
+
+// summaries are those of projects that the actor is a member of; of all for an admin.
+func (s *Service) summaries(ctx context.Context, actor User, slug string, states ...ProjectState) ([]ProjectSummary, error) {
+	member := &actor.ID
+	if actor.Role == RoleAdmin {
+		member = nil
+	}
+	all, err := s.store.ProjectSummaries(ctx, member, slug, states...)
+	for i := range all {
+		if member == nil {
+			all[i].Role = RoleAdmin
+		}
+	}
+	return all, err
 }
 
 // Project returns one project with its counts.
@@ -63,7 +79,7 @@ func (s *Service) Project(ctx context.Context, actor User, slug string) (Project
 	if slug == "" {
 		return ProjectSummary{}, fmt.Errorf("project %q: %w", slug, ErrNotFound)
 	}
-	found, err := s.store.ProjectSummaries(ctx, slug, ProjectOpen, ProjectClosed)
+	found, err := s.summaries(ctx, actor, slug, ProjectOpen, ProjectClosed)
 	if err != nil {
 		return ProjectSummary{}, err
 	}
@@ -108,8 +124,21 @@ func checkSlug(slug string) error {
 	return nil
 }
 
-// CreateProject makes an empty project (admin). Without a slug it gets SlugOf its name.
+// NewProject describes a project to be made.
+type NewProject struct {
+	Slug, Name, Description string // without a slug it gets SlugOf its name
+	// Apart: nobody but whoever makes it is a member at first. Else everybody who has an account joins, with their role.
+	Apart bool
+}
+
+// CreateProject makes an empty project that everybody joins who has an account (admin).
 func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, description string) (Project, error) {
+	return s.MakeProject(ctx, actor, NewProject{Slug: slug, Name: name, Description: description})
+}
+
+// MakeProject makes an empty project (admin). Whoever makes it is its lead.
+func (s *Service) MakeProject(ctx context.Context, actor User, n NewProject) (Project, error) {
+	slug, name, description := n.Slug, n.Name, n.Description
 	if err := may(actor, RoleAdmin); err != nil {
 		return Project{}, err
 	}
@@ -134,7 +163,10 @@ func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, des
 		if err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.create", projectSubject(slug), name)
+		if err := s.audit(ctx, tx, actor, &project.ID, "project.create", projectSubject(slug), name); err != nil {
+			return err
+		}
+		return s.joinNew(ctx, tx, actor, project, !n.Apart)
 	})
 	if errors.Is(err, ErrConflict) {
 		return Project{}, errSlugTaken
@@ -158,7 +190,7 @@ type ProjectChange struct {
 // ChangeProject gives a project another name, description, time of feedback or mix of orders, says who approves what a reviewer corrected,
 // which images several people paint or how many tasks are checks (admin). What was given out stays as it is.
 func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c ProjectChange) (Project, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return Project{}, err
 	}
@@ -258,7 +290,7 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 // RenameClass changes how people read a class (admin). Its key stays, by which folders, tables and manifests name it, and so does its
 // place among the logits. ErrNotFound if the project has no class of that index; a *ValidationError if another has the name, as ClassFinder compares them.
 func (s *Service) RenameClass(ctx context.Context, actor User, slug string, index int, name string) (Project, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return Project{}, err
 	}
@@ -291,7 +323,7 @@ func (s *Service) RenameClass(ctx context.Context, actor User, slug string, inde
 
 // Jobs lists a project's background work, newest first, at most 50.
 func (s *Service) Jobs(ctx context.Context, actor User, slug string) ([]Job, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +333,7 @@ func (s *Service) Jobs(ctx context.Context, actor User, slug string) ([]Job, err
 // Audit lists a project's trail, newest first, at most 100; before is the id to continue from, 0 for
 // the start. Draft saves are not in it: the revisions themselves are their record.
 func (s *Service) Audit(ctx context.Context, actor User, slug string, before int64) ([]AuditEntry, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -311,7 +343,8 @@ func (s *Service) Audit(ctx context.Context, actor User, slug string, before int
 // Image returns one image of a project with the given version's prediction of it (nil version: the
 // active one's). The prediction is nil where the version has not seen the image.
 func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionID *int64) (Image, *Prediction, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	if err != nil {
 		return Image{}, nil, err
 	}
 	image, err := s.store.Image(ctx, imageID)
@@ -326,7 +359,7 @@ func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionI
 	if versionID != nil {
 		version, err = s.store.Version(ctx, *versionID)
 		if err == nil && version.ProjectID != image.ProjectID {
-			err = fmt.Errorf("version %d of the image's project: %w", *versionID, ErrNotFound)
+			err = fmt.Errorf("version %d: %w", *versionID, ErrNotFound) // as of one that is not there
 		}
 	} else {
 		version, err = s.store.ActiveVersion(ctx, image.ProjectID)
@@ -350,7 +383,8 @@ func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionI
 
 // Picture renders an image of a project as the active version sees it.
 func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind PictureKind) (io.ReadCloser, string, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	if err != nil {
 		return nil, "", err
 	}
 	if err := oneOf("kind", kind, PictureKinds); err != nil {
@@ -371,14 +405,6 @@ func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind P
 		return nil, "", fmt.Errorf("rendering image %d: %w: this process shows no pictures", imageID, ErrUnavailable)
 	}
 	return s.pictures.Render(ctx, version, image, kind)
-}
-
-// project checks the actor and finds the project of an address.
-func (s *Service) project(ctx context.Context, actor User, needed Role, slug string) (Project, error) {
-	if err := may(actor, needed); err != nil {
-		return Project{}, err
-	}
-	return s.store.ProjectBySlug(ctx, slug)
 }
 
 // nameClasses fills in the names of an answer's classes.

@@ -12,13 +12,14 @@ import (
 // as corrected, and the new revision names it. Where the project asks for a second reviewer, the new revision waits for another person's
 // verdict instead. d.BaseRevision is the edit's; *ValidationError if nothing is changed, *LeaseError if somebody else has it to judge.
 func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft, comment string) (TaskDetail, error) {
-	if err := mayHoldReviews(actor); err != nil {
+	actor, err := s.holding(ctx, actor, ThingEdit.Of(editID))
+	if err != nil {
 		return TaskDetail{}, err
 	}
 	if err := d.check(); err != nil {
 		return TaskDetail{}, err
 	}
-	comment, err := BoundComment.check("comment", comment)
+	comment, err = BoundComment.check("comment", comment)
 	if err != nil {
 		return TaskDetail{}, err
 	}

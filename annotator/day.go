@@ -34,7 +34,7 @@ type DayStore interface {
 // DayProgress returns what people did in a project on a day: an admin sees everybody who did anything, others themselves. date is
 // "2026-11-30", "" for today; zone is the name of a place's time such as Europe/Zurich, "" for UTC.
 func (s *Service) DayProgress(ctx context.Context, actor User, slug, date, zone string) ([]DayProgress, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (s *Service) DayProgress(ctx context.Context, actor User, slug, date, zone 
 		}
 	}
 	var of *int64
-	if !actor.Role.May(RoleAdmin) {
+	if !actor.Role.May(RoleLead) {
 		of = &actor.ID
 	}
 	return s.store.DayProgress(ctx, project.ID, DayOf(at), of)

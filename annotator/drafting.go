@@ -48,7 +48,8 @@ type EditStore interface {
 // Score returns the scores of the task's version with m, on the version's grid, in place of its own map. Nothing is stored. ErrForbidden
 // where the project's feedback is not live.
 func (s *Service) Score(ctx context.Context, actor User, taskID int64, m attention.Map) (Scores, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	if err != nil {
 		return Scores{}, err
 	}
 	card, version, project, err := s.scored(ctx, taskID)
@@ -119,14 +120,15 @@ func TopClasses(probabilities []float32, n int) []ClassScore {
 // revision, *LeaseError if the actor does not hold the task, attention.ErrGrid or ErrValue for a bad map.
 // The same save again, as after a lost answer, returns the revision it made the first time.
 func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Draft) (Edit, error) {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return Edit{}, err
 	}
 	if err := d.check(); err != nil {
 		return Edit{}, err
 	}
 	var edit Edit
-	err := s.store.InTx(ctx, func(tx Store) error {
+	err = s.store.InTx(ctx, func(tx Store) error {
 		task, err := s.held(ctx, tx, actor, taskID)
 		if err != nil {
 			return err
@@ -248,7 +250,8 @@ func (d Draft) check() error {
 // somebody else drew that revision before giving the task back, or it was taken back from review, the submission is a new revision of
 // the actor's own with the same map.
 func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision int) (TaskDetail, error) {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return TaskDetail{}, err
 	}
 	if revision < 1 {
@@ -337,10 +340,11 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 // TakeBack takes what the actor submitted out of review again, while nobody has judged it: they hold the task, and go on from the map that
 // they submitted. ErrConflict once it is judged, *LeaseError if somebody else submitted it, *LeaseLimitError if they hold MaxLeases others.
 func (s *Service) TakeBack(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return TaskDetail{}, err
 	}
-	err := s.store.InTx(ctx, func(tx Store) error {
+	err = s.store.InTx(ctx, func(tx Store) error {
 		leases, err := tx.CountLeases(ctx, actor.ID, s.now())
 		if err != nil {
 			return err
@@ -397,7 +401,8 @@ func approvedByRule(d TaskDetail) bool {
 
 // Revisions lists a task's edits, oldest first.
 func (s *Service) Revisions(ctx context.Context, actor User, taskID int64) ([]Edit, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	if err != nil {
 		return nil, err
 	}
 	task, err := s.store.Task(ctx, taskID)

@@ -210,6 +210,7 @@ func TestMixHoldsWithManyPainters(t *testing.T) {
 	for i := range 8 {
 		who, err := w.Store.InsertUser(t.Context(), annotator.User{Email: fmt.Sprintf("p%d@x.org", i), Name: "P", Role: annotator.RoleAnnotator, CreatedAt: w.Clock.Now()}, "-")
 		w.must(err)
+		w.must(w.Store.SetMember(t.Context(), w.Project.ID, who.ID, annotator.RoleAnnotator, nil, w.Clock.Now()))
 		all.Go(func() {
 			for range 5 {
 				d, err := w.Service.NextTask(t.Context(), who, annotator.TaskFilter{Project: "birds"})

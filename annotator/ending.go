@@ -68,10 +68,10 @@ type EndingStore interface {
 	PurgeProject(ctx context.Context, projectID int64, at time.Time) (hashes []string, err error)
 }
 
-// CloseProject puts a project away (admin): it is out of the list of those that are worked on, and nothing in it changes until it is
+// CloseProject puts a project away (lead): it is out of the list of those that are worked on, and nothing in it changes until it is
 // opened again. Leased tasks are given back with their drafts, scans end. ErrConflict while a round or an import runs, or a model is added.
 func (s *Service) CloseProject(ctx context.Context, actor User, slug string) (Project, error) {
-	return s.endProject(ctx, actor, slug, "project.close", func(tx Store, p *Project, now time.Time) (detail string, err error) {
+	return s.endProject(ctx, actor, RoleLead, slug, "project.close", func(tx Store, p *Project, now time.Time) (detail string, err error) {
 		if p.State() != ProjectOpen {
 			return "", Conflict("the project %s is %s already", slug, p.State())
 		}
@@ -83,9 +83,9 @@ func (s *Service) CloseProject(ctx context.Context, actor User, slug string) (Pr
 	})
 }
 
-// ReopenProject brings a closed project back to those that are worked on (admin). Images that its active version has not seen are scanned.
+// ReopenProject brings a closed project back to those that are worked on (lead). Images that its active version has not seen are scanned.
 func (s *Service) ReopenProject(ctx context.Context, actor User, slug string) (Project, error) {
-	return s.endProject(ctx, actor, slug, "project.reopen", func(tx Store, p *Project, _ time.Time) (detail string, err error) {
+	return s.endProject(ctx, actor, RoleLead, slug, "project.reopen", func(tx Store, p *Project, _ time.Time) (detail string, err error) {
 		switch p.State() {
 		case ProjectOpen:
 			return "", Conflict("the project %s is open", slug)
@@ -103,7 +103,7 @@ func (s *Service) ReopenProject(ctx context.Context, actor User, slug string) (P
 // DeleteProject deletes a project whose name the actor has typed (admin). For ProjectKept it can be restored; then it is purged. What
 // stands in the way of CloseProject stands in the way of this too.
 func (s *Service) DeleteProject(ctx context.Context, actor User, slug, name string) (Project, error) {
-	return s.endProject(ctx, actor, slug, "project.delete", func(tx Store, p *Project, now time.Time) (detail string, err error) {
+	return s.endProject(ctx, actor, RoleAdmin, slug, "project.delete", func(tx Store, p *Project, now time.Time) (detail string, err error) {
 		if p.State() == ProjectDeleted {
 			return "", fmt.Errorf("project %q: %w", slug, ErrNotFound)
 		}
@@ -122,7 +122,7 @@ func (s *Service) DeleteProject(ctx context.Context, actor User, slug, name stri
 
 // RestoreProject brings back a deleted project as it was, open or closed (admin).
 func (s *Service) RestoreProject(ctx context.Context, actor User, slug string) (Project, error) {
-	return s.endProject(ctx, actor, slug, "project.restore", func(tx Store, p *Project, _ time.Time) (detail string, err error) {
+	return s.endProject(ctx, actor, RoleAdmin, slug, "project.restore", func(tx Store, p *Project, _ time.Time) (detail string, err error) {
 		if p.State() != ProjectDeleted {
 			return "", Conflict("the project %s is not deleted", slug)
 		}
@@ -143,7 +143,7 @@ func (s *Service) PurgeProject(ctx context.Context, actor User, slug, name strin
 		return fmt.Errorf("purging %s: %w: this process has no blob store", slug, ErrUnavailable)
 	}
 	var hashes []string
-	project, err := s.endProject(ctx, actor, slug, "project.purge", func(tx Store, p *Project, now time.Time) (detail string, err error) {
+	project, err := s.endProject(ctx, actor, RoleAdmin, slug, "project.purge", func(tx Store, p *Project, now time.Time) (detail string, err error) {
 		if p.State() != ProjectDeleted {
 			return "", Conflict("the project %s is not deleted: delete it first", slug)
 		}
@@ -200,12 +200,12 @@ func (s *Service) PurgeDeletedProjects(ctx context.Context, actor User) (int, er
 }
 
 // openProject is project for what an admin begins and that takes a while before it changes something: a closed project refuses it at once, with a *ClosedError.
-func (s *Service) openProject(ctx context.Context, actor User, slug string) (Project, error) {
-	p, err := s.project(ctx, actor, RoleAdmin, slug)
+func (s *Service) openProject(ctx context.Context, actor User, slug string) (User, Project, error) {
+	actor, p, err := s.project(ctx, actor, RoleLead, slug)
 	if err == nil && p.State() != ProjectOpen {
 		err = &ClosedError{slug}
 	}
-	return p, err
+	return actor, p, err
 }
 
 // typed checks that somebody has typed a project's name.
@@ -218,12 +218,13 @@ func typed(p Project, name string) error {
 
 // endProject changes the state of a project in one transaction, with its line of the trail. Where it is open afterwards, what closing it
 // has ended is taken up again.
-func (s *Service) endProject(ctx context.Context, actor User, slug, action string, rule func(tx Store, p *Project, now time.Time) (detail string, err error)) (Project, error) {
-	if err := may(actor, RoleAdmin); err != nil {
+func (s *Service) endProject(ctx context.Context, actor User, needed Role, slug, action string, rule func(tx Store, p *Project, now time.Time) (detail string, err error)) (Project, error) {
+	actor, err := s.in(ctx, actor, needed, ThingProject.Called(slug))
+	if err != nil {
 		return Project{}, err
 	}
 	var project Project
-	err := s.store.InTx(ctx, func(tx Store) (err error) {
+	err = s.store.InTx(ctx, func(tx Store) (err error) {
 		if project, err = tx.LockProject(ctx, slug); err != nil {
 			return err
 		}

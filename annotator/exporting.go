@@ -274,7 +274,7 @@ const (
 
 // exportOf checks an export and fills in what it leaves open: approved maps, and predictions of the active version.
 func (s *Service) exportOf(ctx context.Context, actor User, slug string, kind ExportKind, f ExportFilter) (Project, ExportFilter, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return project, f, err
 	}
@@ -393,7 +393,7 @@ func (s *Service) ExportAudit(ctx context.Context, actor User, slug string, f Ex
 // ExportRegions returns a function that tells where on its picture a map lies: the part that the map's version sees, in the pixels
 // of the picture as the version turns it (ViewRegion.Picture).
 func (s *Service) ExportRegions(ctx context.Context, actor User, slug string) (func(ExportedMap) (ViewRegion, error), error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ type RoundStart struct {
 
 // RoundDefaults returns the settings the form starts with, and how many approved edits a round would learn from.
 func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (recipe.Settings, int, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return recipe.Settings{}, 0, err
 	}
@@ -55,7 +55,7 @@ func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (r
 
 // RoundPlan tells what a round that is started now would learn from, its default settings, and what its engines can train.
 func (s *Service) RoundPlan(ctx context.Context, actor User, slug string) (RoundPlan, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return RoundPlan{}, err
 	}
@@ -121,7 +121,7 @@ func checkEngine(v Version, r recipe.Settings) error {
 // StartRound queues a round from the active version (admin). The same idempotency key gives the same
 // round again. ErrConflict while another round of the project runs, *ValidationError without an approved edit.
 func (s *Service) StartRound(ctx context.Context, actor User, slug string, r recipe.Settings, idempotencyKey string) (Round, error) {
-	project, err := s.openProject(ctx, actor, slug)
+	actor, project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return Round{}, err
 	}
@@ -183,7 +183,7 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r rec
 
 // Rounds lists a project's rounds, newest first.
 func (s *Service) Rounds(ctx context.Context, actor User, slug string) ([]Round, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,8 @@ func (s *Service) Rounds(ctx context.Context, actor User, slug string) ([]Round,
 
 // Round returns one round and its project.
 func (s *Service) Round(ctx context.Context, actor User, id int64) (Round, Project, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingRound.Of(id))
+	if err != nil {
 		return Round{}, Project{}, err
 	}
 	round, err := s.store.Round(ctx, id)
@@ -206,7 +207,8 @@ func (s *Service) Round(ctx context.Context, actor User, id int64) (Round, Proje
 // RoundEvents returns the round's events after an id, oldest first; the call waits (until ctx ends)
 // when there is none yet and the round is not over. An empty slice means it is over.
 func (s *Service) RoundEvents(ctx context.Context, actor User, id, after int64) ([]RoundEvent, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingRound.Of(id))
+	if err != nil {
 		return nil, err
 	}
 	return s.store.WaitRoundEvents(ctx, id, after)
@@ -214,11 +216,12 @@ func (s *Service) RoundEvents(ctx context.Context, actor User, id, after int64) 
 
 // CancelRound asks a round to stop (admin). It stops within one training step and leaves nothing behind.
 func (s *Service) CancelRound(ctx context.Context, actor User, id int64) (Round, error) {
-	if err := may(actor, RoleAdmin); err != nil {
+	actor, err := s.in(ctx, actor, RoleLead, ThingRound.Of(id))
+	if err != nil {
 		return Round{}, err
 	}
 	var round Round
-	err := s.store.InTx(ctx, func(tx Store) (err error) {
+	err = s.store.InTx(ctx, func(tx Store) (err error) {
 		if round, err = tx.CancelRound(ctx, id); err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ func (s *Service) CreateFirstAdmin(ctx context.Context, key string, u NewUser) (
 		if err := s.setupLink(ctx, tx, key); err != nil {
 			return err
 		}
-		added, err = s.insertPerson(ctx, tx, byLink, person, hash)
+		added, err = s.insertPerson(ctx, tx, byLink, person, hash, u.Projects)
 		return err
 	})
 	return added, err

@@ -74,7 +74,7 @@ const MaxChosenImages = 1000
 
 // Images lists a project's images.
 func (s *Service) Images(ctx context.Context, actor User, slug string, f ImageFilter) (ImagePage, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return ImagePage{}, err
 	}
@@ -110,7 +110,8 @@ func (s *Service) Images(ctx context.Context, actor User, slug string, f ImageFi
 
 // ImageDetail returns one image with what every version says of it, its tasks and its history.
 func (s *Service) ImageDetail(ctx context.Context, actor User, id int64) (ImageDetail, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(id))
+	if err != nil {
 		return ImageDetail{}, err
 	}
 	image, err := s.store.Image(ctx, id)
@@ -151,7 +152,8 @@ func (s *Service) ImageDetail(ctx context.Context, actor User, id int64) (ImageD
 
 // Mask opens the mask of an image's object, a grey PNG of the picture's size; ErrNotFound where it has none.
 func (s *Service) Mask(ctx context.Context, actor User, id int64) (io.ReadSeekCloser, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(id))
+	if err != nil {
 		return nil, err
 	}
 	image, err := s.store.Image(ctx, id)
@@ -177,7 +179,8 @@ func (s *Service) Mask(ctx context.Context, actor User, id int64) (io.ReadSeekCl
 // ChangeImage changes an image's split or group (admin). Its tasks follow: an image that goes to a split that is not painted takes them
 // along, and one that comes back brings them. ErrConflict while a round runs, and for an image that is out of use.
 func (s *Service) ChangeImage(ctx context.Context, actor User, id int64, c ImageChange) (Image, error) {
-	if err := may(actor, RoleAdmin); err != nil {
+	actor, err := s.in(ctx, actor, RoleLead, ThingImage.Of(id))
+	if err != nil {
 		return Image{}, err
 	}
 	if c.Split != nil {
@@ -381,7 +384,11 @@ func idsOf(images []Image) []int64 {
 // changeImages changes images of a project in one transaction, with a line of the trail for each that change returns. Without a slug it is
 // the project of the first image.
 func (s *Service) changeImages(ctx context.Context, actor User, slug string, ids []int64, action string, change func(tx Store, project Project, images []Image) ([]Image, error)) (changed int, err error) {
-	if err := may(actor, RoleAdmin); err != nil {
+	whose := ThingProject.Called(slug)
+	if slug == "" && len(ids) > 0 {
+		whose = ThingImage.Of(ids[0])
+	}
+	if actor, err = s.in(ctx, actor, RoleLead, whose); err != nil {
 		return 0, err
 	}
 	switch {

@@ -206,7 +206,7 @@ type importer struct {
 
 // importer checks the request before any file is read.
 func (s *Service) importer(ctx context.Context, actor User, slug string, in *ImageImport) (*importer, error) {
-	project, err := s.openProject(ctx, actor, slug)
+	actor, project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return nil, err
 	}

@@ -43,10 +43,10 @@ type LabelFilter struct {
 // the label is right needs no decision. ErrConflict where the image is out of use, its project has no model, or something is said of
 // its label already; *LeaseError where somebody else paints it.
 func (s *Service) ProposeLabel(ctx context.Context, actor User, imageID int64, p LabelProposal) (LabelVerdict, error) {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingImage.Of(imageID))
+	if err != nil {
 		return LabelVerdict{}, err
 	}
-	var err error
 	if p.Comment, err = BoundComment.check("comment", p.Comment); err != nil {
 		return LabelVerdict{}, err
 	}
@@ -109,13 +109,14 @@ func (s *Service) ProposeLabel(ctx context.Context, actor User, imageID int64, p
 // image's; "none of these" and "ambiguous" leave the image out. Its tasks follow, and figures are taken anew; those of rounds
 // that are over stay. ErrConflict while a round runs, whose images must stay what they are.
 func (s *Service) JudgeLabel(ctx context.Context, actor User, verdictID int64, j LabelJudgement, comment string) (LabelVerdict, error) {
-	if err := may(actor, RoleReviewer); err != nil {
+	actor, err := s.in(ctx, actor, RoleReviewer, ThingVerdict.Of(verdictID))
+	if err != nil {
 		return LabelVerdict{}, err
 	}
 	if err := oneOf("verdict", j, LabelJudgements); err != nil {
 		return LabelVerdict{}, err
 	}
-	comment, err := BoundComment.check("comment", comment)
+	comment, err = BoundComment.check("comment", comment)
 	if err != nil {
 		return LabelVerdict{}, err
 	}
@@ -129,7 +130,8 @@ func (s *Service) JudgeLabel(ctx context.Context, actor User, verdictID int64, j
 
 // WithdrawLabel takes back what the actor said of a label, while nobody has decided it.
 func (s *Service) WithdrawLabel(ctx context.Context, actor User, verdictID int64) (LabelVerdict, error) {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingVerdict.Of(verdictID))
+	if err != nil {
 		return LabelVerdict{}, err
 	}
 	return s.decideLabel(ctx, actor, verdictID, "label.withdraw", func(v LabelVerdict, now time.Time) (LabelVerdict, error) { return v.Withdraw(actor, now) })
@@ -194,7 +196,8 @@ func (s *Service) correct(ctx context.Context, tx Store, v LabelVerdict, state I
 
 // LabelVerdict returns one verdict on a label.
 func (s *Service) LabelVerdict(ctx context.Context, actor User, id int64) (LabelVerdict, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingVerdict.Of(id))
+	if err != nil {
 		return LabelVerdict{}, err
 	}
 	v, err := s.store.LabelVerdict(ctx, id)
@@ -207,7 +210,7 @@ func (s *Service) LabelVerdict(ctx context.Context, actor User, id int64) (Label
 
 // LabelVerdicts lists what was said of a project's labels, the newest first.
 func (s *Service) LabelVerdicts(ctx context.Context, actor User, slug string, f LabelFilter) ([]LabelVerdict, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +235,7 @@ func (s *Service) LabelVerdicts(ctx context.Context, actor User, slug string, f 
 // NextLabelVerdict returns the proposed verdict waiting longest that the actor may judge, after the given one (0: the first). ErrNoTask
 // if there is none.
 func (s *Service) NextLabelVerdict(ctx context.Context, actor User, slug string, after int64) (LabelVerdict, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return LabelVerdict{}, err
 	}
@@ -248,7 +251,8 @@ func (s *Service) NextLabelVerdict(ctx context.Context, actor User, slug string,
 
 // LabelHistory returns what was said of an image's label, and how it changed.
 func (s *Service) LabelHistory(ctx context.Context, actor User, imageID int64) (LabelHistory, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	if err != nil {
 		return LabelHistory{}, err
 	}
 	image, err := s.store.Image(ctx, imageID)

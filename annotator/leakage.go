@@ -90,7 +90,7 @@ const MaxLeaks = 1000
 // Leakage looks for held-out images (validation, test) that are the same as one of a training split (train, pool), or whose
 // fingerprints differ from it in at most within bits (0 to fingerprint.MaxBound). It lists the nearest, at most limit (to MaxLeaks).
 func (s *Service) Leakage(ctx context.Context, actor User, slug string, within, limit int) (Leakage, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return Leakage{}, err
 	}
@@ -312,7 +312,7 @@ func (s *Service) TakeIn(ctx context.Context, actor User, slug string, images []
 
 // changeMeasured leaves out or takes in what choose says, and what the trail says of it (with %d for how many).
 func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, out bool, choose func([]Look) ([]int64, string, error)) (changed int, err error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return 0, err
 	}

@@ -58,7 +58,7 @@ func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskD
 		return TaskDetail{}, err
 	}
 	f.Cursor, f.Limit, f.For = "", 0, actor.ID
-	project, f, err := s.filter(ctx, actor, f)
+	actor, project, f, err := s.filter(ctx, actor, f)
 	if err != nil {
 		return TaskDetail{}, err
 	}
@@ -175,10 +175,11 @@ func drawMixed(ctx context.Context, tx Store, project Project, f TaskFilter) (Ta
 // ClaimTask leases one particular task, open or returned to the actor; *LeaseError if another holds it,
 // *LeaseLimitError if the actor holds MaxLeases others.
 func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return TaskDetail{}, err
 	}
-	err := s.store.InTx(ctx, func(tx Store) error {
+	err = s.store.InTx(ctx, func(tx Store) error {
 		leases, err := tx.CountLeases(ctx, actor.ID, s.now())
 		if err != nil {
 			return err
@@ -271,11 +272,12 @@ func (s *Service) held(ctx context.Context, tx Store, actor User, taskID int64) 
 
 // RenewLease keeps a task with the actor for another LeaseDuration.
 func (s *Service) RenewLease(ctx context.Context, actor User, taskID int64) (Lease, error) {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return Lease{}, err
 	}
 	var lease Lease
-	err := s.store.InTx(ctx, func(tx Store) error {
+	err = s.store.InTx(ctx, func(tx Store) error {
 		task, err := s.held(ctx, tx, actor, taskID)
 		if err != nil {
 			return err
@@ -288,10 +290,11 @@ func (s *Service) RenewLease(ctx context.Context, actor User, taskID int64) (Lea
 
 // Skip puts a task aside, with a reason: one the actor holds, or one that is open.
 func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason string) error {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return err
 	}
-	reason, err := BoundSkipReason.check("reason", reason)
+	reason, err = BoundSkipReason.check("reason", reason)
 	if err != nil {
 		return err
 	}
@@ -301,7 +304,8 @@ func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason str
 // Reopen puts a skipped task back into the queue (reviewer), or one that was returned to its author with changes requested, so
 // that anybody may take it while the author is away.
 func (s *Service) Reopen(ctx context.Context, actor User, taskID int64) error {
-	if err := may(actor, RoleReviewer); err != nil {
+	actor, err := s.in(ctx, actor, RoleReviewer, ThingTask.Of(taskID))
+	if err != nil {
 		return err
 	}
 	return s.change(ctx, actor, taskID, "task.reopen", "", Task.Reopen)
@@ -309,7 +313,8 @@ func (s *Service) Reopen(ctx context.Context, actor User, taskID int64) error {
 
 // GiveBack puts a leased task back; its drafts stay.
 func (s *Service) GiveBack(ctx context.Context, actor User, taskID int64) error {
-	if err := mayPaint(actor); err != nil {
+	actor, err := s.painting(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return err
 	}
 	return s.change(ctx, actor, taskID, "task.release", "", func(t Task, now time.Time) (Task, error) { return t.GiveBack(actor, now) })
@@ -317,7 +322,7 @@ func (s *Service) GiveBack(ctx context.Context, actor User, taskID int64) error 
 
 // Tasks lists tasks by filter, the most confident mistakes first.
 func (s *Service) Tasks(ctx context.Context, actor User, f TaskFilter) (TaskPage, error) {
-	project, f, err := s.filter(ctx, actor, f)
+	actor, project, f, err := s.filter(ctx, actor, f)
 	if err != nil {
 		return TaskPage{}, err
 	}
@@ -341,7 +346,7 @@ const RecentTasks = 10
 // Recent lists the RecentTasks tasks of a project that the actor submitted last, the last first, as they are now: those in review can be
 // taken back (TakeBack).
 func (s *Service) Recent(ctx context.Context, actor User, slug string) ([]TaskCard, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -354,7 +359,7 @@ func (s *Service) Recent(ctx context.Context, actor User, slug string) ([]TaskCa
 
 // Facets counts the tasks that each value of each filter would leave.
 func (s *Service) Facets(ctx context.Context, actor User, f TaskFilter) (Facets, error) {
-	project, f, err := s.filter(ctx, actor, f)
+	actor, project, f, err := s.filter(ctx, actor, f)
 	if err != nil {
 		return Facets{}, err
 	}
@@ -362,26 +367,26 @@ func (s *Service) Facets(ctx context.Context, actor User, f TaskFilter) (Facets,
 }
 
 // filter checks a filter, fills in its defaults and ends expired leases of the queue.
-func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project, TaskFilter, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, f.Project)
+func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (User, Project, TaskFilter, error) {
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, f.Project)
 	if err != nil {
-		return Project{}, f, err
+		return User{}, Project{}, f, err
 	}
 	for _, state := range f.States {
 		if err := oneOf("state", state, TaskStates); err != nil {
-			return Project{}, f, err
+			return User{}, Project{}, f, err
 		}
 	}
 	if err := f.check(); err != nil {
-		return Project{}, f, err
+		return User{}, Project{}, f, err
 	}
 	if f.Limit == 0 {
 		f.Limit = DefaultPage
 	}
 	if f.Limit < 1 || f.Limit > MaxPage {
-		return Project{}, f, &ValidationError{Field: "limit", Message: fmt.Sprintf("is between 1 and %d", MaxPage)}
+		return User{}, Project{}, f, &ValidationError{Field: "limit", Message: fmt.Sprintf("is between 1 and %d", MaxPage)}
 	}
-	return project, f, s.store.ExpireLeases(ctx, project.ID, s.now())
+	return actor, project, f, s.store.ExpireLeases(ctx, project.ID, s.now())
 }
 
 // narrow reports whether the filter leaves out open tasks.
@@ -413,7 +418,8 @@ func (f TaskFilter) check() error {
 
 // Task returns a task without taking it.
 func (s *Service) Task(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	if err != nil {
 		return TaskDetail{}, err
 	}
 	return s.taskDetail(ctx, actor, taskID)

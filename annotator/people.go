@@ -138,7 +138,7 @@ func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, 
 	}
 	var added User
 	err = s.store.InTx(ctx, func(tx Store) error {
-		added, err = s.insertPerson(ctx, tx, actor, person, hash)
+		added, err = s.insertPerson(ctx, tx, actor, person, hash, u.Projects)
 		return err
 	})
 	if errors.Is(err, ErrConflict) {
@@ -160,7 +160,7 @@ func (s *Service) newPerson(ctx context.Context, u NewUser) (person User, hash s
 	if err != nil {
 		return User{}, "", err
 	}
-	if err := oneOf("role", u.Role, Roles); err != nil {
+	if err := oneOf("role", u.Role, UserRoles); err != nil {
 		return User{}, "", err
 	}
 	if err := checkPassword(u.Password, email, name); err != nil {
@@ -174,7 +174,7 @@ func (s *Service) newPerson(ctx context.Context, u NewUser) (person User, hash s
 }
 
 // insertPerson adds a person whom newPerson made. The link that makes the first one ends with it.
-func (s *Service) insertPerson(ctx context.Context, tx Store, actor, person User, hash string) (User, error) {
+func (s *Service) insertPerson(ctx context.Context, tx Store, actor, person User, hash string, projects []string) (User, error) {
 	if err := tx.DeleteSetupLink(ctx); err != nil {
 		return User{}, err
 	}
@@ -182,7 +182,10 @@ func (s *Service) insertPerson(ctx context.Context, tx Store, actor, person User
 	if err != nil {
 		return User{}, err
 	}
-	return added, s.audit(ctx, tx, actor, nil, "user.create", fmt.Sprintf("user %d", added.ID), string(added.Role))
+	if err := s.audit(ctx, tx, actor, nil, "user.create", userSubject(added.ID), string(added.Role)); err != nil {
+		return User{}, err
+	}
+	return added, s.joinProjects(ctx, tx, actor, added, projects)
 }
 
 // ChangeUser changes a person (admin; anybody may change their own name and password). The last
@@ -208,7 +211,7 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		changed = append(changed, "name")
 	}
 	if c.Role != nil {
-		if err := oneOf("role", *c.Role, Roles); err != nil {
+		if err := oneOf("role", *c.Role, UserRoles); err != nil {
 			return User{}, err
 		}
 		changed = append(changed, fmt.Sprintf("role %s", *c.Role))

@@ -91,6 +91,7 @@ type Class struct {
 // ProjectSummary is a project with the counts its card shows.
 type ProjectSummary struct {
 	Project
+	Role          Role     `json:"role" doc:"What whoever asks is in the project."`
 	Images        int      `json:"images"`
 	OpenTasks     int      `json:"open_tasks"`
 	InReview      int      `json:"in_review"`

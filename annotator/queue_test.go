@@ -45,6 +45,7 @@ func TestNobodySharesATask(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		w.must(w.Store.SetMember(t.Context(), w.Project.ID, u.ID, annotator.RoleAnnotator, nil, w.Clock.Now()))
 		people[i] = u
 	}
 	var mu sync.Mutex

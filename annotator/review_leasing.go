@@ -27,7 +27,7 @@ func (s *Service) NextReview(ctx context.Context, actor User, slug string, after
 
 // NextReviewIn is NextReview in another order than by age.
 func (s *Service) NextReviewIn(ctx context.Context, actor User, slug string, order ReviewOrder, after int64, except ...int64) (TaskDetail, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return TaskDetail{}, err
 	}
@@ -69,10 +69,11 @@ func (s *Service) NextReviewIn(ctx context.Context, actor User, slug string, ord
 // ClaimReview gives the actor one particular task in review to judge, where TaskCard.MayJudge allows that; *LeaseError if somebody else
 // has it, *LeaseLimitError if the actor has MaxLeases others.
 func (s *Service) ClaimReview(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
-	if err := mayHoldReviews(actor); err != nil {
+	actor, err := s.holding(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return TaskDetail{}, err
 	}
-	err := s.store.InTx(ctx, func(tx Store) error {
+	err = s.store.InTx(ctx, func(tx Store) error {
 		now := s.now()
 		leases, err := tx.CountReviews(ctx, actor.ID, now)
 		if err != nil {
@@ -122,7 +123,8 @@ func (s *Service) ReleaseReview(ctx context.Context, actor User, taskID int64) e
 // changeReview locks a task, applies a rule to the lease of its review, and writes the result. The trail has the verdict, and not who
 // looked.
 func (s *Service) changeReview(ctx context.Context, actor User, taskID int64, rule func(t Task, now time.Time) (Task, error)) error {
-	if err := mayHoldReviews(actor); err != nil {
+	actor, err := s.holding(ctx, actor, ThingTask.Of(taskID))
+	if err != nil {
 		return err
 	}
 	return s.store.InTx(ctx, func(tx Store) error {

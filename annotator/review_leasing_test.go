@@ -207,7 +207,7 @@ func newReviewLoad(t testing.TB, w *world, edits, reviewers int) reviewLoad {
 	t.Helper()
 	ctx := t.Context()
 	load := reviewLoad{slug: "reviews", edits: edits}
-	_, version, images := w.ProjectOf(t, load.slug, edits, 0, 0)
+	project, version, images := w.ProjectOf(t, load.slug, edits, 0, 0)
 	err := w.Store.InTx(ctx, func(tx annotator.Store) error {
 		var ids []int64
 		for _, image := range images {
@@ -233,6 +233,9 @@ func newReviewLoad(t testing.TB, w *world, edits, reviewers int) reviewLoad {
 	for i := range reviewers {
 		u, err := w.Store.InsertUser(ctx, annotator.User{Email: fmt.Sprintf("reviewer-%d@example.org", i), Name: fmt.Sprint("Reviewer ", i), Role: annotator.RoleReviewer, CreatedAt: w.Clock.Now()}, "-")
 		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Store.SetMember(ctx, project.ID, u.ID, annotator.RoleReviewer, nil, w.Clock.Now()); err != nil {
 			t.Fatal(err)
 		}
 		load.reviewers = append(load.reviewers, u)

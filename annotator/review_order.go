@@ -130,7 +130,7 @@ type ReviewQuery struct {
 
 // Reviews lists what waits for review in a project (reviewer). Listing takes nothing.
 func (s *Service) Reviews(ctx context.Context, actor User, slug string, q ReviewQuery) (ReviewPage, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return ReviewPage{}, err
 	}

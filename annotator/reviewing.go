@@ -78,10 +78,11 @@ func (j Judgement) check() (Judgement, error) {
 
 // Judge is Review with pins on cells of the map.
 func (s *Service) Judge(ctx context.Context, actor User, editID int64, j Judgement) (TaskDetail, error) {
-	if err := may(actor, RoleReviewer); err != nil {
+	actor, err := s.in(ctx, actor, RoleReviewer, ThingEdit.Of(editID))
+	if err != nil {
 		return TaskDetail{}, err
 	}
-	j, err := j.check()
+	j, err = j.check()
 	if err != nil {
 		return TaskDetail{}, err
 	}
@@ -151,7 +152,11 @@ func (s *Service) judge(ctx context.Context, tx Store, actor User, r Review, tol
 	if err != nil {
 		return Task{}, err
 	}
-	if author.RemovedAt != nil {
+	gone, err := s.gone(ctx, tx, author, task.ID)
+	if err != nil {
+		return Task{}, err
+	}
+	if gone {
 		task = task.Free(now)
 	}
 	if err := tx.UpdateTask(ctx, task); err != nil {
@@ -178,7 +183,7 @@ func said(comment string, reasons []Reason, pins []Pin) string {
 
 // ReasonCounts counts the reasons of a project's verdicts, each reason of Reasons in its place.
 func (s *Service) ReasonCounts(ctx context.Context, actor User, slug string) ([]ReasonCount, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -211,11 +216,12 @@ func judgedAlready(ctx context.Context, tx Store, edit Edit) error {
 // again. They may, and an admin, until a round has learnt from the edit or its author has gone on with what was asked for: ErrConflict then. A
 // verdict of a rule any reviewer takes back.
 func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDetail, error) {
-	if err := mayRetract(actor); err != nil {
+	actor, err := s.retracting(ctx, actor, ThingEdit.Of(editID))
+	if err != nil {
 		return TaskDetail{}, err
 	}
 	var taskID int64
-	err := s.store.InTx(ctx, func(tx Store) error {
+	err = s.store.InTx(ctx, func(tx Store) error {
 		task, err := s.retract(ctx, tx, actor, editID, true)
 		taskID = task.ID
 		return err
@@ -254,7 +260,7 @@ func (s *Service) retract(ctx context.Context, tx Store, actor User, editID int6
 		return Task{}, err
 	case at < 0:
 		return Task{}, fmt.Errorf("edit %d has no verdict: %w", editID, ErrConflict)
-	case reviews[at].ReviewerID != actor.ID && actor.Role != RoleAdmin && reviews[at].Rule == "":
+	case reviews[at].ReviewerID != actor.ID && !actor.Role.May(RoleLead) && reviews[at].Rule == "":
 		return Task{}, fmt.Errorf("%w: %s gave that verdict, and takes it back", ErrForbidden, reviews[at].Reviewer)
 	case round > 0:
 		return Task{}, fmt.Errorf("round %d learns from edit %d, so its verdict stays: %w", round, editID, ErrConflict)

@@ -33,7 +33,7 @@ type ManyReviewStore interface {
 // ApproveMany approves submitted edits of a project in one transaction (reviewer). What the actor may not judge, what somebody else has to judge,
 // and what changed since the actor saw it is named and left. Nobody has to hold them before: the tasks are locked together.
 func (s *Service) ApproveMany(ctx context.Context, actor User, slug string, edits []int64) (ManyVerdicts, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return ManyVerdicts{}, err
 	}
@@ -48,7 +48,7 @@ func (s *Service) ApproveMany(ctx context.Context, actor User, slug string, edit
 
 // RetractMany is Retract for many edits of a project, in one transaction: verdicts that stay are named. Nobody has the edits to judge then.
 func (s *Service) RetractMany(ctx context.Context, actor User, slug string, edits []int64) (ManyVerdicts, error) {
-	project, err := s.project(ctx, actor, RoleReviewer, slug)
+	actor, project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return ManyVerdicts{}, err
 	}

@@ -180,7 +180,7 @@ func TestAuditTellsOfEveryStep(t *testing.T) {
 	for _, e := range entries {
 		actions = append(actions, e.Actor+" "+e.Action)
 	}
-	want := []string{"Rose edit.approve", "Ada edit.submit", "Ada task.lease", "Grace project.create"}
+	want := []string{"Rose edit.approve", "Ada edit.submit", "Ada task.lease", "Grace member.add", "Grace project.create"}
 	if len(actions) != len(want) {
 		t.Fatalf("the trail is %q, want %q", actions, want)
 	}
@@ -189,7 +189,7 @@ func TestAuditTellsOfEveryStep(t *testing.T) {
 			t.Errorf("line %d: %q, want %q", i, actions[i], want[i])
 		}
 	}
-	if older, err := w.Service.Audit(t.Context(), w.Ada, "birds", entries[1].ID); err != nil || len(older) != 2 {
+	if older, err := w.Service.Audit(t.Context(), w.Ada, "birds", entries[1].ID); err != nil || len(older) != 3 {
 		t.Errorf("the older half: %d lines, %v", len(older), err)
 	}
 }

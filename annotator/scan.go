@@ -72,11 +72,12 @@ func ScanOver(chunksLeft int) bool { return chunksLeft == 0 }
 
 // StartScan starts a scan by a version of every image that it has not predicted (admin).
 func (s *Service) StartScan(ctx context.Context, actor User, versionID int64) (Job, error) {
-	if err := may(actor, RoleAdmin); err != nil {
+	actor, err := s.in(ctx, actor, RoleLead, ThingVersion.Of(versionID))
+	if err != nil {
 		return Job{}, err
 	}
 	var job Job
-	err := s.store.InTx(ctx, func(tx Store) error {
+	err = s.store.InTx(ctx, func(tx Store) error {
 		version, err := tx.Version(ctx, versionID)
 		if err != nil {
 			return err

@@ -205,6 +205,9 @@ func (s *Service) PrepareSegmenter(ctx context.Context, actor User, taskID int64
 
 // segmented loads what clicks on a task's image need.
 func (s *Service) segmented(ctx context.Context, actor User, taskID int64) (g Segmenter, card TaskCard, v Version, err error) {
+	if actor, err = s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID)); err != nil {
+		return
+	}
 	if g, err = s.Segmenter(ctx, actor); err != nil {
 		return
 	}

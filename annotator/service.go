@@ -75,6 +75,7 @@ func NewService(c ServiceConfig) *Service {
 // user. internal/postgres implements it.
 type Store interface {
 	UserStore
+	MemberStore
 	PersonalStore
 	SetupStore
 	ProjectStore

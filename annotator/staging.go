@@ -160,7 +160,7 @@ type Staging interface {
 // BeginImport makes room for the files of a data set that are then sent in chunks (admin). Files that were begun with before, and
 // are not all here, are gone on with.
 func (s *Service) BeginImport(ctx context.Context, actor User, slug, name string, files []StagedFile) (StagedImport, bool, error) {
-	project, err := s.openProject(ctx, actor, slug)
+	actor, project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return StagedImport{}, false, err
 	}
@@ -186,7 +186,10 @@ func (s *Service) Sources(_ context.Context, actor User) ([]string, error) {
 
 // BeginSourceImport begins an import of what lies on the server, which is then looked at and imported like what is sent (admin).
 func (s *Service) BeginSourceImport(ctx context.Context, actor User, slug string, from ServerFolder) (StagedImport, error) {
-	project, err := s.openProject(ctx, actor, slug)
+	if _, err := s.in(ctx, actor, RoleAdmin, ThingProject.Called(slug)); err != nil {
+		return StagedImport{}, err
+	}
+	actor, project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return StagedImport{}, err
 	}
@@ -243,9 +246,9 @@ func checkStagedFiles(files []StagedFile) error {
 	return nil
 }
 
-// staged returns a staged import to who may have it.
-func (s *Service) staged(actor User, id string) (StagedImport, error) {
-	if err := may(actor, RoleAdmin); err != nil {
+// staged returns a staged import to who may have it: a lead of its project, of an archive an admin.
+func (s *Service) staged(ctx context.Context, actor User, id string) (StagedImport, error) {
+	if _, err := s.in(ctx, actor, RoleLead, ThingImport.Called(id)); err != nil {
 		return StagedImport{}, err
 	}
 	if s.staging == nil {
@@ -255,13 +258,13 @@ func (s *Service) staged(actor User, id string) (StagedImport, error) {
 }
 
 // StagedImport returns one import (admin).
-func (s *Service) StagedImport(_ context.Context, actor User, id string) (StagedImport, error) {
-	return s.staged(actor, id)
+func (s *Service) StagedImport(ctx context.Context, actor User, id string) (StagedImport, error) {
+	return s.staged(ctx, actor, id)
 }
 
 // StagedImports lists what is being sent to a project or waits to be imported, newest first (admin).
 func (s *Service) StagedImports(ctx context.Context, actor User, slug string) ([]StagedImport, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil || s.staging == nil {
 		return nil, err
 	}
@@ -270,7 +273,7 @@ func (s *Service) StagedImports(ctx context.Context, actor User, slug string) ([
 
 // ReceiveImport takes the next chunk of an import (admin); see Staging.Receive.
 func (s *Service) ReceiveImport(ctx context.Context, actor User, id string, offset int64, body io.Reader) (StagedImport, error) {
-	if _, err := s.staged(actor, id); err != nil {
+	if _, err := s.staged(ctx, actor, id); err != nil {
 		return StagedImport{}, err
 	}
 	return s.staging.Receive(ctx, id, offset, body)
@@ -314,7 +317,7 @@ func (c ImportChoices) check() error {
 
 // stagedIn is the address of the project that a staged import is for.
 func (s *Service) stagedIn(ctx context.Context, actor User, id string) (slug string, err error) {
-	staged, err := s.staged(actor, id)
+	staged, err := s.staged(ctx, actor, id)
 	if err != nil {
 		return "", err
 	}
@@ -323,16 +326,16 @@ func (s *Service) stagedIn(ctx context.Context, actor User, id string) (slug str
 }
 
 // ImportExample returns a small JPEG of the nth example of an import's report (admin).
-func (s *Service) ImportExample(_ context.Context, actor User, id string, n int) (io.ReadSeekCloser, error) {
-	if _, err := s.staged(actor, id); err != nil {
+func (s *Service) ImportExample(ctx context.Context, actor User, id string, n int) (io.ReadSeekCloser, error) {
+	if _, err := s.staged(ctx, actor, id); err != nil {
 		return nil, err
 	}
 	return s.staging.Example(id, n)
 }
 
 // DiscardImport removes what was sent and is not imported (admin).
-func (s *Service) DiscardImport(_ context.Context, actor User, id string) error {
-	if _, err := s.staged(actor, id); err != nil {
+func (s *Service) DiscardImport(ctx context.Context, actor User, id string) error {
+	if _, err := s.staged(ctx, actor, id); err != nil {
 		return err
 	}
 	return s.staging.Discard(id)

@@ -70,7 +70,7 @@ const MaxStartExamples = 12
 
 // SetStart changes how maps begin in a project (admin). Tasks that somebody has painted stay as they are.
 func (s *Service) SetStart(ctx context.Context, actor User, slug string, start attention.Start) (Project, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return Project{}, err
 	}
@@ -120,7 +120,7 @@ func checkStart(start attention.Start) error {
 // (admin). radius is used by the methods that have one; nil: the project's radius for its own method, the default for the others.
 // Nothing is stored. ErrConflict while no version is active, since there is no grid then.
 func (s *Service) PreviewStarts(ctx context.Context, actor User, slug string, radius *float64, limit int) (StartPreview, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return StartPreview{}, err
 	}

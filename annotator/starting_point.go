@@ -64,7 +64,8 @@ func (s *Service) StartingPoint(ctx context.Context, actor User, taskID int64, k
 
 // startingPoints lists the points; those whose keys are wanted have their maps.
 func (s *Service) startingPoints(ctx context.Context, actor User, taskID int64, wanted func(key string) bool) ([]StartingPoint, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	if err != nil {
 		return nil, err
 	}
 	card, version, project, err := s.scored(ctx, taskID)

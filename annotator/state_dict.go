@@ -61,7 +61,7 @@ func (of StateDictOf) withParents(versions []Version) StateDictOf {
 // reference is needed, or a different one.
 func (s *Service) StateDict(ctx context.Context, actor User, id int64, r StateDictRequest) (Download, error) {
 	if r.Reference != nil {
-		if err := may(actor, RoleAdmin); err != nil {
+		if _, err := s.in(ctx, actor, RoleLead, ThingVersion.Of(id)); err != nil {
 			return Download{}, err
 		}
 	}

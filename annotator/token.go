@@ -12,7 +12,8 @@ import (
 )
 
 // Scope is a kind of work that a bearer token may be used for. No scope includes another: a token that starts rounds need not be able
-// to judge. A scope allows nothing that its owner's role does not.
+// to judge. A scope allows nothing that its owner's role in a
+// project does not.
 type Scope string
 
 // The scopes. Every token may read, since painting, reviewing and administering need it.
@@ -32,7 +33,7 @@ var Scopes = []struct {
 	{ScopeRead, RoleAnnotator, "looks at projects, tasks, maps, rounds and versions"},
 	{ScopePaint, RoleAnnotator, "takes, saves and submits tasks"},
 	{ScopeReview, RoleReviewer, "judges submitted maps and reopens tasks"},
-	{ScopeAdmin, RoleAdmin, "makes projects, adds versions, starts rounds"},
+	{ScopeAdmin, RoleLead, "runs projects: adds versions, starts rounds; of an admin also makes projects"},
 }
 
 // How long a token lasts, in days. Every token expires.
@@ -133,7 +134,11 @@ func (s *Service) CreateToken(ctx context.Context, actor User, ownerID int64, n 
 	if owner.Disabled || owner.Generator {
 		return "", Token{}, fmt.Errorf("%w: %s cannot sign in, so a token of theirs could not be used", ErrForbidden, owner.Name)
 	}
-	if token, err = s.newToken(owner, n); err != nil {
+	highest, err := s.highest(ctx, owner)
+	if err != nil {
+		return "", Token{}, err
+	}
+	if token, err = s.newToken(owner, highest, n); err != nil {
 		return "", Token{}, err
 	}
 	if err := s.present(ctx, actor, n.Password); err != nil {
@@ -157,7 +162,7 @@ func (s *Service) CreateToken(ctx context.Context, actor User, ownerID int64, n 
 }
 
 // newToken checks what was asked for.
-func (s *Service) newToken(owner User, n NewToken) (Token, error) {
+func (s *Service) newToken(owner User, highest Role, n NewToken) (Token, error) {
 	name, err := BoundTokenName.check("name", n.Name)
 	if err != nil {
 		return Token{}, err
@@ -167,8 +172,8 @@ func (s *Service) newToken(owner User, n NewToken) (Token, error) {
 		if !slices.Contains(n.Scopes, known.Scope) {
 			continue
 		}
-		if !owner.Role.May(known.Role) {
-			return Token{}, &ValidationError{Field: "scopes", Message: fmt.Sprintf("%s needs the role %s, and %s is %s", known.Scope, known.Role, owner.Name, owner.Role)}
+		if !highest.May(known.Role) {
+			return Token{}, &ValidationError{Field: "scopes", Message: fmt.Sprintf("%s needs the role %s, and %s is %s", known.Scope, known.Role, owner.Name, highest)}
 		}
 		scopes = append(scopes, known.Scope)
 	}

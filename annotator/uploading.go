@@ -62,7 +62,7 @@ type UploadStore interface {
 // UploadModel stores a model file for a project and reports what it is (admin). AddUpload then makes a version of it. next returns the
 // upload's files (Models.Receive).
 func (s *Service) UploadModel(ctx context.Context, actor User, slug string, next func() (SentFile, error)) (Upload, error) {
-	project, err := s.openProject(ctx, actor, slug)
+	actor, project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -121,7 +121,8 @@ func (s *Service) classesFit(ctx context.Context, project Project, classes []Cla
 
 // Upload returns an uploaded model file, and its project (admin).
 func (s *Service) Upload(ctx context.Context, actor User, id int64) (Upload, Project, error) {
-	if err := may(actor, RoleAdmin); err != nil {
+	actor, err := s.in(ctx, actor, RoleLead, ThingUpload.Of(id))
+	if err != nil {
 		return Upload{}, Project{}, err
 	}
 	upload, err := s.store.Upload(ctx, id)
@@ -261,7 +262,7 @@ type ModelToAdd struct {
 // AddModel runs a model once and makes it a version of a project (admin). The version, its activation, its scan and the trail's lines
 // are written in one transaction.
 func (s *Service) AddModel(ctx context.Context, actor User, slug string, m ModelToAdd) (Version, error) {
-	project, err := s.openProject(ctx, actor, slug)
+	actor, project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return Version{}, err
 	}

@@ -12,11 +12,16 @@ type Role string
 const (
 	RoleAnnotator Role = "annotator" // paints and submits
 	RoleReviewer  Role = "reviewer"  // also approves and rejects other people's edits
-	RoleAdmin     Role = "admin"     // also runs rounds, activates versions, imports, manages people
+	RoleLead      Role = "lead"      // of a project: also runs rounds, activates versions, imports, chooses its members
+	RoleAdmin     Role = "admin"     // all of every project, and of the studio: makes projects, manages people
 )
 
-// Roles are all of them, weakest first.
-var Roles = []Role{RoleAnnotator, RoleReviewer, RoleAdmin}
+// Roles are all of them, weakest first. UserRoles are those of a person in the studio, MemberRoles those of a member in a project.
+var (
+	Roles       = []Role{RoleAnnotator, RoleReviewer, RoleLead, RoleAdmin}
+	UserRoles   = []Role{RoleAnnotator, RoleReviewer, RoleAdmin}
+	MemberRoles = []Role{RoleAnnotator, RoleReviewer, RoleLead}
+)
 
 // May reports whether r includes everything needed may do.
 func (r Role) May(needed Role) bool {
@@ -24,11 +29,21 @@ func (r Role) May(needed Role) bool {
 	return rank >= 0 && slices.Index(Roles, r) >= rank
 }
 
+// joining is the role in a project that somebody with this role in the studio gets who joins it, unless another is said.
+func (r Role) joining() Role {
+	if r == RoleAdmin {
+		return RoleLead
+	}
+	return r
+}
+
 // User is a person who can sign in, or (Generator) a program in whose name edits are made or approved.
 type User struct {
-	ID         int64      `json:"id"`
-	Email      string     `json:"email"`
-	Name       string     `json:"name"`
+	ID    int64  `json:"id"`
+	Email string `json:"email"`
+	Name  string `json:"name"`
+	// Role is admin: all of the studio. Of others it is the role that they get in a project they join; what they may do in a project is their
+	// role there, and Within returns the actor with that.
 	Role       Role       `json:"role"`
 	Disabled   bool       `json:"disabled"`
 	Generator  bool       `json:"generator"` // made maps from known masks; cannot sign in
@@ -41,6 +56,8 @@ type User struct {
 type NewUser struct {
 	Email, Name, Password string
 	Role                  Role
+	// Projects are the slugs of those that they join, with their role; nil: all that there are. Empty, but not nil: none.
+	Projects []string
 }
 
 // UserChange changes the fields that are not nil.

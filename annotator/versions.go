@@ -23,7 +23,7 @@ type VersionStore interface {
 
 // Versions lists a project's versions, v1 first.
 func (s *Service) Versions(ctx context.Context, actor User, slug string) ([]Version, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,8 @@ func (s *Service) Versions(ctx context.Context, actor User, slug string) ([]Vers
 
 // Version returns one version and its project.
 func (s *Service) Version(ctx context.Context, actor User, id int64) (Version, Project, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	actor, err := s.in(ctx, actor, RoleAnnotator, ThingVersion.Of(id))
+	if err != nil {
 		return Version{}, Project{}, err
 	}
 	version, err := s.store.Version(ctx, id)
@@ -47,10 +48,11 @@ func (s *Service) Version(ctx context.Context, actor User, id int64) (Version, P
 // predicted (admin). Activating an archived version is a rollback. The trail keeps what clearly got worse from the version before, as far
 // as rounds tell it, and the reason, without which such a version is not activated (*ValidationError).
 func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64, reason string) (Version, error) {
-	if err := may(actor, RoleAdmin); err != nil {
+	actor, err := s.in(ctx, actor, RoleLead, ThingVersion.Of(id))
+	if err != nil {
 		return Version{}, err
 	}
-	reason, err := BoundComment.check("reason", reason)
+	reason, err = BoundComment.check("reason", reason)
 	if err != nil {
 		return Version{}, err
 	}

@@ -37,7 +37,7 @@ type Checks struct {
 // Work returns what people have done in a project: a reviewer sees everybody who submitted a map, others themselves. Their own checks
 // are those of earlier days (UTC), since a figure that moved with each check would tell which tasks are checks.
 func (s *Service) Work(ctx context.Context, actor User, slug string) ([]PersonWork, error) {
-	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}

@@ -139,7 +139,7 @@ func ExportPage(f Frame, v Export) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if f.May(annotator.RoleAdmin) {
+			if f.May(annotator.RoleLead) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<details class=\"panel export-whole\"><summary>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

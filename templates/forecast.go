@@ -88,13 +88,13 @@ func mapLabel(ctx context.Context, m forecast.Map) string { return sentence(ctx,
 // adviceLink is where the advice is followed; "" where a person may not, or there is no page.
 func (f Frame) adviceLink(ctx context.Context, a forecast.Advice) (address, word string) {
 	switch {
-	case (a == forecast.StartRound || a == forecast.Refit) && f.May(annotator.RoleAdmin):
+	case (a == forecast.StartRound || a == forecast.Refit) && f.May(annotator.RoleLead):
 		return f.To("rounds/new"), words.T(ctx, "New round")
 	case a == forecast.MoreMaps:
 		return f.To("queue"), words.T(ctx, "Queue")
 	case a == forecast.Labels:
 		return f.To("suspects"), words.T(ctx, "Suspect labels")
-	case a == forecast.Pictures && f.May(annotator.RoleAdmin):
+	case a == forecast.Pictures && f.May(annotator.RoleLead):
 		return f.To("imports/new"), words.T(ctx, "Import")
 	}
 	return "", ""

@@ -13,6 +13,7 @@ import (
 type Frame struct {
 	Title   string
 	User    *annotator.User           // nil: nobody is signed in
+	Role    annotator.Role            // of the visitor in the project; outside a project, in the studio
 	Project *annotator.ProjectSummary // nil outside a project
 	Section string                    // of the project's tabs: "queue", "review", "images", "rounds", "versions", "activity", "settings"
 	Theme   string                    // "light", "dark", or "" for the system's
@@ -30,8 +31,8 @@ type Notice struct {
 	Bad  bool // the action failed
 }
 
-// May reports whether the visitor's role includes role.
-func (f Frame) May(role annotator.Role) bool { return f.User != nil && f.User.Role.May(role) }
+// May reports whether the visitor's role, in the project or else in the studio, includes role.
+func (f Frame) May(role annotator.Role) bool { return f.User != nil && f.Role.May(role) }
 
 // To returns an address within the project: To("queue") is /projects/SLUG/queue.
 func (f Frame) To(format string, args ...any) string {
@@ -97,6 +98,8 @@ func personRole(ctx context.Context, r annotator.Role) string {
 		return words.T(ctx, "annotator")
 	case annotator.RoleReviewer:
 		return words.T(ctx, "reviewer")
+	case annotator.RoleLead:
+		return words.T(ctx, "lead")
 	case annotator.RoleAdmin:
 		return words.T(ctx, "admin")
 	}

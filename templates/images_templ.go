@@ -81,7 +81,7 @@ func ImagesPage(f Frame, v Images) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if len(v.Undo) > 0 && f.May(annotator.RoleAdmin) {
+			if len(v.Undo) > 0 && f.May(annotator.RoleLead) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<form class=\"notice row undo\" role=\"status\" method=\"post\" action=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -254,7 +254,7 @@ func ImagesPage(f Frame, v Images) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if f.May(annotator.RoleAdmin) {
+			if f.May(annotator.RoleLead) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, "<a class=\"button\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -290,7 +290,7 @@ func ImagesPage(f Frame, v Images) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if f.May(annotator.RoleAdmin) {
+			if f.May(annotator.RoleLead) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<div class=\"row selected-bar\" data-selected hidden><strong class=\"num\" data-selected-count>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -484,7 +484,7 @@ func ImagesPage(f Frame, v Images) templ.Component {
 							}()
 						}
 						ctx = templ.InitializeContext(ctx)
-						if !f.May(annotator.RoleAdmin) {
+						if !f.May(annotator.RoleLead) {
 							templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<p class=\"small\">")
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err
@@ -591,7 +591,7 @@ func ImageCards(f Frame, v Images) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if f.May(annotator.RoleAdmin) && !i.Purged {
+			if f.May(annotator.RoleLead) && !i.Purged {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 51, "<input type=\"checkbox\" form=\"bulk\" name=\"image\" value=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -1137,7 +1137,7 @@ func imageActions(f Frame, v Image) templ.Component {
 			templ_7745c5c3_Var61 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if f.May(annotator.RoleAdmin) {
+		if f.May(annotator.RoleLead) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 101, "<section class=\"panel stack\"><h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -144,7 +144,7 @@ func Page(f Frame) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if f.May(annotator.RoleAdmin) {
+				if f.May(annotator.RoleLead) {
 					templ_7745c5c3_Err = Rich("It is opened again on <link>its page Data</link>.", "link", link(f.To("settings#away"))).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

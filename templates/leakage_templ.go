@@ -355,7 +355,7 @@ func LeakagePage(f Frame, v Leakage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if f.May(annotator.RoleAdmin) {
+			if f.May(annotator.RoleLead) {
 				if v.LeftOut > 0 {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<form method=\"post\" action=\"")
 					if templ_7745c5c3_Err != nil {
@@ -585,7 +585,7 @@ func LeakagePage(f Frame, v Leakage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if f.May(annotator.RoleAdmin) {
+				if f.May(annotator.RoleLead) {
 					templ_7745c5c3_Err = leakForm(f, v.Within, l.HeldOut).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

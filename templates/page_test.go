@@ -37,7 +37,7 @@ func frameOf(role annotator.Role) Frame {
 	version := annotator.Version{ID: 1, Number: 1, State: annotator.VersionActive}
 	return Frame{
 		Title: "Test", Section: "rounds", Asset: func(name string) string { return "/static/" + name }, Now: time.Now(),
-		User:    &annotator.User{ID: 1, Name: "Ada", Role: role},
+		User: &annotator.User{ID: 1, Name: "Ada", Role: role}, Role: role,
 		Project: &annotator.ProjectSummary{Project: annotator.Project{ID: 1, Slug: "birds", Name: "Birds", Start: attention.Start{Method: attention.StartModel}}, ActiveVersion: &version, Images: 10},
 	}
 }

@@ -22,10 +22,12 @@ type People struct {
 type PersonForm struct {
 	Email, Name, Role string
 	Open              bool
+	Apart             bool // joins no project
 }
 
 // AccountView is the view model of one's own account.
 type AccountView struct {
+	Highest annotator.Role     // of the person, anywhere
 	Token   string             // the secret of a token made just now, shown once
 	Wanted  annotator.NewToken // the request for a token that was refused
 	Tokens  []annotator.Token
@@ -64,7 +66,16 @@ var roles = []struct {
 }{
 	{annotator.RoleAnnotator, words.Key("paints and submits maps")},
 	{annotator.RoleReviewer, words.Key("also approves and rejects other people's")},
-	{annotator.RoleAdmin, words.Key("also runs rounds, activates versions and adds people")},
+	{annotator.RoleAdmin, words.Key("has all of every project, makes projects and adds people")},
+}
+
+// memberRoles are the roles in a project with what each may do, weakest first.
+var memberRoles = []struct {
+	role annotator.Role
+	what string
+}{
+	roles[0], roles[1],
+	{annotator.RoleLead, words.Key("also runs rounds, activates versions, adds images and members")},
 }
 
 // removalSays is what removing somebody does.
@@ -73,4 +84,11 @@ func removalSays(ctx context.Context, u annotator.User) string {
 		return words.T(ctx, "For good: a pseudonym takes the place of the name everywhere. What was made in it stays.")
 	}
 	return words.T(ctx, "For good: nobody signs in with the account again, and a pseudonym takes the place of name and address everywhere. What they made and judged stays. Disabling can be undone.")
+}
+
+// Members is the view model of who takes part in a project, with the form of a lead as it was filled in.
+type Members struct {
+	Members     []annotator.Member
+	Email, Role string
+	Problem     string
 }

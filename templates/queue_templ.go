@@ -769,7 +769,7 @@ func queueToday(f Frame, v Queue) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if len(v.Today) > 0 {
-			if f.May(annotator.RoleAdmin) {
+			if f.May(annotator.RoleLead) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 65, "<details class=\"today\"><summary class=\"small\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -2693,7 +2693,7 @@ func queueEmpty(f Frame, v Queue) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				if f.Project.ApprovedEdits > 0 && f.May(annotator.RoleAdmin) {
+				if f.Project.ApprovedEdits > 0 && f.May(annotator.RoleLead) {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 222, "<p><a class=\"button primary\" href=\"")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -2874,7 +2874,7 @@ func setupOpen(f Frame) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				if f.May(annotator.RoleAdmin) {
+				if f.May(annotator.RoleLead) {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 233, "<p class=\"muted small\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

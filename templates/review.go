@@ -197,7 +197,7 @@ func retractable(f Frame, t *annotator.TaskDetail) bool {
 		return false
 	}
 	return slices.ContainsFunc(t.Reviews, func(r annotator.Review) bool {
-		return r.EditID == t.Edit.ID && r.TakenBackAt == nil && (r.ReviewerID == f.User.ID || f.May(annotator.RoleAdmin) || r.Rule != "" && f.May(annotator.RoleReviewer))
+		return r.EditID == t.Edit.ID && r.TakenBackAt == nil && (r.ReviewerID == f.User.ID || f.May(annotator.RoleLead) || r.Rule != "" && f.May(annotator.RoleReviewer))
 	})
 }
 

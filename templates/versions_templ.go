@@ -67,7 +67,7 @@ func VersionsPage(f Frame, v Versions) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if f.May(annotator.RoleAdmin) && len(v.Versions) > 0 {
+			if f.May(annotator.RoleLead) && len(v.Versions) > 0 {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<a class=\"button\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -152,7 +152,7 @@ func VersionsPage(f Frame, v Versions) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					if f.May(annotator.RoleAdmin) {
+					if f.May(annotator.RoleLead) {
 						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p><a class=\"button primary\" href=\"")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
@@ -1416,7 +1416,7 @@ func versionCard(f Frame, v Versions, version annotator.Version) templ.Component
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if f.May(annotator.RoleAdmin) {
+		if f.May(annotator.RoleLead) {
 			if version.Scanned < f.Project.Images {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 116, "<form method=\"post\" action=\"")
 				if templ_7745c5c3_Err != nil {
@@ -2096,7 +2096,7 @@ func stateDictForm(f Frame, v Versions, version annotator.Version) templ.Compone
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if !f.May(annotator.RoleAdmin) {
+			if !f.May(annotator.RoleLead) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 176, "<p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -2169,7 +2169,7 @@ func stateDictForm(f Frame, v Versions, version annotator.Version) templ.Compone
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if f.May(annotator.RoleAdmin) {
+		if f.May(annotator.RoleLead) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 184, "<label class=\"row check\"><input type=\"checkbox\" name=\"copies\" value=\"true\"> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

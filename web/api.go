@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -128,12 +129,16 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 	var scope annotator.Scope
 	if role != anyone {
 		scope = scopeOf(o.OperationID)
+		word := string(role)
+		if inProject(o.Path) {
+			word += " in the project"
+		}
 		if scope == browserOnly {
 			o.Security = []map[string][]string{{"session": {}}}
-			o.Description = joinSentences(o.Description, "Needs the role "+string(role)+"; not for bearer tokens.")
+			o.Description = joinSentences(o.Description, "Needs the role "+word+"; not for bearer tokens.")
 		} else {
 			o.Security = []map[string][]string{{"session": {}}, {"bearer": {string(scope)}}}
-			o.Description = joinSentences(o.Description, "Needs the role "+string(role)+", and of a bearer token the scope "+string(scope)+".")
+			o.Description = joinSentences(o.Description, "Needs the role "+word+", and of a bearer token the scope "+string(scope)+".")
 		}
 	}
 	if o.Responses != nil { // huma adds the error response only to operations without responses of their own
@@ -144,11 +149,13 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 	var registered *huma.Operation
 	guard := func(ctx huma.Context, next func(huma.Context)) {
 		if role != anyone {
-			if err := permit(ctx.Context(), role, scope, o.Summary); err != nil {
+			actor, err := a.permit(ctx, role, scope, o)
+			if err != nil {
 				r, w := humachi.Unwrap(ctx)
 				a.server.fail(w, r, err) // before the body is read
 				return
 			}
+			ctx = huma.WithValue(ctx, keyActor, actor)
 		}
 		if p := checkQuery(ctx, registered); p != nil {
 			_, w := humachi.Unwrap(ctx)
@@ -168,6 +175,63 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 		return out, nil
 	})
 	registered = operationAt(a.huma.OpenAPI(), o)
+}
+
+// permit is permit for an operation: in a project where its address names one of its things. The actor has their role there. An address that
+// names no possible thing goes on, and is refused with what is wrong about it.
+func (a *api) permit(ctx huma.Context, role annotator.Role, scope annotator.Scope, o huma.Operation) (annotator.User, error) {
+	needed := role
+	if inProject(o.Path) {
+		needed = annotator.RoleAnnotator
+	}
+	if err := permit(ctx.Context(), needed, scope, o.Summary); err != nil {
+		return annotator.User{}, err
+	}
+	actor, _ := ctx.Context().Value(keyActor).(annotator.User)
+	if of, is := thingOf(o.Path, ctx.Param); is {
+		return a.server.service.Within(ctx.Context(), actor, role, of)
+	}
+	return actor, nil
+}
+
+// inProject reports whether an address (of the API, or a page's) names something of a project.
+func inProject(path string) bool {
+	_, is := parameterOf(path)
+	return is
+}
+
+// parameterOf is the parameter of an address by which its project is found.
+func parameterOf(path string) (kind annotator.ThingKind, is bool) {
+	path = strings.TrimPrefix(path, apiPrefix)
+	if strings.HasPrefix(path, "/archives") { // of projects that are to be made
+		return "", false
+	}
+	for _, kind := range annotator.ThingKinds {
+		if strings.Contains(path, "{"+string(kind)+"}") {
+			return kind, true
+		}
+	}
+	return "", false
+}
+
+// thingOf is the thing that an address names, whose project decides who may ask for it; not where it names none, or what can be none.
+func thingOf(path string, param func(name string) string) (annotator.Thing, bool) {
+	if slug := param("slug"); slug != "" {
+		return annotator.ThingProject.Called(slug), annotator.SlugProblem(slug) == ""
+	}
+	kind, is := parameterOf(path)
+	if !is {
+		return annotator.Thing{}, false
+	}
+	switch value := param(string(kind)); kind {
+	case annotator.ThingProject:
+		return kind.Called(value), annotator.SlugProblem(value) == ""
+	case annotator.ThingImport:
+		return kind.Called(value), true
+	default:
+		id, err := strconv.ParseInt(value, 10, 64)
+		return kind.Of(id), err == nil
+	}
 }
 
 // answers is one more JSON answer that an operation has beside that of its default status.

@@ -24,7 +24,7 @@ func (a *api) archives() {
 	o.Description = "Images, model versions with their files, edits with their maps, reviews, tasks, labels, rounds, people's names and e-mail addresses, the trail. It is streamed while it is read; if that fails halfway, the connection is broken off."
 	o.Responses = map[string]*huma.Response{"200": {Description: "The archive", Content: map[string]*huma.MediaType{
 		archive.MediaType: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
-	handle(a, annotator.RoleAdmin, o, func(ctx context.Context, actor annotator.User, in *packRequest) (*huma.StreamResponse, error) {
+	handle(a, annotator.RoleLead, o, func(ctx context.Context, actor annotator.User, in *packRequest) (*huma.StreamResponse, error) {
 		if _, err := a.server.service.Project(ctx, actor, in.Project); err != nil { // what can be refused is refused before the answer begins
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (a *api) archives() {
 
 // sendArchive streams an archive.
 func (s *Server) sendArchive(w http.ResponseWriter, r *http.Request, actor annotator.User, request archive.Request) {
-	s.sendWhileWritten(w, r, streamed{annotator.RoleAdmin, archive.MediaType, request.FileName(), 24 * time.Hour}, func(out io.Writer) error {
+	s.sendWhileWritten(w, r, streamed{annotator.RoleLead, archive.MediaType, request.FileName(), 24 * time.Hour}, func(out io.Writer) error {
 		_, err := archive.Write(r.Context(), s.service, actor, request, out)
 		return err
 	})

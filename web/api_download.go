@@ -77,7 +77,7 @@ func (a *api) stateDicts() {
 	given := file(post("stateDictByReference", "/versions/{version}/state-dict", "The version's weights as a state_dict for PyTorch, with the state_dict that the network was exported from"))
 	given.Description = description + "The body is the state_dict of the module as it was exported, .safetensors or .npz (application/octet-stream), or a form with the parts format, copies and, last, reference."
 	given.Middlewares = huma.Middlewares{withExchange}
-	handle(a, annotator.RoleAdmin, given,
+	handle(a, annotator.RoleLead, given,
 		func(ctx context.Context, actor annotator.User, in *referenceRequest) (*huma.StreamResponse, error) {
 			x := ctx.Value(keyExchange).(exchange)
 			asked, came, err := a.server.readStateDictRequest(x.w, x.r.WithContext(ctx))
@@ -141,7 +141,7 @@ type watched struct {
 // Read implements io.Reader.
 func (f *watched) Read(p []byte) (int, error) {
 	if time.Since(f.asked) > heartbeat {
-		if err := f.still(f.ctx); errors.Is(err, annotator.ErrUnauthorized) || errors.Is(err, annotator.ErrForbidden) {
+		if err := f.still(f.ctx); errors.Is(err, annotator.ErrUnauthorized) || errors.Is(err, annotator.ErrForbidden) || errors.Is(err, annotator.ErrNotFound) {
 			return 0, err
 		}
 		f.asked = time.Now()

@@ -116,7 +116,7 @@ func (a *api) imageList() {
 	}
 	change := huma.Operation{OperationID: "changeImage", Method: http.MethodPatch, Path: "/images/{image}", Summary: "Change an image's split or group"}
 	change.Description = "Its tasks follow: those of an image that goes to validation or test are closed, and come back with it. 409 while a round runs, and for an image that is out of use."
-	handle(a, annotator.RoleAdmin, change, func(ctx context.Context, actor annotator.User, in *changeRequest) (*answer[annotator.Image], error) {
+	handle(a, annotator.RoleLead, change, func(ctx context.Context, actor annotator.User, in *changeRequest) (*answer[annotator.Image], error) {
 		image, err := a.server.service.ChangeImage(ctx, actor, in.Image, annotator.ImageChange{Split: in.Body.Split, Group: in.Body.Group})
 		return &answer[annotator.Image]{image}, err
 	})
@@ -160,11 +160,11 @@ func (a *api) imageList() {
 		},
 	} {
 		c.one.Description, c.all.Description = c.about, c.about+" None is changed where one cannot be."
-		handle(a, annotator.RoleAdmin, c.one, func(ctx context.Context, actor annotator.User, in *byImage) (*nothing, error) {
+		handle(a, annotator.RoleLead, c.one, func(ctx context.Context, actor annotator.User, in *byImage) (*nothing, error) {
 			_, err := c.do(ctx, actor, "", []int64{in.Image})
 			return &nothing{}, err
 		})
-		handle(a, annotator.RoleAdmin, c.all, func(ctx context.Context, actor annotator.User, in *chosenRequest) (*answer[changedImages], error) {
+		handle(a, annotator.RoleLead, c.all, func(ctx context.Context, actor annotator.User, in *chosenRequest) (*answer[changedImages], error) {
 			n, err := c.do(ctx, actor, in.Project, in.Body.Images)
 			return &answer[changedImages]{changedImages{n}}, err
 		})

@@ -50,7 +50,7 @@ func (a *api) imports() {
 	begin.Description = "Lists the files with their sizes. Their bytes are one stream, one file after the other in the list's order, which PUT /imports/{import}/bytes takes in chunks from the offset `received`. " +
 		"The same list sent again while bytes are missing answers 200 with the import as it is: a broken-off sending is gone on with."
 	begin.Responses = a.goneOnWith()
-	handle(a, annotator.RoleAdmin, begin,
+	handle(a, annotator.RoleLead, begin,
 		func(ctx context.Context, actor annotator.User, in *beginRequest) (*beginAnswer, error) {
 			if b := in.Body; b.Source != "" || b.Path != "" {
 				if b.Name != "" || len(b.Files) > 0 {
@@ -78,12 +78,12 @@ func (a *api) imports() {
 	type importList struct {
 		Imports []annotator.StagedImport `json:"imports"`
 	}
-	handle(a, annotator.RoleAdmin, get("imports", "/projects/{project}/imports", "Data sets that are being sent or wait to be imported, newest first"),
+	handle(a, annotator.RoleLead, get("imports", "/projects/{project}/imports", "Data sets that are being sent or wait to be imported, newest first"),
 		func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[importList], error) {
 			list, err := a.server.service.StagedImports(ctx, actor, in.Project)
 			return &answer[importList]{importList{orEmpty(list)}}, err
 		})
-	handle(a, annotator.RoleAdmin, get("import", "/imports/{import}", "A data set that is being sent: how far it is, and what an import of it would do or did"),
+	handle(a, annotator.RoleLead, get("import", "/imports/{import}", "A data set that is being sent: how far it is, and what an import of it would do or did"),
 		func(ctx context.Context, actor annotator.User, in *ByImport) (*answer[annotator.StagedImport], error) {
 			staged, err := a.server.service.StagedImport(ctx, actor, in.Import)
 			return &answer[annotator.StagedImport]{staged}, err
@@ -96,7 +96,7 @@ func (a *api) imports() {
 	chunk := huma.Operation{OperationID: "sendImportBytes", Method: http.MethodPut, Path: "/imports/{import}/bytes", Summary: "Send the next chunk of a data set", DefaultStatus: http.StatusOK}
 	chunk.Description = fmt.Sprintf("At most %d MiB. 409 where the offset is not where the next chunk begins: ask for the import, and go on from its received. What came of a chunk that broke off is kept.", annotator.MaxStagedChunk>>20)
 	chunk.Middlewares = huma.Middlewares{withExchange}
-	handle(a, annotator.RoleAdmin, chunk,
+	handle(a, annotator.RoleLead, chunk,
 		func(ctx context.Context, actor annotator.User, in *chunkRequest) (*answer[annotator.StagedImport], error) {
 			x := ctx.Value(keyExchange).(exchange)
 			body, came := patient(x.w, x.r, annotator.MaxStagedChunk)
@@ -118,7 +118,7 @@ func (a *api) imports() {
 	run := func(id, path, summary string, do func(context.Context, annotator.User, string, annotator.ImportChoices) (annotator.StagedImport, error)) {
 		o := post(id, path, summary)
 		o.DefaultStatus = http.StatusAccepted
-		handle(a, annotator.RoleAdmin, o, func(ctx context.Context, actor annotator.User, in *runRequest) (*answer[annotator.StagedImport], error) {
+		handle(a, annotator.RoleLead, o, func(ctx context.Context, actor annotator.User, in *runRequest) (*answer[annotator.StagedImport], error) {
 			staged, err := do(ctx, actor, in.Import, in.Body)
 			return &answer[annotator.StagedImport]{staged}, err
 		})
@@ -133,7 +133,7 @@ func (a *api) imports() {
 		})
 
 	discard := huma.Operation{OperationID: "discardImport", Method: http.MethodDelete, Path: "/imports/{import}", Summary: "Remove what was sent; what was imported stays in the project", DefaultStatus: http.StatusNoContent}
-	handle(a, annotator.RoleAdmin, discard,
+	handle(a, annotator.RoleLead, discard,
 		func(ctx context.Context, actor annotator.User, in *ByImport) (*struct{}, error) {
 			return nil, a.server.service.DiscardImport(ctx, actor, in.Import)
 		})
@@ -145,7 +145,7 @@ func (a *api) imports() {
 	example := get("importExample", "/imports/{import}/examples/{example}", "A small picture of one of the report's examples")
 	example.Responses = map[string]*huma.Response{"200": {Description: "The picture", Content: map[string]*huma.MediaType{
 		"image/jpeg": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
-	handle(a, annotator.RoleAdmin, example,
+	handle(a, annotator.RoleLead, example,
 		func(ctx context.Context, actor annotator.User, in *exampleRequest) (*huma.StreamResponse, error) {
 			file, err := a.server.service.ImportExample(ctx, actor, in.Import, in.Example)
 			if err != nil {

@@ -32,7 +32,7 @@ func (a *api) leakage() {
 	}
 	leave := post("leaveOut", "/projects/{project}/leakage/leave-out", "Leave held-out images that are like training images out of measures")
 	leave.Description = "From then on, rounds and figures do without them, and say how many they are. 409 while a round runs, and where no image would be left."
-	handle(a, annotator.RoleAdmin, leave, func(ctx context.Context, actor annotator.User, in *leaveOutRequest) (*answer[changed], error) {
+	handle(a, annotator.RoleLead, leave, func(ctx context.Context, actor annotator.User, in *leaveOutRequest) (*answer[changed], error) {
 		within := fingerprint.Bound
 		if in.Body.Within != nil {
 			within = *in.Body.Within
@@ -48,7 +48,7 @@ func (a *api) leakage() {
 	}
 	restore := post("takeIn", "/projects/{project}/leakage/restore", "Measure again on images that were left out")
 	restore.Description = "409 while a round runs."
-	handle(a, annotator.RoleAdmin, restore, func(ctx context.Context, actor annotator.User, in *takeInRequest) (*answer[changed], error) {
+	handle(a, annotator.RoleLead, restore, func(ctx context.Context, actor annotator.User, in *takeInRequest) (*answer[changed], error) {
 		n, err := a.server.service.TakeIn(ctx, actor, in.Project, in.Body.Images)
 		return &answer[changed]{changed{n}}, err
 	})

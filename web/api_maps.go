@@ -29,7 +29,7 @@ func (a *api) maps() {
 		"A file is " + strings.Join(takeout.ReadSuffixes, ", ") + "; several are of one map each. A map is called like its image, as in exports. All are checked before the first is added; images that somebody has worked on keep what they have, and the same maps again add nothing."
 	bring.DefaultStatus = http.StatusOK
 	bring.Middlewares = huma.Middlewares{withExchange}
-	handle(a, annotator.RoleAdmin, bring,
+	handle(a, annotator.RoleLead, bring,
 		func(ctx context.Context, actor annotator.User, in *bringRequest) (*answer[annotator.BringReport], error) {
 			x := ctx.Value(keyExchange).(exchange)
 			_, report, err := a.server.receiveMaps(x.w, x.r.WithContext(ctx), actor, in.Project)

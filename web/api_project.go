@@ -28,7 +28,7 @@ func (a *api) projects() {
 	type projectsRequest struct {
 		State annotator.ProjectState `query:"state" default:"open" doc:"open, closed, or deleted (admin)."`
 	}
-	handle(a, annotator.RoleAnnotator, get("projects", "/projects", "The projects that are open, or closed or deleted"),
+	handle(a, annotator.RoleAnnotator, get("projects", "/projects", "One's projects that are open, or closed or deleted; to admins all of them"),
 		func(ctx context.Context, actor annotator.User, in *projectsRequest) (*answer[projectList], error) {
 			list, err := a.server.service.Projects(ctx, actor, in.State)
 			for i := range list {
@@ -41,11 +41,12 @@ func (a *api) projects() {
 			Slug        string `json:"slug" bound:"new slug" doc:"In addresses: lower case letters, digits, hyphens."`
 			Name        string `json:"name" bound:"project name"`
 			Description string `json:"description,omitempty" bound:"description"`
+			Everybody   *bool  `json:"everybody,omitempty" doc:"Everybody who has an account joins, with their role; so where it is left out. False: only the caller, as lead."`
 		}
 	}
 	handle(a, annotator.RoleAdmin, created(post("createProject", "/projects", "Make an empty project")),
 		func(ctx context.Context, actor annotator.User, in *newProjectRequest) (*answer[annotator.Project], error) {
-			p, err := a.server.service.CreateProject(ctx, actor, in.Body.Slug, in.Body.Name, in.Body.Description)
+			p, err := a.server.service.MakeProject(ctx, actor, annotator.NewProject{Slug: in.Body.Slug, Name: in.Body.Name, Description: in.Body.Description, Apart: in.Body.Everybody != nil && !*in.Body.Everybody})
 			p.Classes = orEmpty(p.Classes)
 			return &answer[annotator.Project]{p}, err
 		})
@@ -69,7 +70,7 @@ func (a *api) projects() {
 		}
 	}
 	change := huma.Operation{OperationID: "changeProject", Method: http.MethodPatch, Path: "/projects/{project}", Summary: "Give a project another name, description, time of feedback, mix of orders or share that is reviewed, say who approves corrected maps, or which images several people paint; its slug stays"}
-	handle(a, annotator.RoleAdmin, change,
+	handle(a, annotator.RoleLead, change,
 		func(ctx context.Context, actor annotator.User, in *changeProjectRequest) (*answer[annotator.Project], error) {
 			p, err := a.server.service.ChangeProject(ctx, actor, in.Project, annotator.ProjectChange{Name: in.Body.Name, Description: in.Body.Description, Feedback: in.Body.Feedback, SecondReviewer: in.Body.SecondReviewer, Mix: in.Body.Mix, Overlap: in.Body.Overlap, CheckShare: in.Body.CheckShare, Sampling: in.Body.Sampling})
 			p.Classes = orEmpty(p.Classes)
@@ -83,7 +84,7 @@ func (a *api) projects() {
 		}
 	}
 	rename := huma.Operation{OperationID: "renameClass", Method: http.MethodPatch, Path: "/projects/{project}/classes/{class}", Summary: "Change how people read a class; its key stays"}
-	handle(a, annotator.RoleAdmin, rename,
+	handle(a, annotator.RoleLead, rename,
 		func(ctx context.Context, actor annotator.User, in *renameClassRequest) (*answer[annotator.Project], error) {
 			p, err := a.server.service.RenameClass(ctx, actor, in.Project, in.Class, in.Body.Name)
 			p.Classes = orEmpty(p.Classes)
@@ -94,6 +95,7 @@ func (a *api) projects() {
 			jobs, err := a.server.service.Jobs(ctx, actor, in.Project)
 			return &answer[jobList]{jobList{orEmpty(jobs)}}, err
 		})
+	a.members()
 	a.ends()
 	a.starts()
 	type auditRequest struct {
@@ -121,26 +123,27 @@ func (a *api) ends() {
 		return &answer[annotator.Project]{p}, err
 	}
 	for _, c := range []struct {
+		role  annotator.Role
 		about string
 		o     huma.Operation
 		do    func(ctx context.Context, actor annotator.User, slug string) (annotator.Project, error)
 	}{
-		{"All of it can be read, and every change is a 409. Leased tasks are given back, scans end. 409 while a round or an import runs.",
+		{annotator.RoleLead, "All of it can be read, and every change is a 409. Leased tasks are given back, scans end. 409 while a round or an import runs.",
 			post("closeProject", "/projects/{project}/close", "Put a project away"),
 			func(ctx context.Context, actor annotator.User, slug string) (annotator.Project, error) {
 				return service().CloseProject(ctx, actor, slug)
 			}},
-		{"Images that its active version has not seen are scanned.", post("reopenProject", "/projects/{project}/reopen", "Open a closed project again"),
+		{annotator.RoleLead, "Images that its active version has not seen are scanned.", post("reopenProject", "/projects/{project}/reopen", "Open a closed project again"),
 			func(ctx context.Context, actor annotator.User, slug string) (annotator.Project, error) {
 				return service().ReopenProject(ctx, actor, slug)
 			}},
-		{"It is as it was, open or closed. 404 once it is purged.", post("restoreProject", "/projects/{project}/restore", "Bring back a deleted project"),
+		{annotator.RoleAdmin, "It is as it was, open or closed. 404 once it is purged.", post("restoreProject", "/projects/{project}/restore", "Bring back a deleted project"),
 			func(ctx context.Context, actor annotator.User, slug string) (annotator.Project, error) {
 				return service().RestoreProject(ctx, actor, slug)
 			}},
 	} {
 		c.o.Description = c.about
-		handle(a, annotator.RoleAdmin, c.o, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[annotator.Project], error) {
+		handle(a, c.role, c.o, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[annotator.Project], error) {
 			return of(c.do(ctx, actor, in.Project))
 		})
 	}
@@ -164,7 +167,7 @@ func (a *api) starts() {
 	}
 	set := huma.Operation{OperationID: "setStart", Method: http.MethodPut, Path: "/projects/{project}/start", Summary: "Say what the maps of untouched tasks begin with"}
 	set.Description = "422 where no image that tasks come from has what the method reads. An image without it begins with the model's map. Painted tasks stay as they are."
-	handle(a, annotator.RoleAdmin, set, func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[annotator.Project], error) {
+	handle(a, annotator.RoleLead, set, func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[annotator.Project], error) {
 		p, err := a.server.service.SetStart(ctx, actor, in.Project, in.Body)
 		p.Classes = orEmpty(p.Classes)
 		return &answer[annotator.Project]{p}, err
@@ -176,7 +179,7 @@ func (a *api) starts() {
 	}
 	preview := get("previewStarts", "/projects/{project}/start", "What each way to begin would make of some of the project's images")
 	preview.Description = "Nothing is stored. 409 while no version is active: maps have no grid."
-	handle(a, annotator.RoleAdmin, preview, func(ctx context.Context, actor annotator.User, in *previewRequest) (*answer[annotator.StartPreview], error) {
+	handle(a, annotator.RoleLead, preview, func(ctx context.Context, actor annotator.User, in *previewRequest) (*answer[annotator.StartPreview], error) {
 		var radius *float64
 		if in.Radius >= 0 {
 			radius = &in.Radius

@@ -29,7 +29,7 @@ func (a *api) reviewDesk() {
 		return &answer[annotator.ReviewPage]{page}, err
 	})
 	sampling := get("sampling", "/projects/{project}/sampling", "How much of each author's maps is reviewed")
-	handle(a, annotator.RoleAdmin, sampling, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[annotator.SamplingReport], error) {
+	handle(a, annotator.RoleLead, sampling, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[annotator.SamplingReport], error) {
 		report, err := a.server.service.Sampling(ctx, actor, in.Project)
 		report.Authors = orEmpty(report.Authors)
 		return &answer[annotator.SamplingReport]{report}, err

@@ -124,7 +124,7 @@ func (a *api) rounds() {
 		Key  string `header:"Idempotency-Key" bound:"idempotency key" doc:"The same key gives the same round again."`
 		Body roundRequest
 	}
-	handle(a, annotator.RoleAdmin, created(post(startRoundID, "/projects/{project}/rounds", "Start a round from the active version")),
+	handle(a, annotator.RoleLead, created(post(startRoundID, "/projects/{project}/rounds", "Start a round from the active version")),
 		func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[roundMade], error) {
 			asked, err := in.Body.over(recipe.Settings{})
 			if err != nil {
@@ -150,7 +150,7 @@ func (a *api) rounds() {
 			round, _, err := a.server.service.Round(ctx, actor, in.Round)
 			return &answer[annotator.Round]{round}, err
 		})
-	handle(a, annotator.RoleAdmin, post("cancelRound", "/rounds/{round}/cancel", "Ask a round to stop within one step"),
+	handle(a, annotator.RoleLead, post("cancelRound", "/rounds/{round}/cancel", "Ask a round to stop within one step"),
 		func(ctx context.Context, actor annotator.User, in *ByRound) (*answer[annotator.Round], error) {
 			round, err := a.server.service.CancelRound(ctx, actor, in.Round)
 			return &answer[annotator.Round]{round}, err

@@ -117,13 +117,14 @@ func (a *api) people() {
 			Email    string         `json:"email" bound:"e-mail"`
 			Name     string         `json:"name" bound:"person's name"`
 			Password string         `json:"password" bound:"password"`
-			Role     annotator.Role `json:"role"`
+			Role     annotator.Role `json:"role" doc:"annotator, reviewer or admin."`
+			Projects []string       `json:"projects,omitempty" maxItems:"1000" doc:"Slugs of the projects that they join, with their role; an empty list: none. Left out: all that there are."`
 		}
 	}
 	handle(a, annotator.RoleAdmin, created(post("createUser", "/users", "Add a person")),
 		func(ctx context.Context, actor annotator.User, in *newUserRequest) (*answer[annotator.User], error) {
 			u, err := a.server.service.CreateUser(ctx, actor, annotator.NewUser{
-				Email: in.Body.Email, Name: in.Body.Name, Password: in.Body.Password, Role: in.Body.Role})
+				Email: in.Body.Email, Name: in.Body.Name, Password: in.Body.Password, Role: in.Body.Role, Projects: in.Body.Projects})
 			return &answer[annotator.User]{u}, err
 		})
 	type changeUserRequest struct {

@@ -64,7 +64,7 @@ func (a *api) uploads() {
 		Status int
 		Body   sentModel
 	}
-	handle(a, annotator.RoleAdmin, add,
+	handle(a, annotator.RoleLead, add,
 		func(ctx context.Context, actor annotator.User, in *addVersionRequest) (*addVersionAnswer, error) {
 			x := ctx.Value(keyExchange).(exchange)
 			upload, _, err := a.server.receiveModel(x.w, x.r.WithContext(ctx), actor, in.Project)
@@ -98,7 +98,7 @@ func (a *api) uploads() {
 		"multipart/form-data":      {Schema: &huma.Schema{Type: "object", Required: []string{"model"}, Properties: parts}},
 	}}
 
-	handle(a, annotator.RoleAdmin, get("upload", "/uploads/{upload}", "A model file that was sent, and what became of it"),
+	handle(a, annotator.RoleLead, get("upload", "/uploads/{upload}", "A model file that was sent, and what became of it"),
 		func(ctx context.Context, actor annotator.User, in *ByUpload) (*answer[sentModel], error) {
 			upload, _, err := a.server.service.Upload(ctx, actor, in.Upload)
 			return &answer[sentModel]{sentModel{Upload: upload}}, err
@@ -112,7 +112,7 @@ func (a *api) uploads() {
 	}
 	addUpload := post("addUpload", "/uploads/{upload}/add", "Make a model that was sent a version")
 	addUpload.DefaultStatus = http.StatusAccepted
-	handle(a, annotator.RoleAdmin, addUpload,
+	handle(a, annotator.RoleLead, addUpload,
 		func(ctx context.Context, actor annotator.User, in *addUploadRequest) (*answer[sentModel], error) {
 			upload, job, err := a.server.service.AddUpload(ctx, actor, in.Upload, in.Body.Manifest, in.Body.Activate)
 			return &answer[sentModel]{sentModel{upload, &job}}, err

@@ -31,7 +31,7 @@ func (a *api) versions() {
 			Reason string `json:"reason,omitempty" bound:"comment" doc:"Why. Needed where something clearly got worse."`
 		}
 	}
-	handle(a, annotator.RoleAdmin, activate,
+	handle(a, annotator.RoleLead, activate,
 		func(ctx context.Context, actor annotator.User, in *activateRequest) (*answer[annotator.Version], error) {
 			reason := ""
 			if in.Body != nil {
@@ -53,7 +53,7 @@ func (a *api) versions() {
 		})
 	scan := post("startScan", "/versions/{version}/scan", "Predict every image the version has not predicted")
 	scan.DefaultStatus = http.StatusAccepted
-	handle(a, annotator.RoleAdmin, scan,
+	handle(a, annotator.RoleLead, scan,
 		func(ctx context.Context, actor annotator.User, in *ByVersion) (*answer[annotator.Job], error) {
 			job, err := a.server.service.StartScan(ctx, actor, in.Version)
 			return &answer[annotator.Job]{job}, err

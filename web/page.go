@@ -41,14 +41,19 @@ func (s *Server) page(role annotator.Role, h func(*visit) error) http.HandlerFun
 	})
 }
 
-// projectPage adapts the handler of a page below /projects/{slug}. It looks up the project first.
+// projectPage adapts the handler of a page below /projects/{slug} that needs a role in that project. It looks up the project first. The visit's
+// actor has their role there.
 func (s *Server) projectPage(role annotator.Role, h func(*visit) error) http.HandlerFunc {
-	return s.page(role, func(v *visit) error {
-		p, err := s.service.Project(v.Context(), v.actor, v.param("slug"))
+	return s.page(annotator.RoleAnnotator, func(v *visit) error {
+		actor, err := s.service.Within(v.Context(), v.actor, role, annotator.ThingProject.Called(v.param("slug")))
 		if err != nil {
 			return err
 		}
-		v.project = &p
+		p, err := s.service.Project(v.Context(), actor, v.param("slug"))
+		if err != nil {
+			return err
+		}
+		v.actor, v.project = actor, &p
 		return h(v)
 	})
 }
@@ -110,7 +115,7 @@ func (v *visit) note(prefix, text string) {
 // frame returns the frame of the visit's page.
 func (v *visit) frame(title, section string, scripts ...string) templates.Frame {
 	f := v.server.frame(v.Request, title)
-	f.Project, f.Section, f.Scripts = v.project, section, scripts
+	f.Project, f.Section, f.Scripts, f.Role = v.project, section, scripts, v.actor.Role
 	if prefetched(v.Request) {
 		return f // keep the notice until the page is shown
 	}
@@ -130,7 +135,7 @@ func prefetched(r *http.Request) bool {
 func (s *Server) frame(r *http.Request, title string) templates.Frame {
 	f := templates.Frame{Title: title, Address: pageAddress(r), Asset: s.assets.url, Release: s.config.Release, Now: time.Now()}
 	if actor, ok := r.Context().Value(keyActor).(annotator.User); ok {
-		f.User = &actor
+		f.User, f.Role = &actor, actor.Role
 	}
 	if c, err := r.Cookie("theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
 		f.Theme = c.Value

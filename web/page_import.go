@@ -20,8 +20,10 @@ func (s *Server) showNewImport(v *visit, status int, view templates.NewImport) (
 	if view.Staged, err = s.service.StagedImports(v.Context(), v.actor, v.project.Slug); err != nil {
 		return err
 	}
-	if view.Sources, err = s.service.Sources(v.Context(), v.actor); err != nil {
-		return err
+	if v.actor.Role.May(annotator.RoleAdmin) { // what lies on the server is not of the project
+		if view.Sources, err = s.service.Sources(v.Context(), v.actor); err != nil {
+			return err
+		}
 	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.NewImportPage(v.frame(words.T(v.Context(), "Add images"), "settings"), view))
 }

@@ -30,15 +30,18 @@ func (s *Server) addPerson(v *visit) error {
 	if err != nil {
 		return err
 	}
-	user, err := s.service.CreateUser(v.Context(), v.actor, annotator.NewUser{
-		Email: form.Get("email"), Name: form.Get("name"), Password: form.Get("password"), Role: annotator.Role(form.Get("role"))})
+	person := annotator.NewUser{Email: form.Get("email"), Name: form.Get("name"), Password: form.Get("password"), Role: annotator.Role(form.Get("role"))}
+	if form.Get("join") != "true" {
+		person.Projects = []string{}
+	}
+	user, err := s.service.CreateUser(v.Context(), v.actor, person)
 	if err != nil {
 		problem, err := problemText(err)
 		if err != nil {
 			return err
 		}
 		return s.showPeople(v, http.StatusUnprocessableEntity, templates.People{Problem: problem,
-			Form: templates.PersonForm{Open: true, Email: form.Get("email"), Name: form.Get("name"), Role: form.Get("role")}})
+			Form: templates.PersonForm{Open: true, Email: form.Get("email"), Name: form.Get("name"), Role: form.Get("role"), Apart: person.Projects != nil}})
 	}
 	v.say("Added {name} as {role}.", "name", user.Name, "role", words.Say(v.Context(), string(user.Role)))
 	return v.redirect("/people")
@@ -97,6 +100,9 @@ func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 		status = http.StatusUnprocessableEntity
 	}
 	var err error
+	if view.Highest, err = s.service.Highest(v.Context(), v.actor); err != nil {
+		return err
+	}
 	if view.Tokens, err = s.service.Tokens(v.Context(), v.actor, v.actor.ID); err != nil {
 		return err
 	}

@@ -38,14 +38,14 @@ func (s *Server) createProject(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p, err := s.service.CreateProject(v.Context(), v.actor, form.Get("slug"), form.Get("name"), form.Get("description"))
+	p, err := s.service.MakeProject(v.Context(), v.actor, annotator.NewProject{Slug: form.Get("slug"), Name: form.Get("name"), Description: form.Get("description"), Apart: form.Get("everybody") != "true"})
 	if err != nil {
 		problem, err := problemText(err)
 		if err != nil {
 			return err
 		}
 		return s.showProjects(v, http.StatusUnprocessableEntity, &templates.ProjectForm{
-			Slug: form.Get("slug"), Name: form.Get("name"), Description: form.Get("description"), Problem: problem})
+			Slug: form.Get("slug"), Name: form.Get("name"), Description: form.Get("description"), Apart: form.Get("everybody") != "true", Problem: problem})
 	}
 	v.say("Made the project {name}.", "name", p.Name)
 	return v.redirect("/projects/" + p.Slug + "/queue") // whose empty page says what comes next

@@ -12,12 +12,21 @@ import (
 
 // showSettings shows a project's page; an admin sees how much of whose maps is reviewed.
 func (s *Server) showSettings(v *visit, status int, view templates.Settings) error {
-	if v.actor.Role.May(annotator.RoleAdmin) {
+	if v.actor.Role.May(annotator.RoleLead) {
 		report, err := s.service.Sampling(v.Context(), v.actor, v.project.Slug)
 		if err != nil {
 			return err
 		}
 		view.Authors = report.Authors
+		members, err := s.service.Members(v.Context(), v.actor, v.project.Slug)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if !m.Disabled {
+				view.Members++
+			}
+		}
 	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.SettingsPage(v.frame(v.project.Name, "settings"), view))
 }

@@ -23,6 +23,7 @@ var scopes = map[string]annotator.Scope{
 	"userTokens": browserOnly, "users": browserOnly, "createUser": browserOnly, "changeUser": browserOnly, "personalData": browserOnly, "removeUser": browserOnly,
 
 	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead, "export": annotator.ScopeRead,
+	"members": annotator.ScopeRead, "addMember": annotator.ScopeAdmin, "setMember": annotator.ScopeAdmin, "removeMember": annotator.ScopeAdmin,
 	"createProject": annotator.ScopeAdmin, "setStart": annotator.ScopeAdmin, "previewStarts": annotator.ScopeAdmin,
 
 	"leakage": annotator.ScopeRead, "leaveOut": annotator.ScopeAdmin, "takeIn": annotator.ScopeAdmin,

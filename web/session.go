@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/go-chi/chi/v5"
 
 	"github.com/abn-studio/studio/annotator"
 )
@@ -316,8 +317,9 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// still returns a function that checks, during a long request, whether its sender may still do what needs role. Meanwhile their session
-// or token may have ended, as by a new password, their account may have been disabled, or their role changed.
+// still returns a function that checks, during a long request, whether its sender may still do what needs role, in the project that its
+// address names a thing of. Meanwhile their session or token may have ended, as by a new password, their account may have been disabled,
+// their role changed, or they were taken out of the project.
 func (s *Server) still(r *http.Request, role annotator.Role) func(context.Context) error {
 	began, _ := r.Context().Value(keyActor).(annotator.User)
 	return func(ctx context.Context) error {
@@ -340,7 +342,12 @@ func (s *Server) still(r *http.Request, role annotator.Role) func(context.Contex
 		if user.ID != began.ID {
 			return fmt.Errorf("the session has ended: %w", annotator.ErrUnauthorized)
 		}
-		_, err = actorFor(context.WithValue(fresh, keyActor, user), role)
+		fresh = context.WithValue(fresh, keyActor, user)
+		if of, is := thingOf(chi.RouteContext(r.Context()).RoutePattern(), func(name string) string { return chi.URLParam(r, name) }); is {
+			_, err = s.service.Within(fresh, user, role, of)
+		} else {
+			_, err = actorFor(fresh, role)
+		}
 		return err
 	}
 }

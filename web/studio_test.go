@@ -105,6 +105,17 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	return s
 }
 
+// anotherProject makes a project like the first, of which everybody is a member.
+func (s *studio) anotherProject(slug string) {
+	s.t.Helper()
+	project, version := s.project, s.version
+	var err error
+	s.project, err = s.service.CreateProject(s.t.Context(), s.people[annotator.RoleAdmin], slug, strings.ToUpper(slug[:1])+slug[1:], "Another one.")
+	must(s.t, err)
+	s.blobsInto(s.blobs)
+	s.project, s.version = project, version
+}
+
 // referencePictures are the pictures the project is made of, each real and each of another make.
 var referencePictures = []string{"photo-420.jpg", "photo-444.jpg", "progressive.jpg", "palette.png", "grey.jpg", "lossy.webp"}
 
@@ -182,7 +193,7 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 	}
 	_, err = s.store.CompleteChunk(ctx, chunk, predictions, nil)
 	must(t, err)
-	s.project, err = s.store.ProjectBySlug(ctx, "birds")
+	s.project, err = s.store.ProjectBySlug(ctx, s.project.Slug)
 	must(t, err)
 }
 

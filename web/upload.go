@@ -28,7 +28,7 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 		next = theBody(r.URL.Query(), body)
 	}
 	// An upload may take hours. At its end the sender must still have the right to send it.
-	still := s.still(r, annotator.RoleAdmin)
+	still := s.still(r, annotator.RoleLead)
 	upload, err := s.service.UploadModel(r.Context(), actor, slug, func() (annotator.SentFile, error) {
 		file, err := next()
 		if err == nil && file.Kind == annotator.SentName {

@@ -162,7 +162,7 @@ var forms = map[string]string{
 	"/deleted/{slug}": "action=restore&name=x", "/projects/{slug}/settings/state": "action=reopen&name=x",
 	"/segmenter": "encoder=x&decoder=x&pixels=0-1", "/segmenter/remove": "",
 	"/archives/{import}": "action=start&slug=from-archive&name=x",
-	"/projects":          "name=Walked&slug=walked&description=x", "/people": "email=walked@example.org&name=Walked&password=&role=annotator",
+	"/projects":          "name=Walked&slug=walked&description=x&everybody=true", "/people": "email=walked@example.org&name=Walked&password=&role=annotator&join=true", "/projects/{slug}/members": "email=other@example.org&role=reviewer", "/projects/{slug}/members/{user}": "action=role&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/people/{user}/remove": "email=x", "/account/name": "name=Walker", "/account/password": "current=&password=",
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",
 	"/projects/{slug}/tasks/next": "", "/projects/{slug}/tasks/bulk": "action=skip&reason=why&task=1&back=/projects&user=1&all=", "/projects/{slug}/tasks/undo": "undo=1&back=/projects",

@@ -28,6 +28,7 @@ type projectCreateCommand struct {
 	Slug        string `arg:"" help:"Name in addresses: lower-case letters, digits, hyphens."`
 	Name        string `help:"Name on pages (default: the slug)."`
 	Description string `help:"What the project is about."`
+	Everybody   bool   `default:"true" negatable:"" help:"Everybody who has an account joins, with their role; with --no-everybody only admins see the project until they add members."`
 	JSON        bool   `name:"json" help:"Print one JSON document."`
 }
 
@@ -38,7 +39,7 @@ func (c *projectCreateCommand) Run(ctx context.Context, streams *stdio) error {
 		name = c.Slug
 	}
 	return c.withStore(ctx, streams, func(_ *storage, service *annotator.Service) error {
-		p, err := service.CreateProject(ctx, annotator.System, c.Slug, name, c.Description)
+		p, err := service.MakeProject(ctx, annotator.System, annotator.NewProject{Slug: c.Slug, Name: name, Description: c.Description, Apart: !c.Everybody})
 		if err != nil {
 			return err
 		}

@@ -280,7 +280,7 @@ func helpWords() map[string]string {
 	words := settingWords()
 	maps.Copy(words, nameWords())
 	maps.Copy(words, manifestWords())
-	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.Roles), "splits": commas(annotator.Splits), "bringer": annotator.DefaultBringer, "exports": commas(annotator.ExportKinds), "exportformats": strings.Join(takeout.FormatKeys(), ","),
+	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.UserRoles), "splits": commas(annotator.Splits), "bringer": annotator.DefaultBringer, "exports": commas(annotator.ExportKinds), "exportformats": strings.Join(takeout.FormatKeys(), ","),
 		"editstates": commas(annotator.EditStates), "taskstates": commas(annotator.TaskStates), "broughtstates": commas(annotator.BroughtStates), "editsources": commas(annotator.EditSources),
 		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "max_import_gb": strconv.Itoa(jobs.DefaultMaxImportBytes >> 30), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
 	return words

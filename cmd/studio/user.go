@@ -29,10 +29,11 @@ type userCommand struct {
 
 type userAddCommand struct {
 	storageFlags
-	Email string `required:"" placeholder:"ADDRESS" help:"The address they sign in with."`
-	Name  string `help:"How pages call them (default: what stands before the @)."`
-	Role  string `enum:"${roles}" default:"annotator" help:"One of ${enum}."`
-	JSON  bool   `name:"json" help:"Print one JSON document."`
+	Email    string `required:"" placeholder:"ADDRESS" help:"The address they sign in with."`
+	Name     string `help:"How pages call them (default: what stands before the @)."`
+	Role     string `enum:"${roles}" default:"annotator" help:"One of ${enum}."`
+	Projects string `placeholder:"all|none|SLUG,…" help:"Which projects they join, with their role: all that there are (so without the flag), none, or some by their slugs."`
+	JSON     bool   `name:"json" help:"Print one JSON document."`
 }
 
 // Run adds the person. On a terminal it asks for the password, otherwise that is the first line of the input.
@@ -47,7 +48,7 @@ func (c *userAddCommand) Run(ctx context.Context, streams *stdio) error {
 	}
 	return c.withStore(ctx, streams, func(_ *storage, service *annotator.Service) error {
 		u, err := service.CreateUser(ctx, annotator.System, annotator.NewUser{
-			Email: c.Email, Name: name, Password: password, Role: annotator.Role(c.Role),
+			Email: c.Email, Name: name, Password: password, Role: annotator.Role(c.Role), Projects: joined(c.Projects),
 		})
 		if err != nil {
 			return err
@@ -58,6 +59,17 @@ func (c *userAddCommand) Run(ctx context.Context, streams *stdio) error {
 		_, err = fmt.Fprintf(streams.Out, "Added %s <%s> as %s.\n", u.Name, u.Email, u.Role)
 		return err
 	})
+}
+
+// joined are the projects that somebody joins; nil: all.
+func joined(projects string) []string {
+	switch projects {
+	case "", "all":
+		return nil
+	case "none":
+		return []string{}
+	}
+	return strings.Split(projects, ",")
 }
 
 type userListCommand struct {

@@ -103,7 +103,7 @@ func TestAProjectComesBackEqual(t *testing.T) {
 			continue
 		case "rows/audit.jsonl":
 			rest, ok := strings.CutPrefix(got, content)
-			if !ok || strings.Count(rest, "\n") != 1 || !strings.Contains(rest, "project.unpack") {
+			if !ok || strings.Count(rest, "\n") != 2 || !strings.Contains(rest, "project.unpack") || !strings.Contains(rest, "member.add") {
 				t.Errorf("the trail is\n%s\nand was\n%s", got, content)
 			}
 			continue
@@ -123,7 +123,8 @@ func TestAProjectComesBackEqual(t *testing.T) {
 	if !strings.Contains(was["rows/tasks.jsonl"], `"state" : "submitted"`) {
 		t.Errorf("what somebody has to judge is in review in the archive, and not\n%s", was["rows/tasks.jsonl"])
 	}
-	// Work goes on there.
+	// Work goes on there, once there are members.
+	ok(there.Service.SetMember(t.Context(), there.Admin, "flock", there.Ada.ID, ""))
 	d := ok(there.Service.NextTask(t.Context(), there.Ada, annotator.TaskFilter{Project: "flock"}))
 	ok(there.Service.SaveDraft(t.Context(), there.Ada, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: attention.Map{Height: 2, Width: 3, Values: make([]float32, 6)}}))
 	if _, err := there.unpack(t.Context(), first, "", ""); err == nil || !strings.Contains(err.Error(), "another project has it") {

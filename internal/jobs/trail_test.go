@@ -29,8 +29,8 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "OpenModel", "PackProject", "Painters", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Shared", "SharedImage", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Work", "Workers",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NextLabelVerdict", "OpenModel", "PackProject", "Painters", "Person", "PersonalData", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
+	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Shared", "SharedImage", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Within", "Work", "Workers",
 }
 
 // untold are the methods whose changes the trail need not hold, with the reason.
@@ -230,6 +230,9 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		ok(0, err)
 		return claim
 	}
+	apart := func() string { // a project of which only an admin is a member
+		return ok(s.MakeProject(ctx, w.Admin, annotator.NewProject{Slug: unique("apart"), Name: "P", Apart: true})).Slug
+	}
 	upload := func() annotator.Upload {
 		return ok(s.UploadModel(ctx, w.Admin, slug, w.sent()))
 	}
@@ -242,6 +245,22 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"CreateProject": func() change {
 			slug := unique("project")
 			return func() error { return only(s.CreateProject(ctx, annotator.System, slug, "P", "")) }
+		},
+		"MakeProject": func() change {
+			n := annotator.NewProject{Slug: unique("project"), Name: "P", Apart: true}
+			return func() error { return only(s.MakeProject(ctx, w.Admin, n)) }
+		},
+		"AddMember": func() change {
+			slug := apart()
+			return func() error { return only(s.AddMember(ctx, w.Admin, slug, w.Bob.Email, "")) }
+		},
+		"SetMember": func() change {
+			slug := apart()
+			return func() error { return only(s.SetMember(ctx, w.Admin, slug, w.Bob.ID, annotator.RoleLead)) }
+		},
+		"RemoveMember": func() change {
+			slug := apart()
+			return func() error { return s.RemoveMember(ctx, w.Admin, slug, w.Admin.ID) }
 		},
 		"UnpackProject": func() change {
 			var packed bytes.Buffer
@@ -635,7 +654,7 @@ func TestAddingIsWholeOrNotAtAll(t *testing.T) {
 		t.Errorf("versions %+v", versions)
 	}
 	want := []string{
-		"Grace: project.create", "command line: image.import",
+		"Grace: project.create", "Grace: member.add", "command line: image.import",
 		"command line: version.add", "command line: version.activate", "command line: version.scan",
 		"command line: version.add", "command line: version.activate", "command line: version.scan",
 	}

@@ -86,7 +86,7 @@ func called(column, person string) archiveColumn {
 // subject is what a line of the trail is about: "image 41".
 func subject() archiveColumn {
 	out, in := "CASE", "CASE"
-	for kind, table := range map[string]string{"image": "images", "task": "tasks", "edit": "edits", "version": "versions", "round": "rounds"} {
+	for kind, table := range map[string]string{"image": "images", "task": "tasks", "edit": "edits", "version": "versions", "round": "rounds", "user": "people"} {
 		number := func(row string) string { return fmt.Sprintf(`substring(%s.subject FROM '^%s (\d{1,18})$')`, row, kind) }
 		out += fmt.Sprintf(" WHEN %[1]s IS NOT NULL THEN coalesce((SELECT '%[2]s ' || n FROM archive_%[3]s WHERE id = %[1]s::bigint), t.subject || ' (not archived)')", number("t"), kind, table)
 		in += fmt.Sprintf(" WHEN %[1]s IS NOT NULL THEN coalesce((SELECT '%[2]s ' || id FROM archive_%[3]s WHERE n = %[1]s::bigint), r.subject)", number("r"), kind, table)

@@ -63,13 +63,15 @@ func (s *Store) AssignTasks(ctx context.Context, tasks []int64, to *int64, at ti
 func (s *Store) UnassignTasks(ctx context.Context, projectID, assignment int64, at time.Time) (int, error) {
 	n, err := s.exec(ctx, `
 		UPDATE tasks t SET assigned_to = b.id, assigned_at = CASE WHEN b.id IS NOT NULL THEN $3::timestamptz END, assigned_before = NULL, assignment = NULL
-		FROM tasks o LEFT JOIN users b ON b.id = o.assigned_before AND NOT b.disabled
+		FROM tasks o LEFT JOIN users b ON b.id = o.assigned_before AND NOT b.disabled AND EXISTS (SELECT FROM memberships m WHERE m.project_id = o.project_id AND m.user_id = b.id)
 		WHERE o.project_id = $1 AND o.assignment = $2 AND t.id = o.id AND t.state = 'open'`, projectID, assignment, at)
 	return int(n), wrap(err, "taking back assignment %d", assignment)
 }
 
 // Painters implements annotator.AssignStore.
-func (s *Store) Painters(ctx context.Context) ([]annotator.Painter, error) {
-	all, err := list(ctx, s, pgx.RowToStructByPos[annotator.Painter], `SELECT id, name FROM users WHERE NOT disabled AND NOT generator AND removed_at IS NULL ORDER BY lower(name), id`)
-	return all, wrap(err, "listing the painters")
+func (s *Store) Painters(ctx context.Context, projectID int64) ([]annotator.Painter, error) {
+	all, err := list(ctx, s, pgx.RowToStructByPos[annotator.Painter], `
+		SELECT u.id, u.name FROM memberships m JOIN users u ON u.id = m.user_id
+		WHERE m.project_id = $1 AND NOT u.disabled AND NOT u.generator AND u.removed_at IS NULL ORDER BY lower(u.name), u.id`, projectID)
+	return all, wrap(err, "listing the painters of project %d", projectID)
 }

@@ -233,7 +233,8 @@ func (s *Store) fillReserve(ctx context.Context, v annotator.Version, images []i
 
 // UnassignGone implements annotator.TaskStore.
 func (s *Store) UnassignGone(ctx context.Context, projectID int64) error {
-	_, err := s.exec(ctx, `UPDATE tasks SET assigned_to = NULL, assigned_at = NULL WHERE project_id = $1 AND assigned_to IN (SELECT id FROM users WHERE disabled)`, projectID)
+	_, err := s.exec(ctx, `UPDATE tasks SET assigned_to = NULL, assigned_at = NULL WHERE project_id = $1 AND (assigned_to IN (SELECT id FROM users WHERE disabled)
+		OR NOT EXISTS (SELECT FROM memberships m WHERE m.project_id = tasks.project_id AND m.user_id = tasks.assigned_to))`, projectID)
 	return wrap(err, "ending what is assigned in project %d to people who cannot paint", projectID)
 }
 

@@ -105,6 +105,7 @@ func (s *Store) PurgeProject(ctx context.Context, projectID int64, at time.Time)
 			`DELETE FROM predictions p WHERE version_id IN (SELECT id FROM versions WHERE project_id = $1)
 				AND NOT EXISTS (SELECT FROM tasks t WHERE t.version_id = p.version_id AND t.image_id = p.image_id)`,
 			`DELETE FROM uploads WHERE project_id = $1`,
+			`DELETE FROM memberships WHERE project_id = $1`,
 		} {
 			if _, err := tx.q.Exec(ctx, statement, projectID); err != nil {
 				return err

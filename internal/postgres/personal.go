@@ -36,6 +36,8 @@ var personal = []personalRows{
 		"t.id, p.slug AS project, t.image_id, t.author_id = $1 AS said, t.state, t.says, t.class, CASE WHEN t.author_id = $1 THEN t.comment END AS comment, t.created_at, CASE WHEN t.reviewer_id = $1 THEN t.review_comment END AS review_comment, t.judged_at"},
 	{"rounds", []string{"rounds.started_by"}, "rounds t" + inItsProject, "t.id, p.slug AS project, t.number, t.state, t.started_by_name, t.created_at, t.finished_at"},
 	{"uploads", []string{"uploads.uploaded_by"}, "uploads t" + inItsProject, "t.id, p.slug AS project, t.name, t.state, t.uploaded_by_name, t.created_at"},
+	{"memberships", []string{"memberships.user_id", "memberships.added_by"}, "(SELECT m.*, m.project_id AS id FROM memberships m) t" + inItsProject,
+		"p.slug AS project, t.user_id = $1 AS member, CASE WHEN t.user_id = $1 THEN t.role END AS role, t.added_by = $1 AS added, t.added_at"},
 	{"trail", []string{"audit.actor_id"}, "audit t" + inItsProject, "t.id, p.slug AS project, t.at, t.actor, t.action, t.subject, t.detail"},
 }
 
@@ -137,8 +139,10 @@ func (s *Store) RemovePerson(ctx context.Context, userID int64, pseudonym string
 				return err
 			}
 		}
-		if _, err := tx.q.Exec(ctx, `DELETE FROM tokens WHERE user_id = $1`, userID); err != nil {
-			return err
+		for _, statement := range []string{`DELETE FROM tokens WHERE user_id = $1`, `DELETE FROM memberships WHERE user_id = $1`} {
+			if _, err := tx.q.Exec(ctx, statement, userID); err != nil {
+				return err
+			}
 		}
 		tasks, err := list(ctx, tx, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.author_id = $1 OR t.reviewer_id = $1 ORDER BY t.id FOR UPDATE OF t`, userID)
 		if err != nil {

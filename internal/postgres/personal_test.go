@@ -30,7 +30,7 @@ var holdsOf = map[string]string{
 	"names and facts of networks": "versions.model_hash versions.extractor_hash versions.manifest versions.gain versions.figures versions.training versions.warnings uploads.name uploads.model_hash uploads.report uploads.manifest uploads.problem " +
 		"segmenter.name segmenter.encoder_hash segmenter.decoder_hash predictions.top_classes predictions.top_values predictions.probabilities predictions.map",
 	"what a round or a job did": "rounds.settings rounds.progress rounds.result rounds.error rounds.unreadable round_events.body round_rows.images round_rows.packed jobs.message jobs.phase jobs.report forecasts.edits forecasts.figures forecasts.answers scan_chunks.image_ids scan_chunks.claimed_by workers.id workers.host",
-	"words of the program": "users.role audit.action tasks.state tasks.handed_by projects.mix queues.drawn edits.state edits.source reviews.verdict reviews.reasons reviews.rule draws.why images.split versions.state rounds.state uploads.state jobs.kind jobs.state round_events.kind round_events.arm " +
+	"words of the program": "users.role memberships.role audit.action tasks.state tasks.handed_by projects.mix queues.drawn edits.state edits.source reviews.verdict reviews.reasons reviews.rule draws.why images.split versions.state rounds.state uploads.state jobs.kind jobs.state round_events.kind round_events.arm " +
 		"label_verdicts.state label_verdicts.says label_changes.cause projects.start_method projects.feedback segmenter.kind segmenter.pixels",
 	"a person's number, under a key that only the browser has; sessions end with the account": "sessions.token sessions.data",
 	"nobody's: it makes the first person":                                                     "setup_link.hash",

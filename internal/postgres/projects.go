@@ -68,11 +68,11 @@ func (s *Store) RenameClass(ctx context.Context, projectID int64, class annotato
 }
 
 // ProjectSummaries implements annotator.ProjectStore.
-func (s *Store) ProjectSummaries(ctx context.Context, slug string, states ...annotator.ProjectState) ([]annotator.ProjectSummary, error) {
+func (s *Store) ProjectSummaries(ctx context.Context, member *int64, slug string, states ...annotator.ProjectState) ([]annotator.ProjectSummary, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (p annotator.ProjectSummary, err error) {
 		var active, job *int64
 		err = row.Scan(append(projectFields(&p.Project),
-			&p.Images, &p.OpenTasks, &p.InReview, &p.LabelsWaiting, &p.ApprovedEdits, &active, &p.RunningRound, &job)...)
+			&p.Role, &p.Images, &p.OpenTasks, &p.InReview, &p.LabelsWaiting, &p.ApprovedEdits, &active, &p.RunningRound, &job)...)
 		if active != nil {
 			p.ActiveVersion = &annotator.Version{ID: *active}
 		}
@@ -82,6 +82,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string, states ...ann
 		return p, err
 	}, `
 		SELECT `+projectColumns+`,
+			coalesce((SELECT role FROM memberships m WHERE m.project_id = p.id AND m.user_id = $6), ''),
 			(SELECT count(*) FROM images i WHERE i.project_id = p.id AND i.retired_at IS NULL),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),
@@ -91,7 +92,8 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string, states ...ann
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
 			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan') AND NOT `+silent+`)
 		FROM projects p WHERE ($1 = '' OR slug = $1) AND CASE WHEN deleted_at IS NOT NULL THEN $2 WHEN closed_at IS NOT NULL THEN $3 ELSE $4 END = ANY ($5)
-		ORDER BY lower(p.name), p.id`, slug, annotator.ProjectDeleted, annotator.ProjectClosed, annotator.ProjectOpen, texts(states))
+			AND ($6::bigint IS NULL OR EXISTS (SELECT FROM memberships m WHERE m.project_id = p.id AND m.user_id = $6))
+		ORDER BY lower(p.name), p.id`, slug, annotator.ProjectDeleted, annotator.ProjectClosed, annotator.ProjectOpen, texts(states), member)
 	for i := range all {
 		if err != nil {
 			break

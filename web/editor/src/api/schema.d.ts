@@ -59,7 +59,7 @@ export interface paths {
         put?: never;
         /**
          * Judge a submitted edit of somebody else
-         * @description 409 when another reviewer has it to judge, or has judged it. It need not be taken before. Needs the role reviewer, and of a bearer token the scope review.
+         * @description 409 when another reviewer has it to judge, or has judged it. It need not be taken before. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["review"];
         delete?: never;
@@ -79,7 +79,7 @@ export interface paths {
         put?: never;
         /**
          * Take a verdict back
-         * @description The edit waits for review again, and the verdict stays in the history. 409 once a round learns from the edit, or its author has gone on painting. Needs the role reviewer, and of a bearer token the scope review.
+         * @description The edit waits for review again, and the verdict stays in the history. 409 once a round learns from the edit, or its author has gone on painting. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["retractReview"];
         delete?: never;
@@ -97,21 +97,21 @@ export interface paths {
         };
         /**
          * One image and its prediction
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["image"];
         put?: never;
         post?: never;
         /**
          * Take an image out of use; it can be restored
-         * @description Its tasks are closed. What people made of it and what rounds measured stay. 409 while a round runs. Needs the role admin, and of a bearer token the scope admin.
+         * @description Its tasks are closed. What people made of it and what rounds measured stay. 409 while a round runs. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         delete: operations["deleteImage"];
         options?: never;
         head?: never;
         /**
          * Change an image's split or group
-         * @description Its tasks follow: those of an image that goes to validation or test are closed, and come back with it. 409 while a round runs, and for an image that is out of use. Needs the role admin, and of a bearer token the scope admin.
+         * @description Its tasks follow: those of an image that goes to validation or test are closed, and come back with it. 409 while a round runs, and for an image that is out of use. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         patch: operations["changeImage"];
         trace?: never;
@@ -125,13 +125,13 @@ export interface paths {
         };
         /**
          * What was said of an image's label, and how it changed
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["labelHistory"];
         put?: never;
         /**
          * Say that an image's label is wrong, or that it is right
-         * @description Another person, a reviewer, decides; until then the image is not painted. That it is right needs no decision. 409 when something is said of it already, when somebody else paints the image, and before the project's first model. Needs the role annotator, and of a bearer token the scope paint.
+         * @description Another person, a reviewer, decides; until then the image is not painted. That it is right needs no decision. 409 when something is said of it already, when somebody else paints the image, and before the project's first model. Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["proposeLabel"];
         delete?: never;
@@ -149,7 +149,7 @@ export interface paths {
         };
         /**
          * The mask of an image's object, a grey PNG of the picture's size
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["mask"];
         put?: never;
@@ -169,7 +169,7 @@ export interface paths {
         };
         /**
          * A rendering of an image, as the active version sees it
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["picture"];
         put?: never;
@@ -191,7 +191,7 @@ export interface paths {
         put?: never;
         /**
          * Remove the file of an image that is out of use
-         * @description For good. Edits, predictions and what rounds measured stay. 409 for an image that is in use: delete it first. Needs the role admin, and of a bearer token the scope admin.
+         * @description For good. Edits, predictions and what rounds measured stay. 409 for an image that is in use: delete it first. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["purgeImage"];
         delete?: never;
@@ -211,7 +211,7 @@ export interface paths {
         put?: never;
         /**
          * Put a deleted image back into use
-         * @description Its tasks come back. 409 while a round runs, where it was purged, and where another image has its name. Needs the role admin, and of a bearer token the scope admin.
+         * @description Its tasks come back. 409 while a round runs, where it was purged, and where another image has its name. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["restoreImage"];
         delete?: never;
@@ -231,7 +231,7 @@ export interface paths {
         put?: never;
         /**
          * Make a task of an image that the network gets right
-         * @description Or get the task that it has. A network that is right may look at the wrong place, and a map that is fine can be confirmed. 409, with the reason, for an image whose map would teach nothing. Needs the role annotator, and of a bearer token the scope paint.
+         * @description Or get the task that it has. A network that is right may look at the wrong place, and a map that is fine can be confirmed. 409, with the reason, for an image whose map would teach nothing. Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["askForMap"];
         delete?: never;
@@ -249,14 +249,14 @@ export interface paths {
         };
         /**
          * A data set that is being sent: how far it is, and what an import of it would do or did
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         get: operations["import"];
         put?: never;
         post?: never;
         /**
          * Remove what was sent; what was imported stays in the project
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         delete: operations["discardImport"];
         options?: never;
@@ -274,7 +274,7 @@ export interface paths {
         get?: never;
         /**
          * Send the next chunk of a data set
-         * @description At most 32 MiB. 409 where the offset is not where the next chunk begins: ask for the import, and go on from its received. What came of a chunk that broke off is kept. Needs the role admin, and of a bearer token the scope admin.
+         * @description At most 32 MiB. 409 where the offset is not where the next chunk begins: ask for the import, and go on from its received. What came of a chunk that broke off is kept. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         put: operations["sendImportBytes"];
         post?: never;
@@ -293,7 +293,7 @@ export interface paths {
         };
         /**
          * A small picture of one of the report's examples
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         get: operations["importExample"];
         put?: never;
@@ -315,7 +315,7 @@ export interface paths {
         put?: never;
         /**
          * Read what was sent and tell what an import would do; its report says so once the state is looked
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["lookAtImport"];
         delete?: never;
@@ -335,7 +335,7 @@ export interface paths {
         put?: never;
         /**
          * Import what was sent
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["startImport"];
         delete?: never;
@@ -353,7 +353,7 @@ export interface paths {
         };
         /**
          * One thing that was said of a label
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["labelVerdict"];
         put?: never;
@@ -375,7 +375,7 @@ export interface paths {
         put?: never;
         /**
          * Confirm or reject what somebody else said of a label
-         * @description Once confirmed, the label changes, or the image is left out; its tasks and the figures of versions follow. 409 while a round runs. Needs the role reviewer, and of a bearer token the scope review.
+         * @description Once confirmed, the label changes, or the image is left out; its tasks and the figures of versions follow. 409 while a round runs. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["judgeLabel"];
         delete?: never;
@@ -395,7 +395,7 @@ export interface paths {
         put?: never;
         /**
          * Take back what one said of a label
-         * @description Needs the role annotator, and of a bearer token the scope paint.
+         * @description Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["withdrawLabel"];
         delete?: never;
@@ -412,7 +412,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The projects that are open, or closed or deleted
+         * One's projects that are open, or closed or deleted; to admins all of them
          * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["projects"];
@@ -437,7 +437,7 @@ export interface paths {
         };
         /**
          * One project with its counts
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["project"];
         put?: never;
@@ -447,7 +447,7 @@ export interface paths {
         head?: never;
         /**
          * Give a project another name, description, time of feedback, mix of orders or share that is reviewed, say who approves corrected maps, or which images several people paint; its slug stays
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
         trace?: never;
@@ -461,7 +461,7 @@ export interface paths {
         };
         /**
          * What several people paint, and how far they agree
-         * @description By rank correlation and soft IoU, beside split halves of the painters and maps of different images. Images to be adopted come first. Needs the role reviewer, and of a bearer token the scope read.
+         * @description By rank correlation and soft IoU, beside split halves of the painters and maps of different images. Images to be adopted come first. Needs the role reviewer in the project, and of a bearer token the scope read.
          */
         get: operations["agreement"];
         put?: never;
@@ -481,7 +481,7 @@ export interface paths {
         };
         /**
          * All maps that several people painted of an image
-         * @description With their mean and standard deviation. 403 for whoever paints one of them, until all are approved or put aside. Needs the role reviewer, and of a bearer token the scope read.
+         * @description With their mean and standard deviation. 403 for whoever paints one of them, until all are approved or put aside. Needs the role reviewer in the project, and of a bearer token the scope read.
          */
         get: operations["agreementOfImage"];
         put?: never;
@@ -503,7 +503,7 @@ export interface paths {
         put?: never;
         /**
          * Adopt the mean of an image's maps, or one of them
-         * @description It becomes an approved edit of a task of its own, from which rounds learn in place of its sources. Maps that wait for review are approved with it. 409 while somebody is to paint the image, and where the maps are not those that were seen. Needs the role reviewer, and of a bearer token the scope review.
+         * @description It becomes an approved edit of a task of its own, from which rounds learn in place of its sources. Maps that wait for review are approved with it. 409 while somebody is to paint the image, and where the maps are not those that were seen. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["adopt"];
         delete?: never;
@@ -521,7 +521,7 @@ export interface paths {
         };
         /**
          * The whole project as one archive, which another studio reads
-         * @description Images, model versions with their files, edits with their maps, reviews, tasks, labels, rounds, people's names and e-mail addresses, the trail. It is streamed while it is read; if that fails halfway, the connection is broken off. Needs the role admin, and of a bearer token the scope admin.
+         * @description Images, model versions with their files, edits with their maps, reviews, tasks, labels, rounds, people's names and e-mail addresses, the trail. It is streamed while it is read; if that fails halfway, the connection is broken off. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         get: operations["packProject"];
         put?: never;
@@ -543,7 +543,7 @@ export interface paths {
         put?: never;
         /**
          * Take an assignment back
-         * @description The tasks that are open still are offered to those who had them before. 409 when there are none. Needs the role reviewer, and of a bearer token the scope review.
+         * @description The tasks that are open still are offered to those who had them before. 409 when there are none. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["undoAssignment"];
         delete?: never;
@@ -561,7 +561,7 @@ export interface paths {
         };
         /**
          * Who did what to what, newest first
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["audit"];
         put?: never;
@@ -587,7 +587,7 @@ export interface paths {
         head?: never;
         /**
          * Change how people read a class; its key stays
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         patch: operations["renameClass"];
         trace?: never;
@@ -603,7 +603,7 @@ export interface paths {
         put?: never;
         /**
          * Put a project away
-         * @description All of it can be read, and every change is a 409. Leased tasks are given back, scans end. 409 while a round or an import runs. Needs the role admin, and of a bearer token the scope admin.
+         * @description All of it can be read, and every change is a 409. Leased tasks are given back, scans end. 409 while a round or an import runs. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["closeProject"];
         delete?: never;
@@ -623,7 +623,7 @@ export interface paths {
         put?: never;
         /**
          * Delete a project; it can be restored for 30 days
-         * @description All of it is a 404 then. Its slug stays taken until it is purged. 409 while a round or an import runs. Needs the role admin, and of a bearer token the scope admin.
+         * @description All of it is a 404 then. Its slug stays taken until it is purged. 409 while a round or an import runs. Needs the role admin in the project, and of a bearer token the scope admin.
          */
         post: operations["deleteProject"];
         delete?: never;
@@ -641,7 +641,7 @@ export interface paths {
         };
         /**
          * Maps, predictions, reviews, tasks or the audit trail as a file
-         * @description The file is streamed while it is read. If that fails halfway, the connection is broken off, so that half a file is not taken for a whole one. A filter that the records do not have is refused. Needs the role annotator, and of a bearer token the scope read.
+         * @description The file is streamed while it is read. If that fails halfway, the connection is broken off, so that half a file is not taken for a whole one. A filter that the records do not have is refused. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["export"];
         put?: never;
@@ -661,13 +661,13 @@ export interface paths {
         };
         /**
          * Whether painting is likely to pay, before a round
-         * @description What the active version answers with approved maps in the place of its own, with other images' maps and with flat ones; what rounds gained so far. It is worked out in the background, from ten approved edits on and whenever enough of them are others, and says what it was made of. Needs the role annotator, and of a bearer token the scope read.
+         * @description What the active version answers with approved maps in the place of its own, with other images' maps and with flat ones; what rounds gained so far. It is worked out in the background, from ten approved edits on and whenever enough of them are others, and says what it was made of. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["forecast"];
         put?: never;
         /**
          * Work the forecast out anew
-         * @description Needs ten approved edits. If it is under way already, that work is returned. Needs the role reviewer, and of a bearer token the scope review.
+         * @description Needs ten approved edits. If it is under way already, that work is returned. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["startForecast"];
         delete?: never;
@@ -685,7 +685,7 @@ export interface paths {
         };
         /**
          * What the forecast follows from: the answers to each image under each map
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["forecastRows"];
         put?: never;
@@ -705,7 +705,7 @@ export interface paths {
         };
         /**
          * A project's images, in the order in which they came in
-         * @description A page at a time: next is the cursor of the following one. Needs the role annotator, and of a bearer token the scope read.
+         * @description A page at a time: next is the cursor of the following one. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["images"];
         put?: never;
@@ -727,7 +727,7 @@ export interface paths {
         put?: never;
         /**
          * Take images out of use; they can be restored
-         * @description Its tasks are closed. What people made of it and what rounds measured stay. 409 while a round runs. None is changed where one cannot be. Needs the role admin, and of a bearer token the scope admin.
+         * @description Its tasks are closed. What people made of it and what rounds measured stay. 409 while a round runs. None is changed where one cannot be. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["deleteImages"];
         delete?: never;
@@ -747,7 +747,7 @@ export interface paths {
         put?: never;
         /**
          * Remove the files of images that are out of use
-         * @description For good. Edits, predictions and what rounds measured stay. 409 for an image that is in use: delete it first. None is changed where one cannot be. Needs the role admin, and of a bearer token the scope admin.
+         * @description For good. Edits, predictions and what rounds measured stay. 409 for an image that is in use: delete it first. None is changed where one cannot be. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["purgeImages"];
         delete?: never;
@@ -767,7 +767,7 @@ export interface paths {
         put?: never;
         /**
          * Put deleted images back into use
-         * @description Its tasks come back. 409 while a round runs, where it was purged, and where another image has its name. None is changed where one cannot be. Needs the role admin, and of a bearer token the scope admin.
+         * @description Its tasks come back. 409 while a round runs, where it was purged, and where another image has its name. None is changed where one cannot be. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["restoreImages"];
         delete?: never;
@@ -785,13 +785,13 @@ export interface paths {
         };
         /**
          * Data sets that are being sent or wait to be imported, newest first
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         get: operations["imports"];
         put?: never;
         /**
          * Begin to send a data set: a folder's files, or one archive
-         * @description Lists the files with their sizes. Their bytes are one stream, one file after the other in the list's order, which PUT /imports/{import}/bytes takes in chunks from the offset `received`. The same list sent again while bytes are missing answers 200 with the import as it is: a broken-off sending is gone on with. Needs the role admin, and of a bearer token the scope admin.
+         * @description Lists the files with their sizes. Their bytes are one stream, one file after the other in the list's order, which PUT /imports/{import}/bytes takes in chunks from the offset `received`. The same list sent again while bytes are missing answers 200 with the import as it is: a broken-off sending is gone on with. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["beginImport"];
         delete?: never;
@@ -809,7 +809,7 @@ export interface paths {
         };
         /**
          * Background work, newest first
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["jobs"];
         put?: never;
@@ -829,7 +829,7 @@ export interface paths {
         };
         /**
          * What was said of a project's labels, the newest first
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["labelVerdicts"];
         put?: never;
@@ -849,7 +849,7 @@ export interface paths {
         };
         /**
          * What waits longest of what was said of labels
-         * @description Never what the caller said. 204 when nothing is waiting. Needs the role reviewer, and of a bearer token the scope review.
+         * @description Never what the caller said. 204 when nothing is waiting. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         get: operations["nextLabelVerdict"];
         put?: never;
@@ -869,7 +869,7 @@ export interface paths {
         };
         /**
          * Held-out images that are training images too, or look like one
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["leakage"];
         put?: never;
@@ -891,7 +891,7 @@ export interface paths {
         put?: never;
         /**
          * Leave held-out images that are like training images out of measures
-         * @description From then on, rounds and figures do without them, and say how many they are. 409 while a round runs, and where no image would be left. Needs the role admin, and of a bearer token the scope admin.
+         * @description From then on, rounds and figures do without them, and say how many they are. 409 while a round runs, and where no image would be left. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["leaveOut"];
         delete?: never;
@@ -911,7 +911,7 @@ export interface paths {
         put?: never;
         /**
          * Measure again on images that were left out
-         * @description 409 while a round runs. Needs the role admin, and of a bearer token the scope admin.
+         * @description 409 while a round runs. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["takeIn"];
         delete?: never;
@@ -931,10 +931,58 @@ export interface paths {
         put?: never;
         /**
          * Bring maps that were made elsewhere
-         * @description The body is one file (application/octet-stream, with its name), or a form with parts maps, each a file with the folders of its name, and what is otherwise in the query. A file is .npz, .zip, .jsonl, .ndjson, .npy, .png; several are of one map each. A map is called like its image, as in exports. All are checked before the first is added; images that somebody has worked on keep what they have, and the same maps again add nothing. Needs the role admin, and of a bearer token the scope admin.
+         * @description The body is one file (application/octet-stream, with its name), or a form with parts maps, each a file with the folders of its name, and what is otherwise in the query. A file is .npz, .zip, .jsonl, .ndjson, .npy, .png; several are of one map each. A map is called like its image, as in exports. All are checked before the first is added; images that somebody has worked on keep what they have, and the same maps again add nothing. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["bringMaps"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who takes part in the project, leads first
+         * @description Admins may do everything in every project, and are in the list only if they are members too. Needs the role reviewer in the project, and of a bearer token the scope read.
+         */
+        get: operations["members"];
+        put?: never;
+        /**
+         * Make somebody who has an account a member, by their e-mail address
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
+         */
+        post: operations["addMember"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/members/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make somebody a member, or give a member another role
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
+         */
+        put: operations["setMember"];
+        post?: never;
+        /**
+         * Take somebody out of the project
+         * @description What they hold there is everybody's; their maps and verdicts stay. Needs the role lead in the project, and of a bearer token the scope admin.
+         */
+        delete: operations["removeMember"];
         options?: never;
         head?: never;
         patch?: never;
@@ -949,7 +997,7 @@ export interface paths {
         };
         /**
          * To whom tasks can be assigned, by name
-         * @description Needs the role reviewer, and of a bearer token the scope review.
+         * @description Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         get: operations["painters"];
         put?: never;
@@ -969,7 +1017,7 @@ export interface paths {
         };
         /**
          * What each person has painted in a project, and how well
-         * @description Most images first. A reviewer sees everybody who submitted a map, others themselves. Needs the role annotator, and of a bearer token the scope read.
+         * @description Most images first. A reviewer sees everybody who submitted a map, others themselves. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["work"];
         put?: never;
@@ -989,7 +1037,7 @@ export interface paths {
         };
         /**
          * What people did on a day
-         * @description Most painted first. An admin sees everybody who did anything, others themselves. Needs the role annotator, and of a bearer token the scope read.
+         * @description Most painted first. An admin sees everybody who did anything, others themselves. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["dayProgress"];
         put?: never;
@@ -1011,7 +1059,7 @@ export interface paths {
         put?: never;
         /**
          * Remove the files of a deleted project for good
-         * @description Pictures, masks and models go. The record of what people did stays. 409 for a project that is not deleted. Needs the role admin, and of a bearer token the scope admin.
+         * @description Pictures, masks and models go. The record of what people did stays. 409 for a project that is not deleted. Needs the role admin in the project, and of a bearer token the scope admin.
          */
         post: operations["purgeProject"];
         delete?: never;
@@ -1031,7 +1079,7 @@ export interface paths {
         put?: never;
         /**
          * Open a closed project again
-         * @description Images that its active version has not seen are scanned. Needs the role admin, and of a bearer token the scope admin.
+         * @description Images that its active version has not seen are scanned. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["reopenProject"];
         delete?: never;
@@ -1051,7 +1099,7 @@ export interface paths {
         put?: never;
         /**
          * Bring back a deleted project
-         * @description It is as it was, open or closed. 404 once it is purged. Needs the role admin, and of a bearer token the scope admin.
+         * @description It is as it was, open or closed. 404 once it is purged. Needs the role admin in the project, and of a bearer token the scope admin.
          */
         post: operations["restoreProject"];
         delete?: never;
@@ -1069,7 +1117,7 @@ export interface paths {
         };
         /**
          * What waits for review
-         * @description Listing takes nothing. Needs the role reviewer, and of a bearer token the scope review.
+         * @description Listing takes nothing. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         get: operations["reviews"];
         put?: never;
@@ -1091,7 +1139,7 @@ export interface paths {
         put?: never;
         /**
          * Approve many submitted edits at once
-         * @description In one transaction. Edits that the caller may not judge, that another reviewer has, or that changed meanwhile are left and named. None has to be taken before. Needs the role reviewer, and of a bearer token the scope review.
+         * @description In one transaction. Edits that the caller may not judge, that another reviewer has, or that changed meanwhile are left and named. None has to be taken before. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["approveReviews"];
         delete?: never;
@@ -1111,7 +1159,7 @@ export interface paths {
         put?: never;
         /**
          * Take the next submitted task to judge
-         * @description Nobody else gets it meanwhile. First one that the caller has already, then the first in the order, which is the one waiting longest; never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Whoever has 10 of them, as many as one person may, gets one of those again. Needs the role reviewer, and of a bearer token the scope review.
+         * @description Nobody else gets it meanwhile. First one that the caller has already, then the first in the order, which is the one waiting longest; never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Whoever has 10 of them, as many as one person may, gets one of those again. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["nextReview"];
         delete?: never;
@@ -1129,7 +1177,7 @@ export interface paths {
         };
         /**
          * How many verdicts have which reason
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["reasonCounts"];
         put?: never;
@@ -1151,7 +1199,7 @@ export interface paths {
         put?: never;
         /**
          * Take many verdicts back at once
-         * @description In one transaction. Verdicts that a round has used, or whose author has gone on painting, stay and are named. Needs the role reviewer, and of a bearer token the scope review.
+         * @description In one transaction. Verdicts that a round has used, or whose author has gone on painting, stay and are named. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["retractReviews"];
         delete?: never;
@@ -1169,13 +1217,13 @@ export interface paths {
         };
         /**
          * Rounds, newest first
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["rounds"];
         put?: never;
         /**
          * Start a round from the active version
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["startRound"];
         delete?: never;
@@ -1193,7 +1241,7 @@ export interface paths {
         };
         /**
          * The settings a round starts with
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["roundDefaults"];
         put?: never;
@@ -1213,7 +1261,7 @@ export interface paths {
         };
         /**
          * How much of each author's maps is reviewed
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         get: operations["sampling"];
         put?: never;
@@ -1233,12 +1281,12 @@ export interface paths {
         };
         /**
          * What each way to begin would make of some of the project's images
-         * @description Nothing is stored. 409 while no version is active: maps have no grid. Needs the role admin, and of a bearer token the scope admin.
+         * @description Nothing is stored. 409 while no version is active: maps have no grid. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         get: operations["previewStarts"];
         /**
          * Say what the maps of untouched tasks begin with
-         * @description 422 where no image that tasks come from has what the method reads. An image without it begins with the model's map. Painted tasks stay as they are. Needs the role admin, and of a bearer token the scope admin.
+         * @description 422 where no image that tasks come from has what the method reads. An image without it begins with the model's map. Painted tasks stay as they are. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         put: operations["setStart"];
         post?: never;
@@ -1257,7 +1305,7 @@ export interface paths {
         };
         /**
          * Images whose labels are probably wrong
-         * @description By confident learning (arXiv 1911.00068) on what up to five versions answer. Images whose label somebody vouched for, or that is being decided, are not listed. Needs the role annotator, and of a bearer token the scope read.
+         * @description By confident learning (arXiv 1911.00068) on what up to five versions answer. Images whose label somebody vouched for, or that is being decided, are not listed. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["suspects"];
         put?: never;
@@ -1279,7 +1327,7 @@ export interface paths {
         put?: never;
         /**
          * Assign, skip, give back or reopen many tasks at once
-         * @description In one transaction, at most 100000 tasks. What the action cannot be done with is left out and counted. An assigned task is offered to that person alone, before others. Needs the role annotator, and of a bearer token the scope paint.
+         * @description In one transaction, at most 100000 tasks. What the action cannot be done with is left out and counted. An assigned task is offered to that person alone, before others. Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["changeTasks"];
         delete?: never;
@@ -1299,7 +1347,7 @@ export interface paths {
         put?: never;
         /**
          * Take the next task
-         * @description Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then one that is assigned to the caller, then the first of the order that is furthest behind its share of the project's mix; `why` says which. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator, and of a bearer token the scope paint.
+         * @description Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then one that is assigned to the caller, then the first of the order that is furthest behind its share of the project's mix; `why` says which. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["nextTask"];
         delete?: never;
@@ -1317,7 +1365,7 @@ export interface paths {
         };
         /**
          * What the caller submitted last
-         * @description At most 10 tasks, the last first, as they are now. One in review can be taken back. Needs the role annotator, and of a bearer token the scope read.
+         * @description At most 10 tasks, the last first, as they are now. One in review can be taken back. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["recentTasks"];
         put?: never;
@@ -1337,13 +1385,13 @@ export interface paths {
         };
         /**
          * Versions, v1 first
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["versions"];
         put?: never;
         /**
          * Send a model: it is inspected, run once by a worker, and becomes a version
-         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the part model and, where there are such files, parts data (values it keeps beside itself, such as abn.onnx.data) and manifest (its manifest, or preprocessor_config.json, config.json, timm's pretrained_cfg, torchvision's transforms, a list of classes). The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. Where the graph does not tell which of its values are the network's parts, map, features, logits_att, logits_per and image name them, in the query or as parts of the form. 422 names what is wrong: no ONNX, no Attention Branch Network, data that was not sent, a manifest that does not fit, classes other than the project's. Needs the role admin, and of a bearer token the scope admin.
+         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the part model and, where there are such files, parts data (values it keeps beside itself, such as abn.onnx.data) and manifest (its manifest, or preprocessor_config.json, config.json, timm's pretrained_cfg, torchvision's transforms, a list of classes). The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. Where the graph does not tell which of its values are the network's parts, map, features, logits_att, logits_per and image name them, in the query or as parts of the form. 422 names what is wrong: no ONNX, no Attention Branch Network, data that was not sent, a manifest that does not fit, classes other than the project's. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["addVersion"];
         delete?: never;
@@ -1361,7 +1409,7 @@ export interface paths {
         };
         /**
          * One round
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["round"];
         put?: never;
@@ -1383,7 +1431,7 @@ export interface paths {
         put?: never;
         /**
          * Ask a round to stop within one step
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["cancelRound"];
         delete?: never;
@@ -1401,7 +1449,7 @@ export interface paths {
         };
         /**
          * A round as it happens (server-sent events)
-         * @description `point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 5 s keeps proxies awake. It ends, too, when the reader's session or token does, or their account is disabled. Needs the role annotator, and of a bearer token the scope read.
+         * @description `point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 5 s keeps proxies awake. It ends, too, when the reader's session or token does, or their account is disabled. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["roundEvents"];
         put?: never;
@@ -1421,7 +1469,7 @@ export interface paths {
         };
         /**
          * Images that a round fixed, broke or moved the map of, with its networks' answers and maps
-         * @description At most 24 of each kind, those that stand first in the result's lists, and as many that the candidate fixed or broke against the parent; answers are of the first seed. Needs the role annotator, and of a bearer token the scope read.
+         * @description At most 24 of each kind, those that stand first in the result's lists, and as many that the candidate fixed or broke against the parent; answers are of the first seed. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["roundImages"];
         put?: never;
@@ -1441,7 +1489,7 @@ export interface paths {
         };
         /**
          * What a round's networks answered to each image, from which its figures follow
-         * @description A row for each arm, seed and image: of the held-out images, of those that the baseline was chosen on, and of the edited ones. 404 where none are kept: in rounds that are not finished, or are of old releases. Needs the role annotator, and of a bearer token the scope read.
+         * @description A row for each arm, seed and image: of the held-out images, of those that the baseline was chosen on, and of the edited ones. 404 where none are kept: in rounds that are not finished, or are of old releases. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["roundRows"];
         put?: never;
@@ -1574,7 +1622,7 @@ export interface paths {
         };
         /**
          * One task, without taking it
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["task"];
         put?: never;
@@ -1596,7 +1644,7 @@ export interface paths {
         put?: never;
         /**
          * Where a branch looks for a class, by CAM or Grad-CAM, or what would help the true class; nothing is stored
-         * @description The perception branch is given map, or values, in place of the model's own map. The answer's grid is the branch's last value's, which may be coarser than the attention map's; that of help is the map's. Help is of the perception branch and the image's own label, at the map that is given: 403 where the project does not tell painters the answer live, 422 for an image without a label. 422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head. Needs the role annotator, and of a bearer token the scope read.
+         * @description The perception branch is given map, or values, in place of the model's own map. The answer's grid is the branch's last value's, which may be coarser than the attention map's; that of help is the map's. Help is of the perception branch and the image's own label, at the map that is given: 403 where the project does not tell painters the answer live, 422 for an image without a label. 422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         post: operations["activationMap"];
         delete?: never;
@@ -1616,7 +1664,7 @@ export interface paths {
         put?: never;
         /**
          * Take this task
-         * @description 409 when somebody else holds it, or when the caller holds 10 others. Needs the role annotator, and of a bearer token the scope paint.
+         * @description 409 when somebody else holds it, or when the caller holds 10 others. Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["claimTask"];
         delete?: never;
@@ -1635,7 +1683,7 @@ export interface paths {
         get?: never;
         /**
          * Save a new revision
-         * @description 409 with the current revision in the problem's `current` when the base is not the latest; nothing is overwritten. Needs the role annotator, and of a bearer token the scope paint.
+         * @description 409 with the current revision in the problem's `current` when the base is not the latest; nothing is overwritten. Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         put: operations["saveDraft"];
         post?: never;
@@ -1656,7 +1704,7 @@ export interface paths {
         put?: never;
         /**
          * Change a submitted map and approve it in one step
-         * @description The change becomes a revision of the caller's own, which names the painter's; base_revision is the edit's. It is approved with that or, where the project asks for a second reviewer, waits for another person's verdict. For who may judge the edit, and who has corrected it before. 409 when another reviewer has it to judge, or has judged it. Needs the role reviewer, and of a bearer token the scope review.
+         * @description The change becomes a revision of the caller's own, which names the painter's; base_revision is the edit's. It is approved with that or, where the project asks for a second reviewer, waits for another person's verdict. For who may judge the edit, and who has corrected it before. 409 when another reviewer has it to judge, or has judged it. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["correctEdit"];
         delete?: never;
@@ -1676,7 +1724,7 @@ export interface paths {
         put?: never;
         /**
          * Keep the task for another while
-         * @description Needs the role annotator, and of a bearer token the scope paint.
+         * @description Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["renewLease"];
         delete?: never;
@@ -1694,7 +1742,7 @@ export interface paths {
         };
         /**
          * How alike the places of a task's picture are to its network; nothing is stored
-         * @description For selecting a region by a click: the cells whose cosine with the one clicked is above a threshold. The features compared are g(x), the last finer value before it and the last value behind the attention mechanism. Needs the role annotator, and of a bearer token the scope read.
+         * @description For selecting a region by a click: the cells whose cosine with the one clicked is above a threshold. The features compared are g(x), the last finer value before it and the last value behind the attention mechanism. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["likeness"];
         put?: never;
@@ -1716,7 +1764,7 @@ export interface paths {
         put?: never;
         /**
          * Give a task back; its drafts stay
-         * @description Needs the role annotator, and of a bearer token the scope paint.
+         * @description Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["releaseTask"];
         delete?: never;
@@ -1736,7 +1784,7 @@ export interface paths {
         put?: never;
         /**
          * Put a skipped task back into the queue
-         * @description Needs the role reviewer, and of a bearer token the scope review.
+         * @description Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["reopenTask"];
         delete?: never;
@@ -1756,7 +1804,7 @@ export interface paths {
         put?: never;
         /**
          * Take this submitted task to judge
-         * @description 409 when somebody else has it, or when the caller has 10 others. Needs the role reviewer, and of a bearer token the scope review.
+         * @description 409 when somebody else has it, or when the caller has 10 others. Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["claimReview"];
         delete?: never;
@@ -1776,7 +1824,7 @@ export interface paths {
         put?: never;
         /**
          * Keep the task to judge for another while
-         * @description Needs the role reviewer, and of a bearer token the scope review.
+         * @description Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["renewReview"];
         delete?: never;
@@ -1796,7 +1844,7 @@ export interface paths {
         put?: never;
         /**
          * Leave the task for others to judge
-         * @description Needs the role reviewer, and of a bearer token the scope review.
+         * @description Needs the role reviewer in the project, and of a bearer token the scope review.
          */
         post: operations["releaseReview"];
         delete?: never;
@@ -1814,7 +1862,7 @@ export interface paths {
         };
         /**
          * A task's edits, oldest first
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["revisions"];
         put?: never;
@@ -1836,7 +1884,7 @@ export interface paths {
         put?: never;
         /**
          * What the model says with this map in place of its own; nothing is stored
-         * @description 403 where the project shows no answers while a map is painted (its `feedback`). Needs the role annotator, and of a bearer token the scope read.
+         * @description 403 where the project shows no answers while a map is painted (its `feedback`). Needs the role annotator in the project, and of a bearer token the scope read.
          */
         post: operations["score"];
         delete?: never;
@@ -1856,7 +1904,7 @@ export interface paths {
         put?: never;
         /**
          * The region of a task's picture that clicks mean to the segmenter; nothing is stored
-         * @description Clicks are places of the model's view. The picture goes through the encoder at its first click, unless prepareSegmenter has taken it there, which may take seconds; later clicks run the decoder alone. 404 where the studio has no segmenter; 503 with the reason where it has one that does not work. Needs the role annotator, and of a bearer token the scope read.
+         * @description Clicks are places of the model's view. The picture goes through the encoder at its first click, unless prepareSegmenter has taken it there, which may take seconds; later clicks run the decoder alone. 404 where the studio has no segmenter; 503 with the reason where it has one that does not work. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         post: operations["segment"];
         delete?: never;
@@ -1876,7 +1924,7 @@ export interface paths {
         put?: never;
         /**
          * Take a task's picture through the segmenter's encoder before the first click; nothing is stored
-         * @description Answers when a click would be answered at once, which may take seconds. A picture that went through is not taken through again. 404 and 503 as segment's. Needs the role annotator, and of a bearer token the scope read.
+         * @description Answers when a click would be answered at once, which may take seconds. A picture that went through is not taken through again. 404 and 503 as segment's. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         post: operations["prepareSegmenter"];
         delete?: never;
@@ -1896,7 +1944,7 @@ export interface paths {
         put?: never;
         /**
          * Put a task aside: one's own, or an open one
-         * @description Needs the role annotator, and of a bearer token the scope paint.
+         * @description Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["skipTask"];
         delete?: never;
@@ -1914,7 +1962,7 @@ export interface paths {
         };
         /**
          * What the map of a task can begin with, without the maps
-         * @description The model's own map, a map that was returned, the mask and the clicks that came with the data, other versions' maps, the mean of the approved maps of the class, and for reviewers what other people made of the image. `problem` says why a point has no map: another grid, or a version that has not looked at the image. CAM and Grad-CAM are activationMap's. A draft says in `origin` which it began with. 409 in a closed project. Needs the role annotator, and of a bearer token the scope read.
+         * @description The model's own map, a map that was returned, the mask and the clicks that came with the data, other versions' maps, the mean of the approved maps of the class, and for reviewers what other people made of the image. `problem` says why a point has no map: another grid, or a version that has not looked at the image. CAM and Grad-CAM are activationMap's. A draft says in `origin` which it began with. 409 in a closed project. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["startingPoints"];
         put?: never;
@@ -1934,7 +1982,7 @@ export interface paths {
         };
         /**
          * A map that a task can begin with; nothing is stored
-         * @description 404 for a key that startingPoints does not list for the caller, 409 for a point that has no map. Needs the role annotator, and of a bearer token the scope read.
+         * @description 404 for a key that startingPoints does not list for the caller, 409 for a point that has no map. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["startingPoint"];
         put?: never;
@@ -1956,7 +2004,7 @@ export interface paths {
         put?: never;
         /**
          * Hand the latest revision to review
-         * @description Needs the role annotator, and of a bearer token the scope paint.
+         * @description Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["submitTask"];
         delete?: never;
@@ -1976,7 +2024,7 @@ export interface paths {
         put?: never;
         /**
          * Take back what one submitted, while nobody has judged it
-         * @description The caller holds the task again. 409 once it is judged. The submitted revision stays in the history as taken back. Needs the role annotator, and of a bearer token the scope paint.
+         * @description The caller holds the task again. 409 once it is judged. The submitted revision stays in the history as taken back. Needs the role annotator in the project, and of a bearer token the scope paint.
          */
         post: operations["takeBackTask"];
         delete?: never;
@@ -2038,7 +2086,7 @@ export interface paths {
         };
         /**
          * A model file that was sent, and what became of it
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         get: operations["upload"];
         put?: never;
@@ -2060,7 +2108,7 @@ export interface paths {
         put?: never;
         /**
          * Make a model that was sent a version
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["addUpload"];
         delete?: never;
@@ -2182,7 +2230,7 @@ export interface paths {
         };
         /**
          * One version
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["version"];
         put?: never;
@@ -2204,7 +2252,7 @@ export interface paths {
         put?: never;
         /**
          * Make a version the active one
-         * @description Archives the one before; activating an archived version is rollback. What clearly got worse, as GET /versions/{version}/comparison tells it against the active version, and the reason are kept in the project's history. Needs the role admin, and of a bearer token the scope admin.
+         * @description Archives the one before; activating an archived version is rollback. What clearly got worse, as GET /versions/{version}/comparison tells it against the active version, and the reason are kept in the project's history. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["activateVersion"];
         delete?: never;
@@ -2222,7 +2270,7 @@ export interface paths {
         };
         /**
          * A version beside another one
-         * @description On the held-out images that both have answered in rounds: measures with 95% intervals, images fixed and broken, classes that lost, maps that moved most, and what got worse in sentences. 404 where there are none. Needs the role annotator, and of a bearer token the scope read.
+         * @description On the held-out images that both have answered in rounds: measures with 95% intervals, images fixed and broken, classes that lost, maps that moved most, and what got worse in sentences. 404 where there are none. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["compareVersions"];
         put?: never;
@@ -2242,7 +2290,7 @@ export interface paths {
         };
         /**
          * The version's manifest, as a file that lies beside the ONNX file
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["downloadManifest"];
         put?: never;
@@ -2262,7 +2310,7 @@ export interface paths {
         };
         /**
          * The version's ONNX file, with its manifest inside
-         * @description Absolute paths of the machine that it was exported on are left out. Needs the role annotator, and of a bearer token the scope read.
+         * @description Absolute paths of the machine that it was exported on are left out. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["downloadVersion"];
         put?: never;
@@ -2282,7 +2330,7 @@ export interface paths {
         };
         /**
          * The values that stand beside the version's ONNX file
-         * @description What GET /versions/{version}/onnx?external_data=true keeps elsewhere, under the name that it has for it. Keep both in one folder. Needs the role annotator, and of a bearer token the scope read.
+         * @description What GET /versions/{version}/onnx?external_data=true keeps elsewhere, under the name that it has for it. Keep both in one folder. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["downloadVersionData"];
         put?: never;
@@ -2304,7 +2352,7 @@ export interface paths {
         put?: never;
         /**
          * Predict every image the version has not predicted
-         * @description Needs the role admin, and of a bearer token the scope admin.
+         * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["startScan"];
         delete?: never;
@@ -2322,13 +2370,13 @@ export interface paths {
         };
         /**
          * The version's weights as a state_dict for PyTorch, by the names that are in its file
-         * @description Half a state_dict would load with strict=False and be another network: one that cannot be given whole is a 422 that names the layer and the reason. A network whose BatchNorms were folded needs the module's own state_dict: POST it. Needs the role annotator, and of a bearer token the scope read.
+         * @description Half a state_dict would load with strict=False and be another network: one that cannot be given whole is a 422 that names the layer and the reason. A network whose BatchNorms were folded needs the module's own state_dict: POST it. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["stateDict"];
         put?: never;
         /**
          * The version's weights as a state_dict for PyTorch, with the state_dict that the network was exported from
-         * @description Half a state_dict would load with strict=False and be another network: one that cannot be given whole is a 422 that names the layer and the reason. The body is the state_dict of the module as it was exported, .safetensors or .npz (application/octet-stream), or a form with the parts format, copies and, last, reference. Needs the role admin, and of a bearer token the scope admin.
+         * @description Half a state_dict would load with strict=False and be another network: one that cannot be given whole is a 422 that names the layer and the reason. The body is the state_dict of the module as it was exported, .safetensors or .npz (application/octet-stream), or a form with the parts format, copies and, last, reference. Needs the role lead in the project, and of a bearer token the scope admin.
          */
         post: operations["stateDictByReference"];
         delete?: never;
@@ -2373,6 +2421,14 @@ export interface components {
             values: number[];
             /** Format: int64 */
             w: number;
+        };
+        AddRequestBody: {
+            email: string;
+            /**
+             * @description annotator, reviewer or lead; left out: the person's own in the studio.
+             * @enum {string}
+             */
+            role?: "annotator" | "reviewer" | "lead" | "admin";
         };
         AddUploadRequestBody: {
             activate?: boolean;
@@ -2599,7 +2655,7 @@ export interface components {
             name?: string;
             password?: string;
             /** @enum {string} */
-            role?: "annotator" | "reviewer" | "admin";
+            role?: "annotator" | "reviewer" | "lead" | "admin";
         };
         Changed: {
             /**
@@ -3410,6 +3466,20 @@ export interface components {
             /** @description What a cell of 0 is, in a word or two; empty where that is not known. */
             zero: string;
         };
+        Member: {
+            /** Format: date-time */
+            added_at: string;
+            added_by?: string;
+            disabled?: boolean;
+            name: string;
+            /** @enum {string} */
+            role: "annotator" | "reviewer" | "lead" | "admin";
+            /** Format: int64 */
+            user_id: number;
+        };
+        MemberList: {
+            members: components["schemas"]["Member"][];
+        };
         ModelData: {
             /** Format: int64 */
             bytes: number;
@@ -3501,6 +3571,8 @@ export interface components {
         };
         NewProjectRequestBody: {
             description?: string;
+            /** @description Everybody who has an account joins, with their role; so where it is left out. False: only the caller, as lead. */
+            everybody?: boolean;
             name: string;
             /** @description In addresses: lower case letters, digits, hyphens. */
             slug: string;
@@ -3509,8 +3581,13 @@ export interface components {
             email: string;
             name: string;
             password: string;
-            /** @enum {string} */
-            role: "annotator" | "reviewer" | "admin";
+            /** @description Slugs of the projects that they join, with their role; an empty list: none. Left out: all that there are. */
+            projects?: string[];
+            /**
+             * @description annotator, reviewer or admin.
+             * @enum {string}
+             */
+            role: "annotator" | "reviewer" | "lead" | "admin";
         };
         NextTask: {
             /** Format: date-time */
@@ -3832,6 +3909,11 @@ export interface components {
             overlap: components["schemas"]["Overlap"];
             /** Format: date-time */
             purged_at?: string;
+            /**
+             * @description What whoever asks is in the project.
+             * @enum {string}
+             */
+            role: "annotator" | "reviewer" | "lead" | "admin";
             running_job?: components["schemas"]["Job"];
             /** Format: int64 */
             running_round?: number;
@@ -4428,6 +4510,13 @@ export interface components {
             path?: string;
             source: string;
         };
+        SetRequestBody: {
+            /**
+             * @description annotator, reviewer or lead; left out: the person's own in the studio.
+             * @enum {string}
+             */
+            role?: "annotator" | "reviewer" | "lead" | "admin";
+        };
         Shared: {
             agreement: components["schemas"]["Agreement"][];
             counts: {
@@ -4492,7 +4581,7 @@ export interface components {
         };
         SignedIn: {
             /** @enum {string} */
-            role: "annotator" | "reviewer" | "admin";
+            role: "annotator" | "reviewer" | "lead" | "admin";
             user: components["schemas"]["User"];
         };
         SkipRequestBody: {
@@ -4970,7 +5059,7 @@ export interface components {
             /** Format: date-time */
             removed_at?: string;
             /** @enum {string} */
-            role: "annotator" | "reviewer" | "admin";
+            role: "annotator" | "reviewer" | "lead" | "admin";
         };
         UserList: {
             users: components["schemas"]["User"][];
@@ -5082,6 +5171,7 @@ export interface components {
 }
 export type ActivateRequestBody = components['schemas']['ActivateRequestBody'];
 export type ActivationMap = components['schemas']['ActivationMap'];
+export type AddRequestBody = components['schemas']['AddRequestBody'];
 export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody'];
 export type Adoption = components['schemas']['Adoption'];
 export type Agreement = components['schemas']['Agreement'];
@@ -5158,6 +5248,8 @@ export type MapRequestBody = components['schemas']['MapRequestBody'];
 export type MapsInPlace = components['schemas']['MapsInPlace'];
 export type Measure = components['schemas']['Measure'];
 export type Mechanism = components['schemas']['Mechanism'];
+export type Member = components['schemas']['Member'];
+export type MemberList = components['schemas']['MemberList'];
 export type ModelData = components['schemas']['ModelData'];
 export type ModelPart = components['schemas']['ModelPart'];
 export type ModelReport = components['schemas']['ModelReport'];
@@ -5217,6 +5309,7 @@ export type SegmentRequestBody = components['schemas']['SegmentRequestBody'];
 export type Segmenter = components['schemas']['Segmenter'];
 export type SentModel = components['schemas']['SentModel'];
 export type ServerFolder = components['schemas']['ServerFolder'];
+export type SetRequestBody = components['schemas']['SetRequestBody'];
 export type Shared = components['schemas']['Shared'];
 export type SharedDetail = components['schemas']['SharedDetail'];
 export type SharedImage = components['schemas']['SharedImage'];
@@ -7174,6 +7267,142 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["BringReport"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
