@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/fault"
 	"github.com/abn-studio/studio/internal/health"
 )
 
@@ -131,12 +132,14 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *Store) error) error {
 		if err := fn(&inner); err != nil {
 			return err
 		}
+		fault.At(fault.BeforeCommit)
 		if err := tx.Commit(op); err != nil {
 			if away(err) || errors.Is(context.Cause(op), errSilent) {
 				return &uncertainError{err}
 			}
 			return err
 		}
+		fault.At(fault.AfterCommit)
 		return nil
 	})
 }
