@@ -54,7 +54,9 @@ func calledBy(name string) bool {
 }
 
 // at is the environment that arms a fault.
-func at(p fault.Point, within string) []string { return []string{atFault + "=" + string(p) + " " + within} }
+func at(p fault.Point, within string) []string {
+	return []string{atFault + "=" + string(p) + " " + within}
+}
 
 // parkedThenKilled waits until a program stands at its fault, and kills it there.
 func parkedThenKilled(t *testing.T, p *process) {
@@ -94,16 +96,27 @@ func TestServerIsKilledAtEachCommit(t *testing.T) {
 			send   func(paints, judges *client) int
 			holds  func(paints *client) bool
 		}{
-			{"ClaimTask", func(paints, _ *client) int { return paints.status(http.MethodPost, fmt.Sprintf("/tasks/%d/claim", task), nil) },
-				func(paints *client) bool { d := detail(paints); return d.State == annotator.TaskLeased && d.Lease != nil && d.Lease.Mine }},
+			{"ClaimTask", func(paints, _ *client) int {
+				return paints.status(http.MethodPost, fmt.Sprintf("/tasks/%d/claim", task), nil)
+			},
+				func(paints *client) bool {
+					d := detail(paints)
+					return d.State == annotator.TaskLeased && d.Lease != nil && d.Lease.Mine
+				}},
 			{"SaveDraft", func(paints, _ *client) int { return paints.save(task, 0, 0.25) },
-				func(paints *client) bool { d := detail(paints); return d.Edit != nil && d.Edit.Revision == 1 && d.Edit.Map.Values[0] == 0.25 }},
+				func(paints *client) bool {
+					d := detail(paints)
+					return d.Edit != nil && d.Edit.Revision == 1 && d.Edit.Map.Values[0] == 0.25
+				}},
 			{"Submit", func(paints, _ *client) int {
 				return paints.status(http.MethodPost, fmt.Sprintf("/tasks/%d/submit", task), map[string]any{"revision": 1})
 			}, func(paints *client) bool { return detail(paints).State == annotator.TaskSubmitted }},
 			{"Judge", func(paints, judges *client) int {
 				return judges.status(http.MethodPost, fmt.Sprintf("/edits/%d/review", edit(paints)), map[string]any{"verdict": "approve"})
-			}, func(paints *client) bool { d := detail(paints); return d.State == annotator.TaskApproved && len(d.Reviews) == 1 }},
+			}, func(paints *client) bool {
+				d := detail(paints)
+				return d.State == annotator.TaskApproved && len(d.Reviews) == 1
+			}},
 			{"StartRound", func(_, judges *client) int {
 				return judges.status(http.MethodPost, "/projects/aviary/rounds", map[string]any{}, "Idempotency-Key", round)
 			}, func(*client) bool {
