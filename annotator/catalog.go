@@ -343,7 +343,7 @@ func (s *Service) Audit(ctx context.Context, actor User, slug string, before int
 // Image returns one image of a project with the given version's prediction of it (nil version: the
 // active one's). The prediction is nil where the version has not seen the image.
 func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionID *int64) (Image, *Prediction, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
 	if err != nil {
 		return Image{}, nil, err
 	}
@@ -383,7 +383,7 @@ func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionI
 
 // Picture renders an image of a project as the active version sees it.
 func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind PictureKind) (io.ReadCloser, string, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
 	if err != nil {
 		return nil, "", err
 	}

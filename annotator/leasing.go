@@ -359,7 +359,7 @@ func (s *Service) Recent(ctx context.Context, actor User, slug string) ([]TaskCa
 
 // Facets counts the tasks that each value of each filter would leave.
 func (s *Service) Facets(ctx context.Context, actor User, f TaskFilter) (Facets, error) {
-	actor, project, f, err := s.filter(ctx, actor, f)
+	_, project, f, err := s.filter(ctx, actor, f)
 	if err != nil {
 		return Facets{}, err
 	}

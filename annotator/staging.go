@@ -264,7 +264,7 @@ func (s *Service) StagedImport(ctx context.Context, actor User, id string) (Stag
 
 // StagedImports lists what is being sent to a project or waits to be imported, newest first (admin).
 func (s *Service) StagedImports(ctx context.Context, actor User, slug string) ([]StagedImport, error) {
-	actor, project, err := s.project(ctx, actor, RoleLead, slug)
+	_, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil || s.staging == nil {
 		return nil, err
 	}

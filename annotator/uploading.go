@@ -121,7 +121,7 @@ func (s *Service) classesFit(ctx context.Context, project Project, classes []Cla
 
 // Upload returns an uploaded model file, and its project (admin).
 func (s *Service) Upload(ctx context.Context, actor User, id int64) (Upload, Project, error) {
-	actor, err := s.in(ctx, actor, RoleLead, ThingUpload.Of(id))
+	_, err := s.in(ctx, actor, RoleLead, ThingUpload.Of(id))
 	if err != nil {
 		return Upload{}, Project{}, err
 	}

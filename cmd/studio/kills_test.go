@@ -438,9 +438,10 @@ func (l *ledger) check(t *testing.T, p *aviaryProject) {
 	}
 	finished := 0
 	for _, r := range rounds {
-		if r.State == annotator.RoundFinished {
+		switch r.State {
+		case annotator.RoundFinished:
 			finished++
-		} else if r.State == annotator.RoundFailed {
+		case annotator.RoundFailed:
 			t.Errorf("round %d failed: %s", r.Number, r.Error)
 		}
 	}
