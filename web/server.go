@@ -16,6 +16,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/health"
+	"github.com/abn-studio/studio/internal/logs"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -52,7 +53,7 @@ type Account struct{ Name, Email, Password, Role string }
 
 // WithDefaults returns c with its empty fields filled in.
 func (c Config) WithDefaults() Config {
-	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Logger = logs.Wrap(cmp.Or(c.Logger, slog.Default()))
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
@@ -151,7 +152,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	err := server.Shutdown(grace)
 	<-failed
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("requests were still open at shutdown", "after", s.config.ShutdownFor)
+		s.log.WarnContext(ctx, "requests were still open at shutdown", "after", s.config.ShutdownFor)
 		return server.Close()
 	}
 	return err

@@ -228,7 +228,7 @@ func projectNamed(ctx context.Context, service *annotator.Service, slug string) 
 
 // withStore opens the state and runs a short command on it, as annotator.System.
 func (f storageFlags) withStore(ctx context.Context, streams *stdio, do func(s *storage, service *annotator.Service) error) (err error) {
-	log := slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := warnings(streams.Err)
 	s, err := f.open(ctx, log, true)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ import (
 type serveCommand struct {
 	storageFlags
 	featureFlags
+	logFlags
 	Listen         string   `default:"127.0.0.1:8080" help:"Address to answer on."`
 	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
 	TrustedOrigins []string `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
@@ -43,7 +44,7 @@ type serveCommand struct {
 
 // Run serves until it is interrupted.
 func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
-	log := newLog(streams.Err)
+	log := c.newLog(streams.Err)
 	featureBytes, err := c.bytes()
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	pictures := inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), c.log)
 	if err := errors.Join(jobs.SweepIncoming(s.Data, s.Blobs), pictures.Sweep()); err != nil {
-		c.log.Warn("what killed uploads left behind is not swept", "err", err)
+		c.log.WarnContext(ctx, "what killed uploads left behind is not swept", "err", err)
 	}
 	networks := network.NewStore(s.Blobs.Path, 0)
 	r := &studio{scorer: inference.NewLiveScorer(networks, s.Blobs, inference.LiveScorerOptions{}), clicks: inference.NewSegmenters(s.Blobs, s.Blobs.Path)}
@@ -223,16 +224,6 @@ func aside(flag, address string, handler http.Handler) (bound net.Addr, stop fun
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() { _ = server.Serve(listener) }()
 	return listener.Addr(), func() { _ = server.Close() }, nil
-}
-
-// newLog returns a log that writes lines of text.
-func newLog(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
-}
-
-// warnings returns the log of a command that prints its own results: it writes only warnings and errors.
-func warnings(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // loopback reports whether only this machine can reach an address.

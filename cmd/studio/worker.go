@@ -13,6 +13,7 @@ import (
 type workerCommand struct {
 	storageFlags
 	featureFlags
+	logFlags
 	Threads      int    `default:"0" help:"Threads of ONNX Runtime; 0: all cores."`
 	HealthListen string `placeholder:"HOST:PORT" help:"Answer /readyz on this address, for health checks."`
 }
@@ -23,7 +24,7 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	log := newLog(streams.Err)
+	log := c.newLog(streams.Err)
 	s, err := c.openToServe(ctx, log, true)
 	if err != nil {
 		return err

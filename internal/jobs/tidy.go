@@ -72,7 +72,7 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	if purged > 0 {
-		w.log.Info("purged deleted projects", "projects", purged)
+		w.log.InfoContext(ctx, "purged deleted projects", "projects", purged)
 	}
 	forgotten, err := w.config.Store.ForgetUploads(ctx, age)
 	if err != nil {
@@ -96,7 +96,7 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 		return used
 	})
 	if removed > 0 || forgotten > 0 {
-		w.log.Info("tidied", "uploads", forgotten, "blobs", removed, "bytes", bytes)
+		w.log.InfoContext(ctx, "tidied", "uploads", forgotten, "blobs", removed, "bytes", bytes)
 	}
 	return err
 }
@@ -125,7 +125,7 @@ func (w *Worker) askEngines(ctx context.Context) error {
 	for _, v := range versions {
 		opened, err := w.catalog.Opened(ctx, v)
 		if err != nil {
-			w.log.Warn("what engines can train of a version is not known", "version", v.ID, "err", err)
+			w.log.WarnContext(ctx, "what engines can train of a version is not known", "version", v.ID, "err", err)
 			continue
 		}
 		training, err := trainabilityOf(ctx, opened)

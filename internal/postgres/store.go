@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/health"
@@ -66,7 +67,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
 	s := &Store{pool: pool, q: naming{pool}, patience: cmp.Or(c.Patience, 10*time.Second), log: cmp.Or(c.Logger, slog.Default())}
-	if s.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: s.log}); err != nil {
+	if s.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: s.log, Middleware: []rivertype.Middleware{tellPartsWhy()}}); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("opening the job queue: %w", err)
 	}
