@@ -67,7 +67,11 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			id = rand.Text()[:16]
 		}
 		rec := &record{ResponseWriter: w, status: http.StatusOK}
-		ctx := logs.WithRequest(r.Context(), id)
+		parent := ""
+		if s.sessions.trustProxy {
+			parent = r.Header.Get("Traceparent")
+		}
+		ctx, traced := s.config.Tracer.Request(logs.WithRequest(r.Context(), id), knownMethod(r.Method), parent)
 		ctx = context.WithValue(ctx, keyRecord, rec)
 		r = r.WithContext(ctx)
 		w.Header().Set("X-Request-Id", id)
@@ -81,6 +85,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			took := time.Since(start)
 			pattern := chi.RouteContext(ctx).RoutePattern()
 			s.metrics.observe(r.Method, pattern, rec.status, took)
+			traced(pattern, rec.status)
 			s.log.InfoContext(ctx, "request", "method", text.Cut(r.Method, maxMethodLogged), "path", text.Cut(r.URL.Path, maxPathLogged), "route", pattern,
 				"status", rec.status, "bytes", rec.bytes, "ms", float64(took.Microseconds())/1000, "user", rec.user)
 		}()

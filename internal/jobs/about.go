@@ -15,18 +15,23 @@ import (
 
 // about returns the attributes of all lines about a part: its job, where it has one, and the request that asked for it, where one did.
 func about(part *rivertype.JobRow) []slog.Attr {
-	var args struct {
-		JobID int64 `json:"job_id"`
-	}
-	_ = json.Unmarshal(part.EncodedArgs, &args)
 	attrs := []slog.Attr{slog.String(logs.KeyKind, part.Kind), slog.Int64(logs.KeyPart, part.ID)}
-	if args.JobID != 0 {
-		attrs = append(attrs, slog.Int64(logs.KeyJob, args.JobID))
+	if job := jobOf(part); job != 0 {
+		attrs = append(attrs, slog.Int64(logs.KeyJob, job))
 	}
 	if request := postgres.MetadataOf(part).Request; request != "" {
 		attrs = append(attrs, slog.String(logs.KeyRequest, request))
 	}
 	return attrs
+}
+
+// jobOf returns the job that a part is of; 0: of none.
+func jobOf(part *rivertype.JobRow) int64 {
+	var args struct {
+		JobID int64 `json:"job_id"`
+	}
+	_ = json.Unmarshal(part.EncodedArgs, &args)
+	return args.JobID
 }
 
 // tell logs that an attempt at a part began or ended. What no page shows, because nobody asked for it, is told to who looks closely.

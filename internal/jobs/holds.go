@@ -12,6 +12,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/logs"
+	"github.com/abn-studio/studio/internal/postgres"
 )
 
 // holds are the parts of jobs that a worker works on, and those that it ended within remembered.
@@ -84,15 +85,22 @@ func (h *holds) lose(id int64) {
 // away, attend waits until the database answers and then has River try the part again, without counting an attempt. It keeps the
 // part until then, since giving it back has to be written to the database.
 func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(context.Context) error) error {
-	ctx, lose := context.WithCancelCause(logs.With(ctx, about(part)...))
+	ctx, traced := w.config.Tracer.Job(logs.With(ctx, about(part)...), part.Kind, postgres.MetadataOf(part).Trace, jobOf(part), part.ID, part.Attempt)
+	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
 	w.holds.begin(part.ID, about(part), lose)
 	defer w.holds.end(part.ID)
 	w.tell(ctx, "job began", slog.Int("attempt", part.Attempt))
-	began := time.Now()
+	began, count := time.Now(), w.metrics.begin(part.Kind)
 	working, failed := attempting(ctx)
+	how := endError // of a panic
+	defer func() {
+		count(how, time.Since(began))
+		traced(how, how == endError || how == endFailed)
+	}()
 	err := work(working)
-	w.tell(ctx, "job ended", slog.String("how", endOf(ctx, err, failed.Load())), milliseconds(time.Since(began)))
+	how = endOf(ctx, err, failed.Load())
+	w.tell(ctx, "job ended", slog.String("how", how), milliseconds(time.Since(began)))
 	if errors.Is(context.Cause(ctx), annotator.ErrSuperseded) {
 		w.log.WarnContext(ctx, "part of a job was taken over by another worker, and let go")
 		return nil

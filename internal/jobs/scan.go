@@ -166,8 +166,10 @@ func (s *scanRun) store(ctx context.Context, results []inference.ScanResult) err
 		s.mu.Unlock()
 		if r.Err != nil {
 			s.worker.log.WarnContext(ctx, "image left out of the scan", "image", r.Image.Name, "err", r.Err)
+			s.worker.metrics.images.WithLabelValues(scanLeftOut).Inc()
 			held.broken = append(held.broken, annotator.BrokenImage{ImageID: r.Image.ID, Reason: r.Err.Error()})
 		} else {
+			s.worker.metrics.images.WithLabelValues(scanPredicted).Inc()
 			held.predictions = append(held.predictions, annotator.Prediction{
 				VersionID: held.chunk.VersionID, ImageID: r.Image.ID, Class: r.Class, Confidence: r.Confidence,
 				Probabilities: r.Probabilities, AttClass: r.AttClass, Map: r.Map.Bounded(),

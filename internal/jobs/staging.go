@@ -224,7 +224,7 @@ func (s *Staging) Begin(_ context.Context, projectID int64, by, name string, fil
 			promised += state.Bytes - state.Received
 		}
 	}
-	if free, known := disk.Free(s.dir); known && one.state.Bytes > free-promised-stagingReserve {
+	if free, _, known := disk.Room(s.dir); known && one.state.Bytes > free-promised-stagingReserve {
 		return annotator.StagedImport{}, false, &annotator.ValidationError{Field: "files",
 			Message: fmt.Sprintf("they have %d MiB and the studio's disk has room for %d: whoever runs it has to make room", one.state.Bytes>>20, max(0, free-promised-stagingReserve)>>20)}
 	}

@@ -48,7 +48,7 @@ func (*tidyWorker) Timeout(*river.Job[postgres.TidyArgs]) time.Duration { return
 
 // Work tidies. A failure is not retried before the next periodic run.
 func (t *tidyWorker) Work(ctx context.Context, _ *river.Job[postgres.TidyArgs]) error {
-	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter))
+	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter), t.worker.metrics.measure(ctx, t.worker.config.Blobs))
 }
 
 // Tidy purges projects that were deleted long ago, removes uploaded models that were not added, and then every blob that no row refers to, if they are older than age. It leaves

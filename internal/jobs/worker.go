@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
@@ -23,6 +24,7 @@ import (
 	"github.com/abn-studio/studio/internal/logs"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/tracing"
 )
 
 // Config is what NewWorker needs.
@@ -41,12 +43,15 @@ type Config struct {
 	// FeatureBytes bounds the cache of features on disk; 0: the store's default.
 	FeatureBytes int64
 	Logger       *slog.Logger
+	Tracer       *tracing.Tracer       // what traces attempts; nil: nothing does
+	Metrics      prometheus.Registerer // where the worker's figures are registered; nil: nowhere
 }
 
 // Worker takes jobs from the database. Make one with NewWorker; Start it once; Stop is safe at any time.
 type Worker struct {
 	config   Config
 	log      *slog.Logger
+	metrics  *metrics
 	id       string
 	service  *annotator.Service // what changes a project
 	catalog  *Catalog
@@ -62,6 +67,10 @@ func NewWorker(c Config) (*Worker, error) {
 	host, _ := os.Hostname()
 	w := &Worker{config: c, id: fmt.Sprintf("%s-%d-%d", host, os.Getpid(), time.Now().UnixNano())}
 	w.log = logs.Wrap(cmp.Or(c.Logger, slog.Default()))
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	w.metrics = newMetrics(c.Metrics)
 	for _, folder := range []string{w.roundsFolder(), w.cacheFolder()} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return nil, fmt.Errorf("worker: %w", err)
