@@ -79,7 +79,8 @@ func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (
 func (f storageFlags) openTraced(ctx context.Context, log *slog.Logger, beside bool, tracer *tracing.Tracer) (*storage, error) {
 	s, err := f.reach(ctx, log, beside)
 	if err != nil {
-		return nil, errors.Join(err, closeTracer(tracer))
+		closeTracer(tracer)
+		return nil, err
 	}
 	s.Tracer = tracer
 	patience := time.Duration(0) // the store's own
@@ -218,7 +219,7 @@ func (s *storage) Close() error {
 	if s.server != nil {
 		err = errors.Join(err, s.server.Stop())
 	}
-	err = errors.Join(err, closeTracer(s.Tracer))
+	closeTracer(s.Tracer)
 	if s.leave != nil {
 		err = errors.Join(err, s.leave())
 	}

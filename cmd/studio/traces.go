@@ -20,15 +20,16 @@ func openTracer(ctx context.Context, log *slog.Logger) (*tracing.Tracer, error) 
 	if err != nil || !wanted {
 		return nil, err
 	}
-	log.InfoContext(ctx, "traces are sent", "to", cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT")))
+	tracing.OnError(func(err error) { log.Warn("traces are not sent", "err", err) })
+	log.InfoContext(ctx, "traces are made and sent")
 	return tracing.Open(ctx, cmp.Or(version, "development"))
 }
 
-// closeTracer sends the last traces.
-func closeTracer(tracer *tracing.Tracer) error {
+// closeTracer sends the last traces. A collector that is away does not make a process fail: the log has said so.
+func closeTracer(tracer *tracing.Tracer) {
 	ctx, cancel := context.WithTimeout(context.Background(), traceWithin)
 	defer cancel()
-	return tracer.Close(ctx)
+	_ = tracer.Close(ctx)
 }
 
 // watchRuns has the runs of networks counted and traced.

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -41,6 +43,18 @@ func Configured(env func(string) string) (bool, error) {
 		return false, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL=%s: the studio speaks http/protobuf alone (usually port 4318)", protocol)
 	}
 	return true, nil
+}
+
+// OnError has what goes wrong with sending told to a function, once a minute at most: a collector may be away for long. It holds for the
+// process.
+func OnError(tell func(error)) {
+	var last atomic.Int64 // when it was told, in nanoseconds
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
+		now, before := time.Now().UnixNano(), last.Load()
+		if now-before > int64(time.Minute) && last.CompareAndSwap(before, now) {
+			tell(err)
+		}
+	}))
 }
 
 // Tracer makes spans and sends them. A nil Tracer makes none, at no cost. It is safe for concurrent use.
@@ -91,13 +105,16 @@ func (t *Tracer) root(ctx context.Context, name string, kind api.SpanKind, attrs
 	return logs.With(ctx, slog.String(logs.KeyTrace, span.SpanContext().TraceID().String())), span
 }
 
+// unrecorded is a span that is none. As a variable it is made once.
+var unrecorded api.Span = noop.Span{}
+
 // below begins a span below the one of a context, if that is recorded and may have more.
 func (t *Tracer) below(ctx context.Context, name string, attrs ...attribute.KeyValue) (context.Context, api.Span) {
 	if t == nil || !api.SpanFromContext(ctx).IsRecording() {
-		return ctx, noop.Span{}
+		return ctx, unrecorded
 	}
 	if budget, bounded := ctx.Value(budgetKey{}).(*atomic.Int64); bounded && budget.Add(-1) < 0 {
-		return ctx, noop.Span{}
+		return ctx, unrecorded
 	}
 	return t.tracer.Start(ctx, name, api.WithSpanKind(api.SpanKindClient), api.WithAttributes(attrs...))
 }
@@ -144,6 +161,9 @@ func (t *Tracer) Job(ctx context.Context, kind, parent string, job, part int64, 
 
 // Run begins the span of a run of a network; it is there below a request or a job alone. The function that it returns ends the span.
 func (t *Tracer) Run(ctx context.Context, network string, rows int64) func(error) {
+	if t == nil {
+		return func(error) {}
+	}
 	_, span := t.below(ctx, "run "+network)
 	if !span.IsRecording() {
 		return func(error) {}
