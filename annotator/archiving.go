@@ -324,7 +324,7 @@ func (s *Service) StartArchive(ctx context.Context, actor User, id, slug, name s
 			return staged, err
 		}
 	}
-	return s.staging.RunArchive(id, func(ctx context.Context, from ArchiveSource) (string, error) {
+	return s.staging.RunArchive(ctx, id, func(ctx context.Context, from ArchiveSource) (string, error) {
 		project, err := s.UnpackProject(ctx, actor, slug, name, from)
 		return project.Slug, err
 	})

@@ -52,7 +52,7 @@ func (s *Server) withSetupKey(r *http.Request, do func() error) error {
 	err := do()
 	var refused *annotator.SetupError
 	if errors.As(err, &refused) && refused.Wrong {
-		s.log.Warn("a wrong link to make the first admin was refused", "address", address, "request", requestID(r.Context()))
+		s.log.WarnContext(r.Context(), "a wrong link to make the first admin was refused", "address", address)
 		return err
 	}
 	giveBack()
