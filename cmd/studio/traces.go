@@ -20,7 +20,7 @@ func openTracer(ctx context.Context, log *slog.Logger) (*tracing.Tracer, error) 
 	if err != nil || !wanted {
 		return nil, err
 	}
-	tracing.OnError(func(err error) { log.Warn("traces are not sent", "err", err) })
+	tracing.OnError(func(err error) { log.WarnContext(ctx, "traces are not sent", "err", err) })
 	log.InfoContext(ctx, "traces are made and sent")
 	return tracing.Open(ctx, cmp.Or(version, "development"))
 }
