@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/riverqueue/river/rivertype"
@@ -63,18 +62,19 @@ func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements slog.Handler.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	kept := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	var job, kind []slog.Attr
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
 		case "job_id":
-			ctx = logs.With(ctx, slices.Concat([]slog.Attr{slog.Int64(logs.KeyPart, a.Value.Int64())}, q.holds.about(a.Value.Int64()))...)
+			job = append([]slog.Attr{slog.Int64(logs.KeyPart, a.Value.Int64())}, q.holds.about(a.Value.Int64())...)
 		case "job_kind":
-			ctx = logs.With(ctx, slog.Attr{Key: logs.KeyKind, Value: a.Value})
+			kind = []slog.Attr{{Key: logs.KeyKind, Value: a.Value}}
 		default:
 			kept.AddAttrs(a)
 		}
 		return true
 	})
-	return q.Handler.Handle(ctx, kept)
+	return q.Handler.Handle(logs.With(logs.With(ctx, job...), kind...), kept)
 }
 
 // WithAttrs keeps the filter on derived handlers.

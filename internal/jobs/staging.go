@@ -190,9 +190,9 @@ func (s *Staging) sweep() error {
 }
 
 // Begin implements annotator.Staging.
-func (s *Staging) Begin(_ context.Context, projectID int64, by, name string, files []annotator.StagedFile) (annotator.StagedImport, bool, error) {
+func (s *Staging) Begin(ctx context.Context, projectID int64, by, name string, files []annotator.StagedFile) (annotator.StagedImport, bool, error) {
 	if err := s.sweep(); err != nil {
-		s.log.Warn("abandoned imports are not swept", "err", err)
+		s.log.WarnContext(ctx, "abandoned imports are not swept", "err", err)
 	}
 	one := &staged{files: files, state: annotator.StagedImport{
 		ProjectID: projectID, Name: name, By: by, CreatedAt: time.Now().UTC(), Files: len(files), State: annotator.StagedReceiving,

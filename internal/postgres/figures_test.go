@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,11 +74,11 @@ func gathered(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	all := map[string]float64{}
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
-			series := family.GetName()
+			series := []string{family.GetName()}
 			for _, label := range metric.GetLabel() {
-				series += " " + label.GetName() + "=" + label.GetValue()
+				series = append(series, label.GetName()+"="+label.GetValue())
 			}
-			all[series] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+			all[strings.Join(series, " ")] = metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
 		}
 	}
 	return all

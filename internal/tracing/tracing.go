@@ -98,11 +98,11 @@ type budgetKey struct{}
 
 // root begins a span below which there may be maxSpans others. Its context says in which trace it is, for the log.
 func (t *Tracer) root(ctx context.Context, name string, kind api.SpanKind, attrs ...attribute.KeyValue) (context.Context, api.Span) {
-	ctx, span := t.tracer.Start(ctx, name, api.WithSpanKind(kind), api.WithAttributes(attrs...))
+	ctx, span := t.tracer.Start(ctx, name, api.WithSpanKind(kind), api.WithAttributes(attrs...)) //nolint:spancheck // its caller ends it
 	budget := &atomic.Int64{}
 	budget.Store(maxSpans)
 	ctx = context.WithValue(ctx, budgetKey{}, budget)
-	return logs.With(ctx, slog.String(logs.KeyTrace, span.SpanContext().TraceID().String())), span
+	return logs.With(ctx, slog.String(logs.KeyTrace, span.SpanContext().TraceID().String())), span //nolint:spancheck // its caller ends it
 }
 
 // unrecorded is a span that is none. As a variable it is made once.
@@ -116,7 +116,7 @@ func (t *Tracer) below(ctx context.Context, name string, attrs ...attribute.KeyV
 	if budget, bounded := ctx.Value(budgetKey{}).(*atomic.Int64); bounded && budget.Add(-1) < 0 {
 		return ctx, unrecorded
 	}
-	return t.tracer.Start(ctx, name, api.WithSpanKind(api.SpanKindClient), api.WithAttributes(attrs...))
+	return t.tracer.Start(ctx, name, api.WithSpanKind(api.SpanKindClient), api.WithAttributes(attrs...)) //nolint:spancheck // its caller ends it
 }
 
 // Request begins the span of a request. parent is the traceparent that a trusted proxy sent, or "". The function that it returns ends the
