@@ -17,6 +17,9 @@ test: bin/studio chromium ## every test: Go (with the race detector where thread
 test-long: node_modules/.package-lock.json ## what takes too long for make test: a painter among 50 faults, pages and backups with the race detector, every fuzzer for a minute
 	@.ci/test-long
 
+kills: node_modules/.package-lock.json ## kill server, worker, database and network at random, KILLS times (1000) by SEED (1), while people paint: docs/reliability.md
+	@STUDIO_RANDOM_KILLS=$(or $(KILLS),1000) STUDIO_RANDOM_KILLS_SEED=$(or $(SEED),1) go test ./cmd/studio -run '^TestRandomKills$$' -count=1 -v -timeout 12h
+
 build: bin/studio ## build bin/studio
 
 verify: node_modules/.package-lock.json ## regenerate what is generated, check the pages' types; fail on a diff
@@ -72,4 +75,4 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 chromium:
 	@.ci/chromium
 
-.PHONY: screenshots guide help run test test-long build verify generate lint lint-go lint-pages aviary bench release clean chromium
+.PHONY: screenshots guide help run test test-long kills build verify generate lint lint-go lint-pages aviary bench release clean chromium

@@ -41,15 +41,16 @@ func content(t *testing.T, name string) string {
 func TestTheNetworkIsAskedInFewPlaces(t *testing.T) {
 	t.Parallel()
 	known := map[string]string{
-		"cmd/studio":      "studio health asks the address it is given",
-		"dataset":         "data sets in buckets: an argument of the command line, or a source that who runs the studio offers",
-		"internal/blob":   "the bucket of the blob store: --data",
-		"internal/backup": "the bucket of a backup: an argument of the command line",
+		"cmd/studio":       "studio health asks the address it is given",
+		"dataset":          "data sets in buckets: an argument of the command line, or a source that who runs the studio offers",
+		"internal/blob":    "the bucket of the blob store: --data",
+		"internal/backup":  "the bucket of a backup: an argument of the command line",
+		"internal/tracing": "a collector of traces: OTEL_EXPORTER_OTLP_ENDPOINT",
 	}
 	asks := map[string][]string{
 		"http": {"Get", "Head", "Post", "PostForm", "NewRequest", "NewRequestWithContext", "Client", "DefaultClient", "Transport", "DefaultTransport"},
 		"net":  {"Dial", "DialTimeout", "DialTCP", "DialUDP", "DialIP", "Dialer", "LookupHost", "LookupIP", "DefaultResolver", "Resolver"},
-		"tls":  {"Dial", "DialWithDialer", "Dialer"}, "blob": {"OpenBucket"}, "smtp": {"Dial", "SendMail"}, "httputil": {"ReverseProxy", "NewSingleHostReverseProxy"},
+		"tls":  {"Dial", "DialWithDialer", "Dialer"}, "blob": {"OpenBucket"}, "smtp": {"Dial", "SendMail"}, "otlptracehttp": {"New"}, "httputil": {"ReverseProxy", "NewSingleHostReverseProxy"},
 	}
 	found := map[string]bool{}
 	eachSource(t, func(dir string, file *ast.File) {

@@ -139,7 +139,7 @@ func (s *Service) UnpackProject(ctx context.Context, actor User, slug, name stri
 		if project, err = tx.UnpackProject(ctx, slug, name, from.Rows); err != nil {
 			return err
 		}
-		if err := s.audit(ctx, tx, actor, &project.ID, "project.unpack", "project "+slug, "from the archive "+from.Name()); err != nil {
+		if err := s.audit(ctx, tx, actor, &project.ID, "project.unpack", projectSubject(slug), fmt.Sprintf("from the archive %s", from.Name())); err != nil {
 			return err
 		}
 		return s.joinNew(ctx, tx, actor, project, false)
@@ -331,7 +331,7 @@ func (s *Service) StartArchive(ctx context.Context, actor User, id, slug, name s
 			return staged, err
 		}
 	}
-	return s.staging.RunArchive(id, func(ctx context.Context, from ArchiveSource) (string, error) {
+	return s.staging.RunArchive(ctx, id, func(ctx context.Context, from ArchiveSource) (string, error) {
 		project, err := s.UnpackProject(ctx, actor, slug, name, from)
 		return project.Slug, err
 	})

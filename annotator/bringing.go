@@ -91,7 +91,7 @@ const bringChunk = 500
 
 // MapTargets lists the images that maps may be brought for, and the active version, on whose grid the maps are (admin).
 func (s *Service) MapTargets(ctx context.Context, actor User, slug string) ([]MapTarget, Version, error) {
-	actor, project, err := s.project(ctx, actor, RoleLead, slug)
+	_, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return nil, Version{}, err
 	}

@@ -163,7 +163,7 @@ func (s *Service) MakeProject(ctx context.Context, actor User, n NewProject) (Pr
 		if err != nil {
 			return err
 		}
-		if err := s.audit(ctx, tx, actor, &project.ID, "project.create", "project "+slug, name); err != nil {
+		if err := s.audit(ctx, tx, actor, &project.ID, "project.create", projectSubject(slug), name); err != nil {
 			return err
 		}
 		return s.joinNew(ctx, tx, actor, project, !n.Apart)
@@ -282,7 +282,7 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 				return err
 			}
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.change", "project "+slug, strings.Join(changed, ", "))
+		return s.audit(ctx, tx, actor, &project.ID, "project.change", projectSubject(slug), strings.Join(changed, "; "))
 	})
 	return project, err
 }
@@ -323,7 +323,7 @@ func (s *Service) RenameClass(ctx context.Context, actor User, slug string, inde
 
 // Jobs lists a project's background work, newest first, at most 50.
 func (s *Service) Jobs(ctx context.Context, actor User, slug string) ([]Job, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -333,7 +333,7 @@ func (s *Service) Jobs(ctx context.Context, actor User, slug string) ([]Job, err
 // Audit lists a project's trail, newest first, at most 100; before is the id to continue from, 0 for
 // the start. Draft saves are not in it: the revisions themselves are their record.
 func (s *Service) Audit(ctx context.Context, actor User, slug string, before int64) ([]AuditEntry, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -343,7 +343,7 @@ func (s *Service) Audit(ctx context.Context, actor User, slug string, before int
 // Image returns one image of a project with the given version's prediction of it (nil version: the
 // active one's). The prediction is nil where the version has not seen the image.
 func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionID *int64) (Image, *Prediction, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
 	if err != nil {
 		return Image{}, nil, err
 	}
@@ -383,7 +383,7 @@ func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionI
 
 // Picture renders an image of a project as the active version sees it.
 func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind PictureKind) (io.ReadCloser, string, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
 	if err != nil {
 		return nil, "", err
 	}
@@ -415,3 +415,5 @@ func nameClasses(top []ClassScore, classes []Class) {
 		}
 	}
 }
+
+func projectSubject(slug string) string { return fmt.Sprintf("project %s", slug) }

@@ -48,7 +48,7 @@ type EditStore interface {
 // Score returns the scores of the task's version with m, on the version's grid, in place of its own map. Nothing is stored. ErrForbidden
 // where the project's feedback is not live.
 func (s *Service) Score(ctx context.Context, actor User, taskID int64, m attention.Map) (Scores, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
 	if err != nil {
 		return Scores{}, err
 	}

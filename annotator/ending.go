@@ -235,7 +235,7 @@ func (s *Service) endProject(ctx context.Context, actor User, needed Role, slug,
 		if err := tx.EndProject(ctx, project); err != nil {
 			return err
 		}
-		if err := s.audit(ctx, tx, actor, &project.ID, action, "project "+slug, detail); err != nil || project.State() != ProjectOpen {
+		if err := s.audit(ctx, tx, actor, &project.ID, action, projectSubject(slug), detail); err != nil || project.State() != ProjectOpen {
 			return err
 		}
 		active, err := tx.ActiveVersion(ctx, project.ID)

@@ -393,7 +393,7 @@ func (s *Service) ExportAudit(ctx context.Context, actor User, slug string, f Ex
 // ExportRegions returns a function that tells where on its picture a map lies: the part that the map's version sees, in the pixels
 // of the picture as the version turns it (ViewRegion.Picture).
 func (s *Service) ExportRegions(ctx context.Context, actor User, slug string) (func(ExportedMap) (ViewRegion, error), error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ type RoundStart struct {
 
 // RoundDefaults returns the settings the form starts with, and how many approved edits a round would learn from.
 func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (recipe.Settings, int, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return recipe.Settings{}, 0, err
 	}
@@ -55,7 +55,7 @@ func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (r
 
 // RoundPlan tells what a round that is started now would learn from, its default settings, and what its engines can train.
 func (s *Service) RoundPlan(ctx context.Context, actor User, slug string) (RoundPlan, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return RoundPlan{}, err
 	}
@@ -183,7 +183,7 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r rec
 
 // Rounds lists a project's rounds, newest first.
 func (s *Service) Rounds(ctx context.Context, actor User, slug string) ([]Round, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (s *Service) Rounds(ctx context.Context, actor User, slug string) ([]Round,
 
 // Round returns one round and its project.
 func (s *Service) Round(ctx context.Context, actor User, id int64) (Round, Project, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingRound.Of(id))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingRound.Of(id))
 	if err != nil {
 		return Round{}, Project{}, err
 	}
@@ -207,7 +207,7 @@ func (s *Service) Round(ctx context.Context, actor User, id int64) (Round, Proje
 // RoundEvents returns the round's events after an id, oldest first; the call waits (until ctx ends)
 // when there is none yet and the round is not over. An empty slice means it is over.
 func (s *Service) RoundEvents(ctx context.Context, actor User, id, after int64) ([]RoundEvent, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingRound.Of(id))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingRound.Of(id))
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ type ProjectForecast struct {
 // ForecastOf says whether painting is likely to pay in a project. What it says is worked out in the background, and says itself what it
 // was made of.
 func (s *Service) ForecastOf(ctx context.Context, actor User, slug string) (ProjectForecast, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return ProjectForecast{}, err
 	}
@@ -107,7 +107,7 @@ func (s *Service) ForecastOf(ctx context.Context, actor User, slug string) (Proj
 // ForecastRows returns what the active version answers to each image with an approved map, under each map: all that the project's forecast
 // says follows from them.
 func (s *Service) ForecastRows(ctx context.Context, actor User, slug string) ([]forecast.RowInPlace, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ const MaxChosenImages = 1000
 
 // Images lists a project's images.
 func (s *Service) Images(ctx context.Context, actor User, slug string, f ImageFilter) (ImagePage, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return ImagePage{}, err
 	}

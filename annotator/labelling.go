@@ -196,7 +196,7 @@ func (s *Service) correct(ctx context.Context, tx Store, v LabelVerdict, state I
 
 // LabelVerdict returns one verdict on a label.
 func (s *Service) LabelVerdict(ctx context.Context, actor User, id int64) (LabelVerdict, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingVerdict.Of(id))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingVerdict.Of(id))
 	if err != nil {
 		return LabelVerdict{}, err
 	}
@@ -210,7 +210,7 @@ func (s *Service) LabelVerdict(ctx context.Context, actor User, id int64) (Label
 
 // LabelVerdicts lists what was said of a project's labels, the newest first.
 func (s *Service) LabelVerdicts(ctx context.Context, actor User, slug string, f LabelFilter) ([]LabelVerdict, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +251,7 @@ func (s *Service) NextLabelVerdict(ctx context.Context, actor User, slug string,
 
 // LabelHistory returns what was said of an image's label, and how it changed.
 func (s *Service) LabelHistory(ctx context.Context, actor User, imageID int64) (LabelHistory, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
 	if err != nil {
 		return LabelHistory{}, err
 	}

@@ -90,7 +90,7 @@ const MaxLeaks = 1000
 // Leakage looks for held-out images (validation, test) that are the same as one of a training split (train, pool), or whose
 // fingerprints differ from it in at most within bits (0 to fingerprint.MaxBound). It lists the nearest, at most limit (to MaxLeaks).
 func (s *Service) Leakage(ctx context.Context, actor User, slug string, within, limit int) (Leakage, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return Leakage{}, err
 	}
@@ -336,7 +336,7 @@ func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, o
 		if out {
 			action = "image.exclude"
 		}
-		if err := s.audit(ctx, tx, actor, &project.ID, action, "project "+slug, fmt.Sprintf(detail, changed)); err != nil {
+		if err := s.audit(ctx, tx, actor, &project.ID, action, projectSubject(slug), fmt.Sprintf(detail, changed)); err != nil {
 			return err
 		}
 		active, err := tx.ActiveVersion(ctx, project.ID)

@@ -359,7 +359,7 @@ func (s *Service) Recent(ctx context.Context, actor User, slug string) ([]TaskCa
 
 // Facets counts the tasks that each value of each filter would leave.
 func (s *Service) Facets(ctx context.Context, actor User, f TaskFilter) (Facets, error) {
-	actor, project, f, err := s.filter(ctx, actor, f)
+	_, project, f, err := s.filter(ctx, actor, f)
 	if err != nil {
 		return Facets{}, err
 	}
@@ -447,6 +447,11 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	edit, err := s.store.LatestEdit(ctx, id)
 	switch {
 	case err == nil:
+		for _, scores := range []*Scores{edit.Before, edit.After} {
+			if scores != nil {
+				nameClasses(scores.Top, d.Project.Classes) // as they are called now
+			}
+		}
 		d.Project.withhold(actor, &edit)
 		d.Edit, d.EditMap = &edit, &edit.Map
 	case !errors.Is(err, ErrNotFound):

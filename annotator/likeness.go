@@ -22,7 +22,7 @@ type Likener interface {
 
 // Likeness compares the places of a task's image by the task's version. Nothing is stored.
 func (s *Service) Likeness(ctx context.Context, actor User, taskID int64) (Likeness, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
 	if err != nil {
 		return Likeness{}, err
 	}

@@ -102,7 +102,7 @@ func unlessOver(ctx context.Context, err error) error {
 
 // nearPoint is a map of another image by its key, whether or not it is among the nearest still.
 func (s *Service) nearPoint(ctx context.Context, actor User, taskID int64, key string) (StartingPoint, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingTask.Of(taskID))
 	if err != nil {
 		return StartingPoint{}, err
 	}

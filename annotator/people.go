@@ -217,7 +217,7 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		if err := oneOf("role", *c.Role, UserRoles); err != nil {
 			return User{}, err
 		}
-		changed = append(changed, "role "+string(*c.Role))
+		changed = append(changed, fmt.Sprintf("role %s", *c.Role))
 	}
 	if c.Disabled != nil {
 		changed = append(changed, fmt.Sprintf("disabled %t", *c.Disabled))
@@ -279,7 +279,7 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 				return err
 			}
 		}
-		detail := strings.Join(changed, ", ")
+		detail := strings.Join(changed, "; ")
 		if c.Password != nil {
 			if _, err := s.endSessions(ctx, tx, actor, id, c.Session, "new password"); err != nil {
 				return err
@@ -293,7 +293,7 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 			if err != nil {
 				return err
 			}
-			detail += fmt.Sprintf(", %d tokens revoked", n)
+			detail += "; " + fmt.Sprintf("%d tokens revoked", n)
 		}
 		return s.audit(ctx, tx, actor, nil, "user.change", fmt.Sprintf("user %d", id), detail)
 	})

@@ -123,7 +123,7 @@ func (s *Service) ReleaseReview(ctx context.Context, actor User, taskID int64) e
 // changeReview locks a task, applies a rule to the lease of its review, and writes the result. The trail has the verdict, and not who
 // looked.
 func (s *Service) changeReview(ctx context.Context, actor User, taskID int64, rule func(t Task, now time.Time) (Task, error)) error {
-	actor, err := s.holding(ctx, actor, ThingTask.Of(taskID))
+	_, err := s.holding(ctx, actor, ThingTask.Of(taskID))
 	if err != nil {
 		return err
 	}

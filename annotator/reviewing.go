@@ -183,7 +183,7 @@ func said(comment string, reasons []Reason, pins []Pin) string {
 
 // ReasonCounts counts the reasons of a project's verdicts, each reason of Reasons in its place.
 func (s *Service) ReasonCounts(ctx context.Context, actor User, slug string) ([]ReasonCount, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}

@@ -195,7 +195,7 @@ func (s *Service) sample(ctx context.Context, tx Store, author User, task Task, 
 
 // Sampling says how much of each author's work people review now (admin).
 func (s *Service) Sampling(ctx context.Context, actor User, slug string) (SamplingReport, error) {
-	actor, project, err := s.project(ctx, actor, RoleLead, slug)
+	_, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return SamplingReport{}, err
 	}

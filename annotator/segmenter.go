@@ -165,7 +165,7 @@ func (s *Service) setSegmenter(ctx context.Context, actor User, take func() (Seg
 		if err := tx.SaveSegmenter(ctx, found); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, nil, "segmenter.set", "the segmenter "+found.Name, found.Kind.Name())
+		return s.audit(ctx, tx, actor, nil, "segmenter.set", fmt.Sprintf("the segmenter %s", found.Name), found.Kind.Name())
 	})
 	return found, err
 }
@@ -186,7 +186,7 @@ func (s *Service) RemoveSegmenter(ctx context.Context, actor User) error {
 		if err := tx.DeleteSegmenter(ctx); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, nil, "segmenter.remove", "the segmenter "+was.Name, "")
+		return s.audit(ctx, tx, actor, nil, "segmenter.remove", fmt.Sprintf("the segmenter %s", was.Name), "")
 	})
 }
 

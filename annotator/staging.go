@@ -148,10 +148,10 @@ type Staging interface {
 	// before an error is kept.
 	Receive(ctx context.Context, id string, offset int64, body io.Reader) (StagedImport, error)
 	// Run reads the data set in the background and hands it to do, which looks at it or imports it. ErrConflict where its state
-	// does not allow that.
-	Run(id string, choices ImportChoices, to StagedState, do func(context.Context, ImageImport, func(progress.Progress)) (ImportReport, error)) (StagedImport, error)
+	// does not allow that. The work goes on when ctx ends; of ctx it keeps what log lines say of it.
+	Run(ctx context.Context, id string, choices ImportChoices, to StagedState, do func(context.Context, ImageImport, func(progress.Progress)) (ImportReport, error)) (StagedImport, error)
 	// RunArchive hands what was sent, an archive of a project, to do in the background, which makes a project of it and returns its slug.
-	RunArchive(id string, do func(context.Context, ArchiveSource) (slug string, err error)) (StagedImport, error)
+	RunArchive(ctx context.Context, id string, do func(context.Context, ArchiveSource) (slug string, err error)) (StagedImport, error)
 	// Example returns a small JPEG of the report's nth example.
 	Example(id string, n int) (io.ReadSeekCloser, error)
 	Discard(id string) error
@@ -264,7 +264,7 @@ func (s *Service) StagedImport(ctx context.Context, actor User, id string) (Stag
 
 // StagedImports lists what is being sent to a project or waits to be imported, newest first (admin).
 func (s *Service) StagedImports(ctx context.Context, actor User, slug string) ([]StagedImport, error) {
-	actor, project, err := s.project(ctx, actor, RoleLead, slug)
+	_, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil || s.staging == nil {
 		return nil, err
 	}
@@ -302,7 +302,7 @@ func (s *Service) readStaged(ctx context.Context, actor User, id string, choices
 	if err != nil {
 		return StagedImport{}, err
 	}
-	return s.staging.Run(id, choices, to, func(ctx context.Context, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
+	return s.staging.Run(ctx, id, choices, to, func(ctx context.Context, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
 		return do(ctx, actor, slug, in, observe)
 	})
 }

@@ -99,7 +99,7 @@ func (s *Service) SetStart(ctx context.Context, actor User, slug string, start a
 		if err := tx.SetStart(ctx, project.ID, start); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "project.start", "project "+slug, start.String())
+		return s.audit(ctx, tx, actor, &project.ID, "project.start", projectSubject(slug), start.String())
 	})
 	project.Start = start
 	return project, err
@@ -120,7 +120,7 @@ func checkStart(start attention.Start) error {
 // (admin). radius is used by the methods that have one; nil: the project's radius for its own method, the default for the others.
 // Nothing is stored. ErrConflict while no version is active, since there is no grid then.
 func (s *Service) PreviewStarts(ctx context.Context, actor User, slug string, radius *float64, limit int) (StartPreview, error) {
-	actor, project, err := s.project(ctx, actor, RoleLead, slug)
+	_, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return StartPreview{}, err
 	}

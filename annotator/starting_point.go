@@ -205,11 +205,12 @@ func (s *Service) addClassMean(ctx context.Context, add addPoint, v Version, pro
 		m := sum.Map()
 		mean, maps = &m, sum.Maps
 	}
-	class, of := project.Classes[*image.Label], "1 approved map"
-	if maps != 1 {
-		of = strconv.Itoa(maps) + " approved maps"
+	class := project.Classes[*image.Label]
+	name := fmt.Sprintf("The mean map of %s (%d approved maps)", class.Name, maps)
+	if maps == 1 {
+		name = fmt.Sprintf("The mean map of %s (1 approved map)", class.Name)
 	}
-	add(key, fmt.Sprintf("The mean map of %s (%s)", class.Name, of), Origin{Kind: OriginClassMean, Maps: maps, Class: class.Key, ClassName: class.Name}, "", mean)
+	add(key, name, Origin{Kind: OriginClassMean, Maps: maps, Class: class.Key, ClassName: class.Name}, "", mean)
 	return nil
 }
 

@@ -83,7 +83,7 @@ const (
 // Where several versions were asked, a label is listed if more than half of those that answered are suspicious of it; the class that most
 // of them suggest is suggested. That is ours, as is that images which were trained on are judged too, by the thresholds of the others.
 func (s *Service) Suspects(ctx context.Context, actor User, slug string, limit int) (Suspects, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return Suspects{}, err
 	}

@@ -111,7 +111,7 @@ func (d ImageDifference) wasIs() string {
 	case d.Kind == DiffersUnreadable:
 		return d.Is
 	case d.Kind == DiffersRepaired, d.Kind == DiffersRenamed, d.Kind == DiffersReturned, d.Kind == DiffersDeleted:
-		return "it was " + d.Was
+		return fmt.Sprintf("it was %s", d.Was)
 	}
 	return cmp.Or(d.Was, "none") + " → " + cmp.Or(d.Is, "none")
 }
@@ -468,20 +468,19 @@ func countOf(n int, what string) string {
 func (r ImportReport) Text() string {
 	parts := []string{fmt.Sprintf("%d added, %d the same", r.Added, r.Known)}
 	for _, part := range []struct {
-		n    int
-		text string
+		n      int
+		format string
 	}{
-		{r.Repaired, "repaired"}, {r.Returned, "back again"}, {r.Updated, "updated"}, {r.Retired, "taken out"},
-		{r.NotUpdated(), "changed and left as they are"}, {r.Renamed, "renamed at the source"}, {r.Gone - r.Retired, "gone from the source and kept"}, {r.Broken, "cannot be read"},
-		{r.Corrected, "keep the class that people gave them"}, {r.Overruled, "corrected by people and overruled by the source's new class"},
+		{r.Repaired, "%d repaired"}, {r.Returned, "%d back again"}, {r.Updated, "%d updated"}, {r.Retired, "%d taken out"},
+		{r.NotUpdated(), "%d changed and left as they are"}, {r.Renamed, "%d renamed at the source"}, {r.Gone - r.Retired, "%d gone from the source and kept"}, {r.Broken, "%d cannot be read"},
+		{r.Corrected, "%d keep the class that people gave them"}, {r.Overruled, "%d corrected by people and overruled by the source's new class"},
 	} {
 		if part.n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))
+			parts = append(parts, fmt.Sprintf(part.format, part.n))
 		}
 	}
-	text := strings.Join(parts, ", ")
 	if r.Waiting > 0 {
-		text += fmt.Sprintf(" (%d of them wait for the round that runs)", r.Waiting)
+		parts = append(parts, fmt.Sprintf("%d of them wait for the round that runs", r.Waiting))
 	}
-	return text
+	return strings.Join(parts, "; ")
 }

@@ -121,7 +121,7 @@ func (s *Service) classesFit(ctx context.Context, project Project, classes []Cla
 
 // Upload returns an uploaded model file, and its project (admin).
 func (s *Service) Upload(ctx context.Context, actor User, id int64) (Upload, Project, error) {
-	actor, err := s.in(ctx, actor, RoleLead, ThingUpload.Of(id))
+	_, err := s.in(ctx, actor, RoleLead, ThingUpload.Of(id))
 	if err != nil {
 		return Upload{}, Project{}, err
 	}
@@ -238,7 +238,7 @@ func (s *Service) RefuseUpload(ctx context.Context, id, jobID int64, problem str
 			if _, err := tx.SaveUpload(ctx, upload); err != nil {
 				return err
 			}
-			if err := s.audit(ctx, tx, upload.Sender(), &upload.ProjectID, "model.refuse", "the model "+upload.Name, upload.Problem); err != nil {
+			if err := s.audit(ctx, tx, upload.Sender(), &upload.ProjectID, "model.refuse", fmt.Sprintf("the model %s", upload.Name), upload.Problem); err != nil {
 				return err
 			}
 		}
@@ -296,7 +296,7 @@ func (s *Service) addVersion(ctx context.Context, tx Store, actor User, projectI
 		return Version{}, err
 	}
 	number := fmt.Sprintf("v%d", version.Number)
-	if err := s.audit(ctx, tx, actor, &projectID, "version.add", "the model "+name, number+", "+string(version.State)); err != nil {
+	if err := s.audit(ctx, tx, actor, &projectID, "version.add", fmt.Sprintf("the model %s", name), number+"; "+string(version.State)); err != nil {
 		return Version{}, err
 	}
 	if version.State == VersionActive {

@@ -23,7 +23,7 @@ type VersionStore interface {
 
 // Versions lists a project's versions, v1 first.
 func (s *Service) Versions(ctx context.Context, actor User, slug string) ([]Version, error) {
-	actor, project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (s *Service) Versions(ctx context.Context, actor User, slug string) ([]Vers
 
 // Version returns one version and its project.
 func (s *Service) Version(ctx context.Context, actor User, id int64) (Version, Project, error) {
-	actor, err := s.in(ctx, actor, RoleAnnotator, ThingVersion.Of(id))
+	_, err := s.in(ctx, actor, RoleAnnotator, ThingVersion.Of(id))
 	if err != nil {
 		return Version{}, Project{}, err
 	}
@@ -78,7 +78,7 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64, rea
 		}
 		detail := fmt.Sprintf("v%d", version.Number)
 		if was.State == VersionArchived {
-			detail += ", rolled back"
+			detail += "; " + "rolled back"
 		}
 		if told != nil && len(told.Worse) > 0 {
 			detail += ". Worse: " + strings.TrimSuffix(strings.Join(told.Worse, " "), ".")

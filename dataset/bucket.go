@@ -157,7 +157,7 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if free, known := disk.Free(dir); known && bytes > free-free/20 {
+	if free, _, known := disk.Room(dir); known && bytes > free-free/20 {
 		return "", fmt.Errorf("%w: %d files with %d MB lie below %q in %s, and %s has %d MB free: set TMPDIR to a folder with more", errNoRoom, files, bytes>>20, prefix, u.Host, filepath.Dir(dir), free>>20)
 	}
 	place := &unpacker{d: d, dir: dir, left: bytes, of: "the bucket"}

@@ -23,7 +23,7 @@ func TestFigures(t *testing.T) {
 		{Bytes(512), "512 B"}, {Bytes(45_512_000), "45.5 MB"}, {Millions(2_769_989), "2.8 M"},
 		{EncodeMap(attention.Map{Height: 1, Width: 3, Values: []float32{0, 0.5, 1}}), "1,3,AID/"}, {EncodeMap(attention.Map{}), ""},
 		{EncodeExact(attention.Map{Height: 1, Width: 1, Values: []float32{1}}), "1,1,f,AACAPw=="},
-		{figureLabel("test/worst_group"), "worst group, test"}, {baseName("a/b/c.jpg"), "c.jpg"}, {sentence(t.Context(), "in review"), "In review"},
+		{figureLabel(t.Context(), "test/worst_group"), "worst group, test"}, {baseName("a/b/c.jpg"), "c.jpg"}, {sentence(t.Context(), "in review"), "In review"},
 	} {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)

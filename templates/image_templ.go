@@ -452,7 +452,7 @@ func ImagePage(f Frame, v Image) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Chip(string(p.Version.State), string(p.Version.State)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Chip(string(p.Version.State), words.Say(ctx, string(p.Version.State))).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -417,7 +417,7 @@ func person(f Frame, u annotator.User) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if u.Disabled && u.RemovedAt == nil {
-			templ_7745c5c3_Err = Chip("disabled", "disabled").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Chip("disabled", words.T(ctx, "disabled")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1300,9 +1300,9 @@ func AccountPage(f Frame, v AccountView) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					var templ_7745c5c3_Var69 string
-					templ_7745c5c3_Var69, templ_7745c5c3_Err = templ.JoinStringErrs(s.What)
+					templ_7745c5c3_Var69, templ_7745c5c3_Err = templ.JoinStringErrs(words.Say(ctx, s.What))
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `people.templ`, Line: 220, Col: 66}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `people.templ`, Line: 220, Col: 82}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var69))
 					if templ_7745c5c3_Err != nil {
@@ -1332,7 +1332,7 @@ func AccountPage(f Frame, v AccountView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, n := range tokenDays {
-				templ_7745c5c3_Err = option(strconv.Itoa(n), v.days(), strconv.Itoa(n)+" days").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = option(strconv.Itoa(n), v.days(), words.N(ctx, n, "{n} day", "{n} days")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"context"
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
@@ -33,6 +34,7 @@ type Settings struct {
 	CheckShare        int
 	Share, Newcomer   string                    // of the form of Sampling
 	Authors           []annotator.SampledAuthor // for admins
+	Members           int                       // who can sign in, for leads
 	Class             int                       // that is renamed; -1: none is chosen
 	ClassName         string
 	Deleting          bool   // a project was to be deleted
@@ -42,6 +44,16 @@ type Settings struct {
 // NewSettings fills in what a project has.
 func NewSettings(p annotator.Project) Settings {
 	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, SecondReviewer: p.SecondReviewer, Mix: p.Mix, Overlap: p.Overlap, CheckShare: p.CheckShare, Share: strconv.Itoa(p.Sampling.Share), Newcomer: strconv.Itoa(p.Sampling.Newcomer), Class: -1}
+}
+
+// nobodyAdopts says that an image which several people paint may be left without anybody who adopts of its maps: whoever painted it may
+// not. "" where enough people are there.
+func (v Settings) nobodyAdopts(ctx context.Context) string {
+	if v.Overlap.Share == 0 || v.Members == 0 || v.Members > v.Overlap.Painters {
+		return ""
+	}
+	return words.N(ctx, v.Members, "The project has {n} member, and {painters} paint each of these images. Whoever painted one may not adopt its map: have a reviewer more than painters, or fewer painters.",
+		"The project has {n} members, and {painters} paint each of these images. Whoever painted one may not adopt its map: have a reviewer more than painters, or fewer painters.", "painters", v.Overlap.Painters)
 }
 
 // feedbackWords says when painters see what the network says to their map.

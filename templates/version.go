@@ -2,12 +2,14 @@ package templates
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // Versions is the view model of the page of versions.
@@ -64,7 +66,7 @@ type figureRow struct {
 }
 
 // comparison lists the figures of A and B side by side.
-func (v Versions) comparison() []figureRow {
+func (v Versions) comparison(ctx context.Context) []figureRow {
 	names := map[string]bool{}
 	for n := range v.A.Figures {
 		names[n] = true
@@ -74,7 +76,7 @@ func (v Versions) comparison() []figureRow {
 	}
 	var rows []figureRow
 	for _, n := range slices.SortedFunc(maps.Keys(names), byWeight) {
-		r := figureRow{name: n, label: figureLabel(n), unit: "fraction"}
+		r := figureRow{name: n, label: figureLabel(ctx, n), unit: "fraction"}
 		if strings.HasSuffix(n, "map_distance") {
 			r.unit = ""
 		}
@@ -113,22 +115,35 @@ func byWeight(a, b string) int {
 }
 
 // mainFigure returns the figure by which versions are compared at a glance: the accuracy on the first split that has one.
-func mainFigure(v annotator.Version) (value float64, label string, ok bool) {
+func mainFigure(ctx context.Context, v annotator.Version) (value float64, label string, ok bool) {
 	for _, split := range figureSplits {
 		if a, ok := v.Figures[split+"/accuracy"]; ok {
-			return a, "accuracy, " + split, true
+			return a, figureLabel(ctx, split+"/accuracy"), true
 		}
 	}
 	return 0, "", false
 }
 
 // figureLabel returns a figure's key in words: "test/worst_group" → "worst group, test".
-func figureLabel(key string) string {
+func figureLabel(ctx context.Context, key string) string {
 	split, name, ok := strings.Cut(key, "/")
 	if !ok {
-		return strings.ReplaceAll(key, "_", " ")
+		return figureWord(ctx, key)
 	}
-	return strings.ReplaceAll(name, "_", " ") + ", " + split
+	return words.T(ctx, "{measure}, {split}", "measure", figureWord(ctx, name), "split", words.Say(ctx, split))
+}
+
+// figureWords are the measures of figures in words for people, by their keys; others are called by their key.
+var figureWords = map[string]string{
+	"accuracy": words.Key("accuracy"), "worst_group": words.Key("worst group"), "attention_inside": words.Key("attention inside"), "top5": words.Key("top five"),
+	"attention_branch": words.Key("attention branch alone"), "left_out": words.Key("left out"),
+}
+
+func figureWord(ctx context.Context, measure string) string {
+	if w, ok := figureWords[measure]; ok {
+		return words.Say(ctx, w)
+	}
+	return strings.ReplaceAll(measure, "_", " ")
 }
 
 // newestFirst returns the versions, newest first.

@@ -48,7 +48,7 @@ func TestFiguresInReadingOrder(t *testing.T) {
 		"train/accuracy": 1, "test/top5": 1, "test/attention_inside": 1, "pool/accuracy": 1, "test/accuracy": 1, "test/worst_group": 1, "test/unheard_of": 1,
 	}}
 	var got []string
-	for _, r := range (Versions{A: &v, B: &v}).comparison() {
+	for _, r := range (Versions{A: &v, B: &v}).comparison(t.Context()) {
 		got = append(got, r.name)
 	}
 	want := []string{"test/accuracy", "test/worst_group", "test/attention_inside", "test/top5", "test/unheard_of", "pool/accuracy", "train/accuracy"}

@@ -17,7 +17,10 @@ func TestAgreementPages(t *testing.T) {
 	s := newStudio(t)
 	admin, reviewer, painter := s.as(annotator.RoleAdmin), s.as(annotator.RoleReviewer), s.as(annotator.RoleAnnotator)
 	reviewer.get("/projects/birds/agreement").want(http.StatusOK).has(".empty", "No image has maps by several people")
+	admin.post("/projects/birds/settings/overlap", url.Values{"share": {"100"}, "painters": {"3"}, "seed": {"1"}, "check_share": {"0"}}).want(http.StatusSeeOther)
+	admin.get("/projects/birds/settings").has("#overlap .notice-warn", "3 members") // whoever paints may not adopt
 	admin.post("/projects/birds/settings/overlap", url.Values{"share": {"100"}, "painters": {"2"}, "seed": {"1"}, "check_share": {"0"}}).want(http.StatusSeeOther)
+	admin.get("/projects/birds/settings").hasNot("#overlap .notice-warn")
 	admin.get("/projects/birds/settings").want(http.StatusOK).has("#overlap input[name=share][value='100']", "")
 	admin.post("/projects/birds/settings/overlap", url.Values{"share": {"100"}, "painters": {"9"}, "seed": {"1"}, "check_share": {"0"}}).want(http.StatusUnprocessableEntity)
 

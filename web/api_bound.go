@@ -2,6 +2,7 @@ package web
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -210,6 +211,7 @@ func (p *Problem) inWordsOfBounds(o *huma.Operation) {
 			p.Title, p.Detail = notValid, p.Errors[0].Message
 		}
 	}
+	p.Errors = slices.CompactFunc(p.Errors, func(a, b *huma.ErrorDetail) bool { return a.Location == b.Location && a.Message == b.Message }) // the schema's length and pattern are one rule of the domain
 }
 
 // enumeration is a type of the domain that is a string out of a list.

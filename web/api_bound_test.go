@@ -52,3 +52,21 @@ func TestSchemasHaveTheDomainsBounds(t *testing.T) {
 		}
 	}
 }
+
+// A text that has to be there is refused once, not by the schema and by the domain.
+func TestAnEmptyTextIsRefusedOnce(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	for _, r := range []struct {
+		method, path string
+		body         map[string]any
+	}{
+		{http.MethodPatch, "/projects/birds", map[string]any{"name": ""}},
+		{http.MethodPost, "/projects", map[string]any{"slug": "owls", "name": ""}},
+	} {
+		refused := into[Problem](s.as(annotator.RoleAdmin).api(r.method, r.path, r.body).want(http.StatusUnprocessableEntity))
+		if len(refused.Errors) != 1 {
+			t.Errorf("%s %s: %+v", r.method, r.path, refused.Errors)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // reviewDesk registers the list of what waits for review, and verdicts on many of it.
@@ -59,6 +60,9 @@ func (a *api) reviewDesk() {
 		handle(a, role, c.o, func(ctx context.Context, actor annotator.User, in *manyRequest) (*answer[annotator.ManyVerdicts], error) {
 			done, err := c.do(ctx, actor, in.Project, in.Body.Edits)
 			done.Done, done.Left = orEmpty(done.Done), orEmpty(done.Left)
+			for i := range done.Left {
+				done.Left[i].Why = words.Say(ctx, done.Left[i].Why)
+			}
 			return &answer[annotator.ManyVerdicts]{done}, err
 		})
 	}

@@ -234,7 +234,7 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still f
 			return
 		}
 		if err := still(ctx); err != nil {
-			s.log.Info("event stream ended", "why", err, "round", id)
+			s.log.InfoContext(ctx, "event stream ended", "why", err, "round", id)
 			return
 		}
 		switch {
@@ -244,7 +244,7 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still f
 			}
 			continue
 		case errors.Is(err, annotator.ErrDatabaseAway): // no 503 here: a browser would not reconnect after it
-			s.log.Warn("round events", "error", err, "round", id)
+			s.log.WarnContext(ctx, "round events", "error", err, "round", id)
 			if !send(": the database does not answer\n\n") {
 				return
 			}
@@ -255,7 +255,7 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still f
 			continue
 		case err != nil:
 			if !errors.Is(err, context.Canceled) {
-				s.log.Error("round events", "error", err, "round", id)
+				s.log.ErrorContext(ctx, "round events", "error", err, "round", id)
 			}
 			return // the browser reconnects with Last-Event-ID
 		case len(events) == 0:
@@ -269,7 +269,7 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still f
 			}
 			data, err := json.Marshal(value)
 			if err != nil {
-				s.log.Error("round events", "error", err, "round", id)
+				s.log.ErrorContext(ctx, "round events", "error", err, "round", id)
 				return
 			}
 			if !send("id: %d\nevent: %s\ndata: %s\n\n", e.ID, kind, data) {

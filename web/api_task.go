@@ -160,6 +160,9 @@ func (a *api) tasks() {
 			f.Cursor, f.Limit = in.Cursor, in.Limit
 			page, err := a.server.service.Tasks(ctx, actor, f)
 			page.Tasks = orEmpty(page.Tasks)
+			for i := range page.Tasks {
+				page.Tasks[i] = tidyCard(ctx, page.Tasks[i])
+			}
 			return &answer[annotator.TaskPage]{page}, err
 		})
 	handle(a, role, get("facets", "/tasks/facets", "What each filter would leave"),
@@ -264,7 +267,7 @@ func (a *api) onTask(method func(*annotator.Service, context.Context, annotator.
 
 // tidy replaces the nil lists of a task, so that JSON writes [] for them, and says what it has for people in the language of ctx.
 func tidy(ctx context.Context, t annotator.TaskDetail) annotator.TaskDetail {
-	t.Why = words.Say(ctx, t.Why)
+	t.TaskCard = tidyCard(ctx, t.TaskCard)
 	m := &t.Mechanism
 	for _, said := range []*string{&m.Zero, &m.Values, &m.Dark, &m.Spotlight, &m.Clear} {
 		*said = words.Say(ctx, *said)
@@ -276,8 +279,14 @@ func tidy(ctx context.Context, t annotator.TaskDetail) annotator.TaskDetail {
 	}
 	t.Reviews = orEmpty(t.Reviews)
 	t.Project.Classes = orEmpty(t.Project.Classes)
-	t.Prediction.Top = orEmpty(t.Prediction.Top)
 	return t
+}
+
+// tidyCard is tidy for a task in a list.
+func tidyCard(ctx context.Context, c annotator.TaskCard) annotator.TaskCard {
+	c.Why = words.Say(ctx, c.Why)
+	c.Prediction.Top = orEmpty(c.Prediction.Top)
+	return c
 }
 
 // reviews registers reviewing.

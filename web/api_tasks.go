@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // manyTasks registers what is done with many tasks at once.
@@ -26,6 +27,7 @@ func (a *api) manyTasks() {
 	handle(a, annotator.RoleAnnotator, bulk, func(ctx context.Context, actor annotator.User, in *bulkRequest) (*answer[annotator.BulkResult], error) {
 		done, err := a.server.service.ChangeTasks(ctx, actor, in.Project, annotator.BulkChange{
 			Action: in.Body.Action, Tasks: in.Body.Tasks, All: in.Body.All, Filter: in.of(in.Project), User: in.Body.User, Reason: in.Body.Reason})
+		done.Why = words.Say(ctx, done.Why)
 		return &answer[annotator.BulkResult]{done}, err
 	})
 	type undoRequest struct {
@@ -49,7 +51,7 @@ func (a *api) manyTasks() {
 	handle(a, annotator.RoleAnnotator, recent, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[recentList], error) {
 		all, err := a.server.service.Recent(ctx, actor, in.Project)
 		for i := range all {
-			all[i].Prediction.Top = orEmpty(all[i].Prediction.Top)
+			all[i] = tidyCard(ctx, all[i])
 		}
 		return &answer[recentList]{recentList{orEmpty(all)}}, err
 	})

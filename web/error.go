@@ -127,9 +127,9 @@ func outcome(err error) failure {
 func (s *Server) note(ctx context.Context, f failure, err error) {
 	switch {
 	case f.passing:
-		s.log.WarnContext(ctx, "request refused", "error", text.Cut(err.Error(), maxErrorLogged), "request", requestID(ctx))
+		s.log.WarnContext(ctx, "request refused", "error", text.Cut(err.Error(), maxErrorLogged))
 	case f.status >= 500:
-		s.log.ErrorContext(ctx, "request failed", "error", text.Cut(err.Error(), maxErrorLogged), "request", requestID(ctx))
+		s.log.ErrorContext(ctx, "request failed", "error", text.Cut(err.Error(), maxErrorLogged))
 	}
 }
 

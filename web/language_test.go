@@ -57,3 +57,36 @@ func TestLanguageOfProblems(t *testing.T) {
 		t.Errorf("in English the API says %q", p.Title)
 	}
 }
+
+// Why a task is in a list, and why one was left out of many, is said in the reader's language; a class has the name that it has now.
+func TestLanguageOfLists(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	admin, ana := s.as(annotator.RoleAdmin), s.as(annotator.RoleAnnotator)
+	admin.api(http.MethodPatch, "/projects/birds/classes/1", map[string]any{"name": "jug with handle, with lid"}).want(http.StatusOK)
+	list := into[annotator.TaskPage](ana.api(http.MethodGet, "/tasks?project=birds", nil, "Accept-Language", "ja").want(http.StatusOK))
+	if len(list.Tasks) == 0 {
+		t.Fatal("no tasks")
+	}
+	for _, task := range list.Tasks {
+		if !strings.HasPrefix(task.Why, "ネットワークの答えは "+task.Prediction.Top[0].Name+"（") {
+			t.Errorf("the list says %q of an image that is taken for %s", task.Why, task.Prediction.Top[0].Name)
+		}
+	}
+	done := into[annotator.BulkResult](ana.api(http.MethodPost, "/projects/birds/tasks/bulk", map[string]any{"action": "release", "tasks": []int64{list.Tasks[0].ID}}, "Accept-Language", "ja").want(http.StatusOK))
+	if done.LeftOut != 1 || strings.ContainsAny(done.Why, "abcdefghijklmnopqrstuvwxyz") {
+		t.Errorf("left out: %q", done.Why)
+	}
+}
+
+// A page of export, with its formats and filters, has no English on a Japanese page beside names of formats.
+func TestLanguageOfExports(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	page := s.as(annotator.RoleAnnotator).do(http.MethodGet, "/projects/birds/export?what=maps", nil, "Accept-Language", "ja").want(http.StatusOK)
+	for _, text := range page.page().Find("fieldset.choices small, fieldset.choices .check").EachIter() {
+		if said := strings.TrimSpace(text.Text()); strings.HasPrefix(said, "A ") || strings.Trim(said, "abcdefghijklmnopqrstuvwxyz -") == "" {
+			t.Errorf("the page says %q", said)
+		}
+	}
+}

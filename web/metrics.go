@@ -13,6 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// Registry is where a server's figures are registered, and what /metrics shows.
+type Registry interface {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
 // metrics are the server's figures for /metrics. Every label has a bounded number of values, whatever clients send: methods are those of
 // HTTP or "other", routes are patterns or "none".
 type metrics struct {
@@ -24,7 +30,7 @@ type metrics struct {
 	conflict prometheus.Counter
 }
 
-func newMetrics(r *prometheus.Registry) *metrics {
+func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "studio_http_requests_total", Help: "Requests answered, by method, route and status."}, []string{"method", "route", "status"}),
@@ -48,10 +54,16 @@ func newMetrics(r *prometheus.Registry) *metrics {
 // methods are the methods that have a label of their own.
 var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
 
-func (m *metrics) observe(method, route string, status int, took time.Duration) {
-	if !slices.Contains(methods, method) {
-		method = "other"
+// knownMethod is a method, or "other": clients may send any word.
+func knownMethod(method string) string {
+	if slices.Contains(methods, method) {
+		return method
 	}
+	return "other"
+}
+
+func (m *metrics) observe(method, route string, status int, took time.Duration) {
+	method = knownMethod(method)
 	if route == "" {
 		route = "none"
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/abn-studio/studio/internal/logs"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -57,12 +58,6 @@ const (
 	maxErrorLogged  = 1000
 )
 
-// requestID returns the id of the request that ctx belongs to, "" if it belongs to none.
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(keyRequestID).(string)
-	return id
-}
-
 // observe gives a request its id (a trusted proxy's, if that has a valid form), recovers from a panic, and at the end writes a line of
 // the access log and updates the metrics.
 func (s *Server) observe(next http.Handler) http.Handler {
@@ -72,7 +67,11 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			id = rand.Text()[:16]
 		}
 		rec := &record{ResponseWriter: w, status: http.StatusOK}
-		ctx := context.WithValue(r.Context(), keyRequestID, id)
+		parent := ""
+		if s.sessions.trustProxy {
+			parent = r.Header.Get("Traceparent")
+		}
+		ctx, traced := s.config.Tracer.Request(logs.WithRequest(r.Context(), id), knownMethod(r.Method), parent)
 		ctx = context.WithValue(ctx, keyRecord, rec)
 		r = r.WithContext(ctx)
 		w.Header().Set("X-Request-Id", id)
@@ -80,14 +79,15 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		start := time.Now()
 		defer func() {
 			if v := recover(); v != nil && v != any(http.ErrAbortHandler) {
-				s.log.Error("panic", "panic", text.Cut(fmt.Sprint(v), maxErrorLogged), "stack", string(debug.Stack()), "request", id)
+				s.log.ErrorContext(ctx, "panic", "panic", text.Cut(fmt.Sprint(v), maxErrorLogged), "stack", string(debug.Stack()))
 				s.fail(rec, r, fmt.Errorf("panic: %v", v))
 			}
 			took := time.Since(start)
 			pattern := chi.RouteContext(ctx).RoutePattern()
 			s.metrics.observe(r.Method, pattern, rec.status, took)
-			s.log.Info("request", "method", text.Cut(r.Method, maxMethodLogged), "path", text.Cut(r.URL.Path, maxPathLogged), "status", rec.status,
-				"bytes", rec.bytes, "ms", float64(took.Microseconds())/1000, "user", rec.user, "request", id)
+			traced(pattern, rec.status)
+			s.log.InfoContext(ctx, "request", "method", text.Cut(r.Method, maxMethodLogged), "path", text.Cut(r.URL.Path, maxPathLogged), "route", pattern,
+				"status", rec.status, "bytes", rec.bytes, "ms", float64(took.Microseconds())/1000, "user", rec.user)
 		}()
 		next.ServeHTTP(rec, r)
 	})

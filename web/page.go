@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/logs"
 	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
@@ -186,10 +187,10 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, f failure) {
 	}
 	title := words.Say(ctx, f.title)
 	page := templates.ErrorPage(s.frame(r, title), templates.Failure{
-		Status: f.status, Title: title, Detail: detail, Request: requestID(r.Context())})
+		Status: f.status, Title: title, Detail: detail, Request: logs.Request(r.Context())})
 	if err := s.render(w, r, f.status, page); err != nil {
 		if r.Context().Err() == nil { // unless the client has gone
-			s.log.Error("error page", "error", err)
+			s.log.ErrorContext(r.Context(), "error page", "error", err)
 		}
 		http.Error(w, f.title, f.status)
 	}

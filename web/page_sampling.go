@@ -18,6 +18,15 @@ func (s *Server) showSettings(v *visit, status int, view templates.Settings) err
 			return err
 		}
 		view.Authors = report.Authors
+		members, err := s.service.Members(v.Context(), v.actor, v.project.Slug)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if !m.Disabled {
+				view.Members++
+			}
+		}
 	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.SettingsPage(v.frame(v.project.Name, "settings"), view))
 }

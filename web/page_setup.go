@@ -59,7 +59,7 @@ func (s *Server) withKey(r *http.Request, path string, wrong func(error) bool, d
 	}
 	err := do()
 	if wrong(err) {
-		s.log.Warn("a wrong link was refused", "path", path, "address", address, "request", requestID(r.Context()))
+		s.log.WarnContext(r.Context(), "a wrong link was refused", "path", path, "address", address)
 		return err
 	}
 	giveBack()

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/logs"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/internal/words"
 )
@@ -47,7 +48,7 @@ func (p *Problem) GetHeaders() http.Header {
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
 func newProblem(ctx context.Context, f failure) *Problem {
-	p := &Problem{Title: words.Say(ctx, f.title), Status: f.status, Detail: words.Say(ctx, f.detail), Current: f.current, Request: requestID(ctx), retry: f.retry}
+	p := &Problem{Title: words.Say(ctx, f.title), Status: f.status, Detail: words.Say(ctx, f.detail), Current: f.current, Request: logs.Request(ctx), retry: f.retry}
 	if f.field != "" {
 		location := f.field
 		if place, _, _ := strings.Cut(location, "."); !slices.Contains(append(parameterPlaces, "body"), place) {
@@ -108,7 +109,7 @@ func init() {
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
 		p := huma.NewError(status, message, errs...).(*Problem)
-		p.Request = requestID(ctx.Context())
+		p.Request = logs.Request(ctx.Context())
 		if o := ctx.Operation(); o != nil {
 			p.inWordsOfBounds(o)
 			if o.OperationID == startRoundID {

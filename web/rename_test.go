@@ -36,7 +36,7 @@ func TestRename(t *testing.T) {
 		t.Errorf("%q, %q, %+v", now.Name, now.Description, now.Classes[last.Index])
 	}
 	trail := string(admin.api(http.MethodGet, "/projects/birds/audit", nil).want(http.StatusOK).body)
-	for _, says := range []string{"is called Vögel, another description", last.Name + " is called Zaunkönig"} {
+	for _, says := range []string{"is called Vögel; another description", last.Name + " is called Zaunkönig"} {
 		if !strings.Contains(trail, says) {
 			t.Errorf("the trail lacks %q", says)
 		}

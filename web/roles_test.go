@@ -50,6 +50,7 @@ var pageRoles = map[string]annotator.Role{
 	"POST /projects/{slug}/invitations": annotator.RoleLead, "POST /projects/{slug}/invitations/{invitation}/revoke": annotator.RoleLead,
 	"GET /audit":     annotator.RoleAdmin,
 	"GET /segmenter": annotator.RoleAdmin, "POST /segmenter": annotator.RoleAdmin, "POST /segmenter/remove": annotator.RoleAdmin,
+	"GET /jobs": annotator.RoleAdmin, "GET /jobs/*": annotator.RoleAdmin, "POST /jobs/*": annotator.RoleAdmin, "PUT /jobs/*": annotator.RoleAdmin, "PATCH /jobs/*": annotator.RoleAdmin,
 	"GET /guide":   annotator.RoleAnnotator,
 	"GET /account": annotator.RoleAnnotator, "POST /account/name": annotator.RoleAnnotator,
 	"POST /account/password": annotator.RoleAnnotator, "POST /account/tokens": annotator.RoleAnnotator,
@@ -192,6 +193,8 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 			return b.do(method, path, strings.NewReader("{}"), "Content-Type", "application/json")
 		case method == http.MethodGet:
 			return b.get(path)
+		case method != http.MethodPost:
+			return b.do(method, path, nil)
 		}
 		return b.post(path, nil)
 	}

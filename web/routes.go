@@ -66,6 +66,10 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Get("/audit", s.page(admins, s.trailPageOfStudio))
 			r.Get("/segmenter", s.page(admins, s.segmenterPage))
 			r.Post("/segmenter/remove", s.page(admins, s.removeSegmenter))
+			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch} {
+				r.Method(method, QueuesPath+"/*", s.page(admins, s.queues))
+			}
+			r.Get(QueuesPath, s.page(admins, func(v *visit) error { return v.redirect(QueuesPath + "/") }))
 			r.Get("/guide", s.page(annotators, s.guidePage))
 			r.Get("/account", s.page(annotators, s.accountPage))
 			r.Post("/account/name", s.page(annotators, s.changeOwnName))

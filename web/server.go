@@ -16,7 +16,9 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/health"
+	"github.com/abn-studio/studio/internal/logs"
 	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/internal/tracing"
 )
 
 // Config is what a Server needs. Service and SessionStore are required; every other field has a default.
@@ -24,9 +26,10 @@ type Config struct {
 	Service      *annotator.Service
 	SessionStore scs.Store // where sessions are stored, such as postgres.Store.Sessions()
 
-	Logger  *slog.Logger         // nil: slog.Default()
-	Metrics *prometheus.Registry // what MetricsHandler shows; nil: a new one
-	Ready   health.Check         // what /readyz says of the studio's parts; nil: it is ready
+	Logger  *slog.Logger    // nil: slog.Default()
+	Tracer  *tracing.Tracer // what traces requests; nil: nothing does
+	Metrics Registry        // what MetricsHandler shows; nil: a new one
+	Ready   health.Check    // what /readyz says of the studio's parts; nil: it is ready
 
 	// Disk returns annotator.ErrFull while the studio's disk is full; nil: it is not checked. On a full disk the database may stop
 	// answering. Requests are then answered with 507 (full) instead of 503.
@@ -35,6 +38,9 @@ type Config struct {
 	PublicURL      string   // how people reach the studio, "https://studio.example.org"; https makes cookies secure
 	TrustedOrigins []string // other origins whose forms and scripts may act, "https://proxy.example.org"
 	TrustProxy     bool     // believe X-Forwarded-For and X-Forwarded-Proto of every connection
+
+	// Queues answers below QueuesPath: River's own page of its queues, for admins (jobs.QueuePage); nil: there is none.
+	Queues http.Handler
 
 	MetricsToken string // the bearer token for /metrics on the public address; empty: there is no such page
 
@@ -52,7 +58,7 @@ type Account struct{ Name, Email, Password, Role string }
 
 // WithDefaults returns c with its empty fields filled in.
 func (c Config) WithDefaults() Config {
-	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Logger = logs.Wrap(cmp.Or(c.Logger, slog.Default()))
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
@@ -151,7 +157,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	err := server.Shutdown(grace)
 	<-failed
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("requests were still open at shutdown", "after", s.config.ShutdownFor)
+		s.log.WarnContext(ctx, "requests were still open at shutdown", "after", s.config.ShutdownFor)
 		return server.Close()
 	}
 	return err

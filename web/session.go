@@ -25,7 +25,6 @@ type contextKey int
 const (
 	keyActor contextKey = iota
 	keyToken
-	keyRequestID
 	keyRecord
 )
 
@@ -113,7 +112,7 @@ func (s *Server) watchProxies(r *http.Request) {
 		return
 	}
 	s.sessions.distrust.Do(func() {
-		s.log.Warn("a request carries a proxy's headers and no proxy is trusted: " + proxyAdvice)
+		s.log.WarnContext(r.Context(), "a request carries a proxy's headers and no proxy is trusted: "+proxyAdvice)
 	})
 }
 
@@ -209,7 +208,7 @@ func (s *Server) withPassword(r *http.Request, email string, do func() error) er
 	err := do()
 	if errors.Is(err, annotator.ErrUnauthorized) || errors.Is(err, annotator.ErrWrongPassword) {
 		s.metrics.signIns.WithLabelValues("refused").Inc()
-		s.log.Warn("sign-in refused", "address", address, "request", requestID(r.Context()))
+		s.log.WarnContext(r.Context(), "sign-in refused", "address", address)
 		return err
 	}
 	giveBack() // the password was right, or was not checked

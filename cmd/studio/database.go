@@ -22,6 +22,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
 	"github.com/abn-studio/studio/internal/roundrows"
+	"github.com/abn-studio/studio/internal/tracing"
 )
 
 // storageFlags say where the studio's state is. Every command that needs it embeds them.
@@ -39,6 +40,8 @@ type storage struct {
 	Data  string // the data folder
 	DSN   string // the database's address, for processes beside this one
 
+	Tracer *tracing.Tracer // nil: nothing is traced
+
 	server *embedded.Server // the server of this process; nil: another one is used
 	leave  func() error     // leaves and removes the empty working directory; nil: the process works in the folder it was started in
 }
@@ -52,7 +55,11 @@ func (f storageFlags) openToServe(ctx context.Context, log *slog.Logger, beside 
 	if err := ort.Init(""); err != nil {
 		return nil, err
 	}
-	s, err := f.open(ctx, log, beside)
+	tracer, err := openTracer(ctx, log)
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.openTraced(ctx, log, beside, tracer)
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +72,17 @@ func (f storageFlags) openToServe(ctx context.Context, log *slog.Logger, beside 
 // open starts the database, migrates it and opens the blobs. If another studio runs on the data folder, its database server is used if
 // beside is set; otherwise open fails, since a data folder has only one server of pages.
 func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (*storage, error) {
+	return f.openTraced(ctx, log, beside, nil)
+}
+
+// openTraced is open with a tracer, which is the storage's to close.
+func (f storageFlags) openTraced(ctx context.Context, log *slog.Logger, beside bool, tracer *tracing.Tracer) (*storage, error) {
 	s, err := f.reach(ctx, log, beside)
 	if err != nil {
+		closeTracer(tracer)
 		return nil, err
 	}
+	s.Tracer = tracer
 	patience := time.Duration(0) // the store's own
 	if !beside {
 		patience = pagePatience
@@ -111,7 +125,7 @@ func (s *storage) connect(ctx context.Context, blobs string, patience time.Durat
 	if err = postgres.Migrate(ctx, s.DSN, log); err != nil {
 		return err
 	}
-	if s.Store, err = postgres.Open(ctx, postgres.Config{DSN: s.DSN, Patience: patience, Logger: log}); err != nil {
+	if s.Store, err = postgres.Open(ctx, postgres.Config{DSN: s.DSN, Patience: patience, Logger: log, Tracer: s.Tracer}); err != nil {
 		return err
 	}
 	return s.openBlobs(ctx, blobs)
@@ -205,6 +219,7 @@ func (s *storage) Close() error {
 	if s.server != nil {
 		err = errors.Join(err, s.server.Stop())
 	}
+	closeTracer(s.Tracer)
 	if s.leave != nil {
 		err = errors.Join(err, s.leave())
 	}
@@ -228,7 +243,7 @@ func projectNamed(ctx context.Context, service *annotator.Service, slug string) 
 
 // withStore opens the state and runs a short command on it, as annotator.System.
 func (f storageFlags) withStore(ctx context.Context, streams *stdio, do func(s *storage, service *annotator.Service) error) (err error) {
-	log := slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := warnings(streams.Err)
 	s, err := f.open(ctx, log, true)
 	if err != nil {
 		return err

@@ -147,7 +147,7 @@ func TestImportSaysWhatDiffers(t *testing.T) {
 		t.Errorf("the report %q, %v %s", lines, err, text)
 	}
 	said := run("--update", "--prune")
-	for _, want := range []string{"source main: 0 added, 1 the same, 1 updated, 1 taken out", "another picture: 1", "train/jay/one.png"} {
+	for _, want := range []string{"source main: 0 added, 1 the same; 1 updated; 1 taken out", "another picture: 1", "train/jay/one.png"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is not in:\n%s", want, said)
 		}

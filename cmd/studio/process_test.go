@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 	jobs.Inspect()
 	if os.Getenv(asProgram) != "" {
 		limitFiles()
+		parkAtFault()
 		main()
 		return
 	}
@@ -654,14 +655,16 @@ type client struct {
 	base string
 }
 
-func signIn(t *testing.T, base string) *client {
+func signIn(t *testing.T, base string) *client { return signInAs(t, base, painter) }
+
+func signInAs(t *testing.T, base string, who struct{ email, password string }) *client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &client{Client: http.Client{Jar: jar, Timeout: patience}, base: base + "/api/v1"}
-	if status, body := c.send(http.MethodPost, "/session", map[string]string{"email": painter.email, "password": painter.password}); status != http.StatusOK {
+	if status, body := c.send(http.MethodPost, "/session", map[string]string{"email": who.email, "password": who.password}); status != http.StatusOK {
 		t.Fatalf("signing in: %d %s", status, body)
 	}
 	return c

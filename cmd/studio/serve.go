@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/agreement"
@@ -28,6 +30,7 @@ import (
 type serveCommand struct {
 	storageFlags
 	featureFlags
+	logFlags
 	Listen         string   `default:"127.0.0.1:8080" help:"Address to answer on."`
 	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
 	TrustedOrigins []string `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
@@ -43,7 +46,7 @@ type serveCommand struct {
 
 // Run serves until it is interrupted.
 func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
-	log := newLog(streams.Err)
+	log := c.newLog(streams.Err)
 	featureBytes, err := c.bytes()
 	if err != nil {
 		return err
@@ -63,7 +66,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
-		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes,
+		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, metrics: prometheus.NewRegistry(),
 		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
 	if err != nil {
@@ -135,7 +138,8 @@ type studioConfig struct {
 	maxModelBytes  int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
 	maxImportBytes int64 // bound of all files of an import that is sent; 0: jobs.DefaultMaxImportBytes
 	sources        jobs.Sources
-	featureBytes   int64 // bound of the worker's cache of features on disk
+	featureBytes   int64        // bound of the worker's cache of features on disk
+	metrics        web.Registry // where figures are registered; nil: nowhere
 }
 
 // studio is a server and, in the same process, perhaps a worker.
@@ -146,6 +150,7 @@ type studio struct {
 	scorer  *inference.LiveScorer
 	clicks  *inference.Segmenters
 	staging *jobs.Staging
+	leave   context.CancelFunc // ends looking at the queues
 }
 
 // startStudio connects the parts: the service with the store, the server with the service, and perhaps a worker.
@@ -155,7 +160,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	pictures := inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), c.log)
 	if err := errors.Join(jobs.SweepIncoming(s.Data, s.Blobs), pictures.Sweep()); err != nil {
-		c.log.Warn("what killed uploads left behind is not swept", "err", err)
+		c.log.WarnContext(ctx, "what killed uploads left behind is not swept", "err", err)
 	}
 	networks := network.NewStore(s.Blobs.Path, 0)
 	r := &studio{scorer: inference.NewLiveScorer(networks, s.Blobs, inference.LiveScorerOptions{}), clicks: inference.NewSegmenters(s.Blobs, s.Blobs.Path)}
@@ -169,16 +174,27 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Checking: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
 		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{},
 	})
+	looking, leave := context.WithCancel(context.WithoutCancel(ctx))
+	r.leave = leave
+	if c.web.Queues, err = jobs.QueuePage(looking, s.Store, web.QueuesPath, c.log); err != nil {
+		return nil, errors.Join(err, r.scorer.Close())
+	}
+	c.web.Tracer = s.Tracer
 	disks := s.disks(c.log)
 	c.web.MaxModelBytes = c.maxModelBytes
 	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, s.Store.Sessions(), c.log, s.ready(disks)
-	c.web.Disk = disks.Err
+	c.web.Disk, c.web.Metrics = disks.Err, c.metrics
+	var figures prometheus.Registerer
+	if c.metrics != nil {
+		figures = c.metrics
+		watchRuns(registerProcess(figures, s, c.web.Ready), s.Tracer)
+	}
 	if r.server, err = web.NewServer(c.web); err != nil {
 		return nil, errors.Join(err, r.scorer.Close())
 	}
 	if c.worker {
 		if r.worker, err = jobs.NewWorker(jobs.Config{
-			Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, FeatureBytes: c.featureBytes, Logger: c.log,
+			Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, FeatureBytes: c.featureBytes, Logger: c.log, Metrics: figures, Tracer: s.Tracer,
 		}); err == nil {
 			err = r.worker.Start(ctx)
 		}
@@ -195,6 +211,7 @@ const stopWithin = 30 * time.Second
 // stop ends the worker and frees the models.
 func (r *studio) stop() error {
 	var err error
+	r.leave()
 	r.staging.Close() // what it imports goes on with the same import
 	if r.worker != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
@@ -223,16 +240,6 @@ func aside(flag, address string, handler http.Handler) (bound net.Addr, stop fun
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() { _ = server.Serve(listener) }()
 	return listener.Addr(), func() { _ = server.Close() }, nil
-}
-
-// newLog returns a log that writes lines of text.
-func newLog(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
-}
-
-// warnings returns the log of a command that prints its own results: it writes only warnings and errors.
-func warnings(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 // loopback reports whether only this machine can reach an address.

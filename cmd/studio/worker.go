@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/abn-studio/studio/internal/health"
 	"github.com/abn-studio/studio/internal/jobs"
@@ -13,8 +17,9 @@ import (
 type workerCommand struct {
 	storageFlags
 	featureFlags
+	logFlags
 	Threads      int    `default:"0" help:"Threads of ONNX Runtime; 0: all cores."`
-	HealthListen string `placeholder:"HOST:PORT" help:"Answer /readyz on this address, for health checks."`
+	HealthListen string `placeholder:"HOST:PORT" help:"Answer /readyz and /metrics on this address, which outsiders must not reach."`
 }
 
 // Run works until it is interrupted; then running jobs stop where another worker can resume them.
@@ -23,18 +28,23 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	log := newLog(streams.Err)
+	log := c.newLog(streams.Err)
 	s, err := c.openToServe(ctx, log, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	worker, err := jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.Threads, FeatureBytes: featureBytes, Logger: log})
+	metrics, ready := prometheus.NewRegistry(), s.ready(s.disks(log))
+	watchRuns(registerProcess(metrics, s, ready), s.Tracer)
+	worker, err := jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.Threads, FeatureBytes: featureBytes, Logger: log, Metrics: metrics, Tracer: s.Tracer})
 	if err != nil {
 		return err
 	}
 	if c.HealthListen != "" {
-		address, stop, err := aside("--health-listen", c.HealthListen, health.Handler(s.ready(s.disks(log))))
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+		mux.Handle("/", health.Handler(ready)) // /readyz, whatever path a health check asks for
+		address, stop, err := aside("--health-listen", c.HealthListen, mux)
 		if err != nil {
 			return err
 		}

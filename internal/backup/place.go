@@ -107,7 +107,8 @@ func (f folder) path(name string) string { return filepath.Join(string(f), filep
 func (f folder) Free() (int64, bool) {
 	for dir := string(f); ; dir = filepath.Dir(dir) { // it may not be there yet
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
-			return disk.Free(dir)
+			free, _, known := disk.Room(dir)
+			return free, known
 		}
 	}
 }

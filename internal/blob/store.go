@@ -18,6 +18,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/disk"
+	"github.com/abn-studio/studio/internal/fault"
 )
 
 // Options say how a store in a bucket uses this machine.
@@ -117,6 +118,7 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (hash string, size int64, 
 	if err := s.files.keep(in); err != nil {
 		return "", 0, fmt.Errorf("storing file %s: %w", in.hash, err)
 	}
+	fault.At(fault.BlobStored)
 	return in.hash, in.size, nil
 }
 

@@ -102,7 +102,7 @@ func (c *Check) look(ctx context.Context, running chan struct{}) {
 	for i, p := range c.places {
 		found[i].Name = p.Name
 		if err := p.Writable(ctx); err != nil {
-			c.log.Error("nothing can be written", "to", p.Name, "err", err)
+			c.log.ErrorContext(ctx, "nothing can be written", "to", p.Name, "err", err)
 			found[i].Err = &PlaceError{Place: p.Name, Err: err}
 		}
 	}

@@ -2,5 +2,5 @@
 
 package disk
 
-// Free is how many bytes may still be written below a folder; false where the system does not say.
-func Free(string) (int64, bool) { return 0, false }
+// Room is how many bytes may still be written below a folder, and how many its file system has; false where the system does not say.
+func Room(string) (free, size int64, known bool) { return 0, 0, false }

@@ -4,12 +4,12 @@ package disk
 
 import "golang.org/x/sys/unix"
 
-// Free is how many bytes may still be written below a folder; false where the system does not say.
-func Free(dir string) (int64, bool) {
+// Room is how many bytes may still be written below a folder, and how many its file system has; false where the system does not say.
+func Room(dir string) (free, size int64, known bool) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
-		return 0, false
+		return 0, 0, false
 	}
 	//nolint:unconvert // Bsize has another type on macOS
-	return int64(s.Bavail) * int64(s.Bsize), true
+	return int64(s.Bavail) * int64(s.Bsize), int64(s.Blocks) * int64(s.Bsize), true
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/abn-studio/studio/internal/fault"
 )
 
 // mode is the permissions of a written file before the umask is applied: its owner may read and write it, others may read it.
@@ -63,10 +65,24 @@ func Write(path string, write func(io.Writer) error) error {
 		return err
 	}
 	defer func() { _ = f.Cleanup() }()
-	if err := write(f); err != nil {
+	if err := write(&parted{File: f}); err != nil {
 		return err
 	}
 	return f.Finish()
+}
+
+// parted is a file between whose parts a test may kill the process.
+type parted struct {
+	*File
+	begun bool
+}
+
+func (p *parted) Write(b []byte) (int, error) {
+	if p.begun {
+		fault.At(fault.HalfWritten)
+	}
+	p.begun = true
+	return p.File.Write(b)
 }
 
 // Sweep removes the temporary files that killed processes left in the folder dir, of files whose names match pattern

@@ -37,6 +37,7 @@ func (e *evaluateWorker) Work(ctx context.Context, part *river.Job[postgres.Eval
 		case errors.Is(err, annotator.ErrDatabaseAway), part.Attempt < part.MaxAttempts:
 			return err
 		}
+		e.worker.giveUp(ctx, err.Error())
 		return store.FailJob(context.WithoutCancel(ctx), part.Args.JobID, err.Error())
 	}
 	return store.FinishJob(ctx, part.Args.JobID, "")

@@ -43,6 +43,7 @@ func (f *forecastWorker) Work(ctx context.Context, part *river.Job[postgres.Fore
 		case errors.Is(err, annotator.ErrDatabaseAway), part.Attempt < part.MaxAttempts:
 			return err
 		}
+		f.worker.giveUp(ctx, err.Error())
 		return store.FailJob(context.WithoutCancel(ctx), part.Args.JobID, err.Error())
 	}
 	return store.InTx(ctx, func(tx annotator.Store) error {
@@ -61,7 +62,7 @@ func (f *forecastWorker) forecast(ctx context.Context, args postgres.ForecastArg
 	}
 	meter := progress.NewMeter(func(p progress.Progress) {
 		if err := w.config.Store.SetJobProgress(ctx, args.JobID, p); err != nil && ctx.Err() == nil {
-			w.log.Warn("forecast: progress not written", "job", args.JobID, "err", err)
+			w.log.WarnContext(ctx, "forecast: progress not written", "err", err)
 		}
 	})
 	made, rows, err := Forecast(ctx, w.config.Store, w.catalog, w.features, version, meter)

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/logs"
+	"github.com/abn-studio/studio/internal/postgres"
 )
 
 // holds are the parts of jobs that a worker works on, and those that it ended within remembered.
@@ -19,6 +22,7 @@ type holds struct {
 }
 
 type hold struct {
+	about []slog.Attr // what lines about it say
 	lose  context.CancelCauseFunc
 	ended time.Time // zero while it is under way
 }
@@ -26,13 +30,13 @@ type hold struct {
 // remembered is how long a part that ended is still listed. By then the database has recorded its end.
 const remembered = 2 * time.Minute
 
-func (h *holds) begin(id int64, lose context.CancelCauseFunc) {
+func (h *holds) begin(id int64, about []slog.Attr, lose context.CancelCauseFunc) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.parts == nil {
 		h.parts = map[int64]*hold{}
 	}
-	h.parts[id] = &hold{lose: lose}
+	h.parts[id] = &hold{about: about, lose: lose}
 }
 
 func (h *holds) end(id int64) {
@@ -58,6 +62,16 @@ func (h *holds) list() (underWay, recent []int64) {
 	return underWay, recent
 }
 
+// about returns what lines about a part say; nil for one that this worker does not know, or no longer.
+func (h *holds) about(id int64) []slog.Attr {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if part := h.parts[id]; part != nil {
+		return part.about
+	}
+	return nil
+}
+
 // lose ends the context of a part that another worker has taken over.
 func (h *holds) lose(id int64) {
 	h.mu.Lock()
@@ -71,19 +85,30 @@ func (h *holds) lose(id int64) {
 // away, attend waits until the database answers and then has River try the part again, without counting an attempt. It keeps the
 // part until then, since giving it back has to be written to the database.
 func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(context.Context) error) error {
+	ctx, traced := w.config.Tracer.Job(logs.With(ctx, about(part)...), part.Kind, postgres.MetadataOf(part).Trace, jobOf(part), part.ID, part.Attempt)
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	w.holds.begin(part.ID, lose)
+	w.holds.begin(part.ID, about(part), lose)
 	defer w.holds.end(part.ID)
-	err := work(ctx)
+	w.tell(ctx, "job began", slog.Int("attempt", part.Attempt))
+	began, count := time.Now(), w.metrics.begin(part.Kind)
+	working, failed := attempting(ctx)
+	how := endError // of a panic
+	defer func() {
+		count(how, time.Since(began))
+		traced(how, how == endError || how == endFailed)
+	}()
+	err := work(working)
+	how = endOf(ctx, err, failed.Load())
+	w.tell(ctx, "job ended", slog.String("how", how), milliseconds(time.Since(began)))
 	if errors.Is(context.Cause(ctx), annotator.ErrSuperseded) {
-		w.log.Warn("part of a job was taken over by another worker, and let go", "kind", part.Kind, "part", part.ID)
+		w.log.WarnContext(ctx, "part of a job was taken over by another worker, and let go")
 		return nil
 	}
 	if !errors.Is(err, annotator.ErrDatabaseAway) {
 		return err
 	}
-	w.log.Warn("part of a job waits for the database", "kind", part.Kind, "part", part.ID, "err", err)
+	w.log.WarnContext(ctx, "part of a job waits for the database", "err", err)
 	for w.config.Store.Ping(ctx) != nil {
 		select {
 		case <-ctx.Done():

@@ -55,7 +55,7 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 	case err == nil:
 		return os.RemoveAll(r.folder)
 	case errors.Is(err, annotator.ErrSuperseded), errors.Is(err, annotator.ErrRoundOver), errors.Is(context.Cause(ctx), annotator.ErrSuperseded):
-		w.log.Warn("round was taken over by another worker", "round", round.ID)
+		w.log.WarnContext(ctx, "round was taken over by another worker", "round", round.ID)
 		return nil
 	case errors.Is(err, trainer.ErrCancelled), errors.Is(err, annotator.ErrRoundCancelled):
 		return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
@@ -69,27 +69,28 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 		return err // the database was away: try again
 	default:
 		if err := w.config.Store.HoldsRound(ended, claim); errors.Is(err, annotator.ErrSuperseded) {
-			w.log.Warn("round was taken over by another worker", "round", round.ID) // this attempt failed because its folder was moved
+			w.log.WarnContext(ctx, "round was taken over by another worker", "round", round.ID) // this attempt failed because its folder was moved
 			return nil
 		}
 		message := failure(err)
-		if diverged := new(trainer.DivergedError); !errors.As(err, &diverged) && r.leave() {
+		if diverged := new(trainer.DivergedError); !errors.As(err, &diverged) && r.leave(ctx) {
 			message = strings.TrimSuffix(message, ".") + ". Its checkpoints are kept in the worker's data folder: mend the cause and start the round again with the same settings. It then continues from them, if its edits and training images are still the same."
 		}
+		w.giveUp(ctx, message)
 		return errors.Join(w.service.FailRound(ended, claim, message), os.RemoveAll(r.folder))
 	}
 }
 
 // leave keeps the checkpoints of a failed round for the project's next round, and reports whether there are any. A round that failed
 // because a disk was full then need not train again from the start.
-func (r *roundRun) leave() bool {
+func (r *roundRun) leave(ctx context.Context) bool {
 	checkpoints, err := filepath.Glob(filepath.Join(r.folder, "*.checkpoint"))
 	if err != nil || len(checkpoints) == 0 {
 		return false
 	}
 	left := r.worker.leftFolder(r.round.ProjectID)
 	if err := errors.Join(os.RemoveAll(left), os.Rename(r.folder, left)); err != nil {
-		r.worker.log.Warn("round: its checkpoints are not kept", "round", r.round.ID, "err", err)
+		r.worker.log.WarnContext(ctx, "round: its checkpoints are not kept", "round", r.round.ID, "err", err)
 		return false
 	}
 	return true
@@ -189,8 +190,12 @@ func (r *roundRun) run(ctx context.Context) error {
 	stop := make(chan struct{})
 	reporting.Go(func() { r.report(ctx, stop, cancel) })
 	known := imagesOf(inputs)
-	skipped := func(list []trainer.Problem) { r.onSkipped(known, list) }
-	outcome, err := trainer.RunRound(training, spec, trainer.Observer{Meter: progress.NewMeter(r.onProgress), Point: r.onPoint, Resumed: r.onResumed, Restarted: r.onRestarted, Skipped: skipped})
+	outcome, err := trainer.RunRound(training, spec, trainer.Observer{
+		Meter: progress.NewMeter(r.onProgress), Point: r.onPoint,
+		Resumed:   func(arm trainer.Arm, step int) { r.onResumed(ctx, arm, step) },
+		Restarted: func(diverged *trainer.DivergedError, rate float64) { r.onRestarted(ctx, diverged, rate) },
+		Skipped:   func(list []trainer.Problem) { r.onSkipped(ctx, known, list) },
+	})
 	close(stop)
 	reporting.Wait()
 	if cause := context.Cause(training); err != nil && cause != nil && ctx.Err() == nil {
@@ -198,7 +203,7 @@ func (r *roundRun) run(ctx context.Context) error {
 	}
 	if err != nil {
 		if e := r.flush(ctx); e != nil { // the last points: they show how it failed
-			r.worker.log.Warn("round: its last points are not written", "round", r.round.ID, "err", e)
+			r.worker.log.WarnContext(ctx, "round: its last points are not written", "round", r.round.ID, "err", e)
 		}
 		return err
 	}
@@ -321,10 +326,10 @@ func imagesOf(in postgres.RoundInputs) map[int64]annotator.Image {
 	return known
 }
 
-func (r *roundRun) onSkipped(known map[int64]annotator.Image, list []trainer.Problem) {
+func (r *roundRun) onSkipped(ctx context.Context, known map[int64]annotator.Image, list []trainer.Problem) {
 	u := &annotator.Unreadable{}
 	for _, p := range list {
-		r.worker.log.Warn("image left out of the round", "round", r.round.ID, "image", p.Sample.Name, "err", p.Err)
+		r.worker.log.WarnContext(ctx, "image left out of the round", "round", r.round.ID, "image", p.Sample.Name, "err", p.Err)
 		u.Add(known[p.Sample.ID], p.Err.Error())
 	}
 	r.mu.Lock()
@@ -332,13 +337,13 @@ func (r *roundRun) onSkipped(known map[int64]annotator.Image, list []trainer.Pro
 	r.unreadable = u
 }
 
-func (r *roundRun) onResumed(arm trainer.Arm, step int) {
-	r.worker.log.Info("round goes on from a checkpoint", "round", r.round.ID, "arm", arm, "step", step)
+func (r *roundRun) onResumed(ctx context.Context, arm trainer.Arm, step int) {
+	r.worker.log.InfoContext(ctx, "round goes on from a checkpoint", "round", r.round.ID, "arm", arm, "step", step)
 }
 
 // onRestarted drops the points of a training that diverged and begins again.
-func (r *roundRun) onRestarted(diverged *trainer.DivergedError, rate float64) {
-	r.worker.log.Warn("round begins again", "round", r.round.ID, "learning_rate", rate, "err", diverged)
+func (r *roundRun) onRestarted(ctx context.Context, diverged *trainer.DivergedError, rate float64) {
+	r.worker.log.WarnContext(ctx, "round begins again", "round", r.round.ID, "learning_rate", rate, "err", diverged)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.points, r.restarted = nil, true
@@ -376,7 +381,7 @@ func (r *roundRun) report(ctx context.Context, stop <-chan struct{}, cancel cont
 			cancel(err)
 			return
 		case ctx.Err() == nil:
-			r.worker.log.Warn("round: progress not written", "round", r.round.ID, "err", err)
+			r.worker.log.WarnContext(ctx, "round: progress not written", "round", r.round.ID, "err", err)
 		}
 	}
 }

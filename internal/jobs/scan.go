@@ -44,6 +44,7 @@ func (sw *scanWorker) Work(ctx context.Context, part *river.Job[postgres.ScanArg
 	case errors.Is(err, annotator.ErrDatabaseAway), part.Attempt < part.MaxAttempts:
 		return err
 	default:
+		w.giveUp(ctx, err.Error())
 		return errors.Join(err, w.config.Store.FailJob(context.WithoutCancel(ctx), part.Args.JobID, err.Error()))
 	}
 }
@@ -164,9 +165,11 @@ func (s *scanRun) store(ctx context.Context, results []inference.ScanResult) err
 		held := s.held[0]
 		s.mu.Unlock()
 		if r.Err != nil {
-			s.worker.log.Warn("image left out of the scan", "image", r.Image.Name, "err", r.Err)
+			s.worker.log.WarnContext(ctx, "image left out of the scan", "image", r.Image.Name, "err", r.Err)
+			s.worker.metrics.images.WithLabelValues(scanLeftOut).Inc()
 			held.broken = append(held.broken, annotator.BrokenImage{ImageID: r.Image.ID, Reason: r.Err.Error()})
 		} else {
+			s.worker.metrics.images.WithLabelValues(scanPredicted).Inc()
 			held.predictions = append(held.predictions, annotator.Prediction{
 				VersionID: held.chunk.VersionID, ImageID: r.Image.ID, Class: r.Class, Confidence: r.Confidence,
 				Probabilities: r.Probabilities, AttClass: r.AttClass, Map: r.Map.Bounded(),
@@ -216,7 +219,7 @@ func (s *scanRun) keep(ctx context.Context) {
 		for _, h := range held {
 			// A lost claim, or a database that is away, is noticed when the chunk is completed.
 			if err := s.worker.config.Store.KeepChunk(ctx, h.chunk); err != nil && ctx.Err() == nil && !errors.Is(err, annotator.ErrSuperseded) {
-				s.worker.log.Warn("scan: claim not renewed", "chunk", h.chunk.ID, "err", err)
+				s.worker.log.WarnContext(ctx, "scan: claim not renewed", "chunk", h.chunk.ID, "err", err)
 			}
 		}
 	}
@@ -226,7 +229,7 @@ func (s *scanRun) keep(ctx context.Context) {
 func (s *scanRun) release(ctx context.Context) {
 	for _, h := range s.held {
 		if err := s.worker.config.Store.ReleaseChunk(ctx, h.chunk); err != nil {
-			s.worker.log.Warn("scan: chunk not released", "chunk", h.chunk.ID, "err", err)
+			s.worker.log.WarnContext(ctx, "scan: chunk not released", "chunk", h.chunk.ID, "err", err)
 		}
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/durable"
+	"github.com/abn-studio/studio/internal/logs"
 	"github.com/abn-studio/studio/internal/progress"
 )
 
@@ -189,9 +190,9 @@ func (s *Staging) sweep() error {
 }
 
 // Begin implements annotator.Staging.
-func (s *Staging) Begin(_ context.Context, projectID int64, by, name string, files []annotator.StagedFile) (annotator.StagedImport, bool, error) {
+func (s *Staging) Begin(ctx context.Context, projectID int64, by, name string, files []annotator.StagedFile) (annotator.StagedImport, bool, error) {
 	if err := s.sweep(); err != nil {
-		s.log.Warn("abandoned imports are not swept", "err", err)
+		s.log.WarnContext(ctx, "abandoned imports are not swept", "err", err)
 	}
 	one := &staged{files: files, state: annotator.StagedImport{
 		ProjectID: projectID, Name: name, By: by, CreatedAt: time.Now().UTC(), Files: len(files), State: annotator.StagedReceiving,
@@ -223,7 +224,7 @@ func (s *Staging) Begin(_ context.Context, projectID int64, by, name string, fil
 			promised += state.Bytes - state.Received
 		}
 	}
-	if free, known := disk.Free(s.dir); known && one.state.Bytes > free-promised-stagingReserve {
+	if free, _, known := disk.Room(s.dir); known && one.state.Bytes > free-promised-stagingReserve {
 		return annotator.StagedImport{}, false, &annotator.ValidationError{Field: "files",
 			Message: fmt.Sprintf("they have %d MiB and the studio's disk has room for %d: whoever runs it has to make room", one.state.Bytes>>20, max(0, free-promised-stagingReserve)>>20)}
 	}
@@ -432,7 +433,7 @@ func (s *Staging) Example(id string, n int) (io.ReadSeekCloser, error) {
 }
 
 // Run implements annotator.Staging.
-func (s *Staging) Run(id string, choices annotator.ImportChoices, to annotator.StagedState, do func(context.Context, annotator.ImageImport, func(progress.Progress)) (annotator.ImportReport, error)) (annotator.StagedImport, error) {
+func (s *Staging) Run(ctx context.Context, id string, choices annotator.ImportChoices, to annotator.StagedState, do func(context.Context, annotator.ImageImport, func(progress.Progress)) (annotator.ImportReport, error)) (annotator.StagedImport, error) {
 	one, err := s.get(id)
 	if err != nil {
 		return annotator.StagedImport{}, err
@@ -460,8 +461,9 @@ func (s *Staging) Run(id string, choices annotator.ImportChoices, to annotator.S
 	if err := one.save(); err != nil {
 		return one.state, err
 	}
+	ctx = logs.Carry(s.base, ctx)
 	s.running.Go(func() {
-		report, err := s.read(one, choices, options, do)
+		report, err := s.read(ctx, one, choices, options, do)
 		one.mu.Lock()
 		defer one.mu.Unlock()
 		one.state.Share, one.state.Remaining = 1, 0
@@ -469,19 +471,19 @@ func (s *Staging) Run(id string, choices annotator.ImportChoices, to annotator.S
 			one.state.State, one.state.Problem, one.state.Share = annotator.StagedReceived, err.Error(), 0
 		} else if one.state.State, one.state.Report = to, report; to == annotator.StagedImported {
 			if err := os.RemoveAll(filepath.Join(one.dir, "files")); err != nil {
-				s.log.Warn("what was imported stays in its folder", "import", id, "err", err)
+				s.log.WarnContext(ctx, "what was imported stays in its folder", "import", id, "err", err)
 			}
 		}
 		if err := one.save(); err != nil {
-			s.log.Warn("the state of an import is not kept", "import", id, "err", err)
+			s.log.WarnContext(ctx, "the state of an import is not kept", "import", id, "err", err)
 		}
 	})
 	return one.state, nil
 }
 
 // read opens what was sent and hands it to do. Its context ends when the studio stops.
-func (s *Staging) read(one *staged, choices annotator.ImportChoices, options dataset.Options, do func(context.Context, annotator.ImageImport, func(progress.Progress)) (annotator.ImportReport, error)) (*annotator.StagedReport, error) {
-	options.Context = s.base
+func (s *Staging) read(ctx context.Context, one *staged, choices annotator.ImportChoices, options dataset.Options, do func(context.Context, annotator.ImageImport, func(progress.Progress)) (annotator.ImportReport, error)) (*annotator.StagedReport, error) {
+	options.Context = ctx
 	root, from := filepath.Join(one.dir, "files"), "browser: "
 	if one.state.From != nil { // asked again: a link in it may be another now
 		var err error
@@ -505,13 +507,13 @@ func (s *Staging) read(one *staged, choices annotator.ImportChoices, options dat
 	}
 	defer func() { _ = set.Close() }()
 	in := ImageImport(s.blobs, from+one.state.Name, set, ImportOptions{Source: choices.Source, Split: choices.Split, Update: choices.Update, Prune: choices.Prune})
-	found, err := do(s.base, in, func(p progress.Progress) {
+	found, err := do(ctx, in, func(p progress.Progress) {
 		one.mu.Lock()
 		defer one.mu.Unlock()
 		one.state.Share, one.state.Remaining = p.Share, p.Remaining.Seconds()
 	})
 	if err != nil {
-		if cause := context.Cause(s.base); cause != nil {
+		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
 		return nil, errors.New(redacted(err.Error(), root, one.state.Name))
@@ -520,10 +522,10 @@ func (s *Staging) read(one *staged, choices annotator.ImportChoices, options dat
 	report.Sync = found
 	examples := exampleSamples(set)
 	for _, sample := range examples {
-		if s.base.Err() != nil {
+		if ctx.Err() != nil {
 			break
 		}
-		if err := writeExample(s.base, sample.Path, filepath.Join(one.dir, "examples", strconv.Itoa(len(report.Examples))+".jpg")); err == nil {
+		if err := writeExample(ctx, sample.Path, filepath.Join(one.dir, "examples", strconv.Itoa(len(report.Examples))+".jpg")); err == nil {
 			report.Examples = append(report.Examples, annotator.StagedSample{Name: sample.Name, Class: sample.Class})
 		}
 	}

@@ -244,7 +244,7 @@ func TestAnImportThatWasCutOffCanBeBegunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	reading := make(chan struct{})
-	_, err = s.Run(begun.ID, annotator.ImportChoices{}, annotator.StagedImported, func(ctx context.Context, _ annotator.ImageImport, _ func(progress.Progress)) (annotator.ImportReport, error) {
+	_, err = s.Run(t.Context(), begun.ID, annotator.ImportChoices{}, annotator.StagedImported, func(ctx context.Context, _ annotator.ImageImport, _ func(progress.Progress)) (annotator.ImportReport, error) {
 		close(reading)
 		<-ctx.Done()
 		return annotator.ImportReport{}, ctx.Err()

@@ -48,7 +48,7 @@ func (*tidyWorker) Timeout(*river.Job[postgres.TidyArgs]) time.Duration { return
 
 // Work tidies. A failure is not retried before the next periodic run.
 func (t *tidyWorker) Work(ctx context.Context, _ *river.Job[postgres.TidyArgs]) error {
-	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter))
+	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter), t.worker.metrics.measure(ctx, t.worker.config.Blobs))
 }
 
 // Tidy purges projects that were deleted long ago, removes uploaded models that were not added, and then every blob that no row refers to, if they are older than age. It leaves
@@ -72,7 +72,7 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	if purged > 0 {
-		w.log.Info("purged deleted projects", "projects", purged)
+		w.log.InfoContext(ctx, "purged deleted projects", "projects", purged)
 	}
 	forgotten, err := w.config.Store.ForgetUploads(ctx, age)
 	if err != nil {
@@ -96,7 +96,7 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 		return used
 	})
 	if removed > 0 || forgotten > 0 {
-		w.log.Info("tidied", "uploads", forgotten, "blobs", removed, "bytes", bytes)
+		w.log.InfoContext(ctx, "tidied", "uploads", forgotten, "blobs", removed, "bytes", bytes)
 	}
 	return err
 }
@@ -125,7 +125,7 @@ func (w *Worker) askEngines(ctx context.Context) error {
 	for _, v := range versions {
 		opened, err := w.catalog.Opened(ctx, v)
 		if err != nil {
-			w.log.Warn("what engines can train of a version is not known", "version", v.ID, "err", err)
+			w.log.WarnContext(ctx, "what engines can train of a version is not known", "version", v.ID, "err", err)
 			continue
 		}
 		training, err := trainabilityOf(ctx, opened)

@@ -37,7 +37,7 @@ func (a *addWorker) Work(ctx context.Context, part *river.Job[postgres.AddArgs])
 		return err
 	}
 	if upload.BringsWorkersDown() {
-		return a.worker.service.RefuseUpload(ctx, upload.ID, part.Args.JobID, "ONNX Runtime did not survive running it: the worker was lost each time")
+		return a.refuse(ctx, part.Args, "ONNX Runtime did not survive running it: the worker was lost each time")
 	}
 	version, err := a.check(ctx, upload)
 	if err := store.TriedUpload(context.WithoutCancel(ctx), upload.ID); err != nil {
@@ -52,7 +52,12 @@ func (a *addWorker) Work(ctx context.Context, part *river.Job[postgres.AddArgs])
 	case errors.Is(err, annotator.ErrUnavailable), ctx.Err() != nil && part.Attempt < part.MaxAttempts:
 		return err // the database was away, or this worker stops: another tries again
 	}
-	return a.worker.service.RefuseUpload(context.WithoutCancel(ctx), upload.ID, part.Args.JobID, reasonOf(err))
+	return a.refuse(ctx, part.Args, reasonOf(err))
+}
+
+func (a *addWorker) refuse(ctx context.Context, part postgres.AddArgs, why string) error {
+	a.worker.giveUp(ctx, why)
+	return a.worker.service.RefuseUpload(context.WithoutCancel(ctx), part.UploadID, part.JobID, why)
 }
 
 // check opens the model on ONNX Runtime.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
@@ -20,8 +21,10 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/features"
+	"github.com/abn-studio/studio/internal/logs"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/tracing"
 )
 
 // Config is what NewWorker needs.
@@ -40,12 +43,15 @@ type Config struct {
 	// FeatureBytes bounds the cache of features on disk; 0: the store's default.
 	FeatureBytes int64
 	Logger       *slog.Logger
+	Tracer       *tracing.Tracer       // what traces attempts; nil: nothing does
+	Metrics      prometheus.Registerer // where the worker's figures are registered; nil: nowhere
 }
 
 // Worker takes jobs from the database. Make one with NewWorker; Start it once; Stop is safe at any time.
 type Worker struct {
 	config   Config
 	log      *slog.Logger
+	metrics  *metrics
 	id       string
 	service  *annotator.Service // what changes a project
 	catalog  *Catalog
@@ -59,10 +65,12 @@ type Worker struct {
 // NewWorker checks its folders and prepares a worker. Nothing runs before Start.
 func NewWorker(c Config) (*Worker, error) {
 	host, _ := os.Hostname()
-	w := &Worker{config: c, log: c.Logger, id: fmt.Sprintf("%s-%d-%d", host, os.Getpid(), time.Now().UnixNano())}
-	if w.log == nil {
-		w.log = slog.Default()
+	w := &Worker{config: c, id: fmt.Sprintf("%s-%d-%d", host, os.Getpid(), time.Now().UnixNano())}
+	w.log = logs.Wrap(cmp.Or(c.Logger, slog.Default()))
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
 	}
+	w.metrics = newMetrics(c.Metrics)
 	for _, folder := range []string{w.roundsFolder(), w.cacheFolder()} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return nil, fmt.Errorf("worker: %w", err)
@@ -86,7 +94,7 @@ func NewWorker(c Config) (*Worker, error) {
 	river.AddWorker(workers, &tidyWorker{worker: w})
 	w.client, err = river.NewClient(riverpgxv5.New(c.Store.Pool()), &river.Config{
 		ID:     w.id,
-		Logger: slog.New(quiet{w.log.Handler()}),
+		Logger: slog.New(quiet{w.log.Handler(), &w.holds}),
 		Queues: map[string]river.QueueConfig{
 			postgres.HeavyWork: {MaxWorkers: 1}, // a model's run keeps all cores busy
 			postgres.LightWork: {MaxWorkers: 2},
@@ -150,10 +158,10 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.beating.Go(func() { w.keepBeating(beats) })
 	w.beating.Go(func() {
 		if err := w.features.Count(); err != nil {
-			w.log.Warn("worker: what its features take is not known", "err", err)
+			w.log.WarnContext(ctx, "worker: what its features take is not known", "err", err)
 		}
 	})
-	w.log.Info("worker started", "worker", w.id)
+	w.log.InfoContext(ctx, "worker started", "worker", w.id)
 	return nil
 }
 
@@ -198,7 +206,8 @@ func (w *Worker) closeStranded(ctx context.Context) error {
 	stranded, err := w.config.Store.StrandedJobs(ctx)
 	for _, j := range stranded {
 		message := "the studio gave it up after several tries, the last of which ended with: " + cmp.Or(j.Why, "nothing that was written down") + ". The worker's log says more; please report it"
-		w.log.Error("job was given up", "job", j.ID, "round", j.RoundID, "why", j.Why)
+		ctx := logs.With(logs.WithRequest(ctx, j.Request), slog.Int64(logs.KeyJob, j.ID))
+		w.log.ErrorContext(ctx, "job was given up", "round", j.RoundID, "why", j.Why)
 		if j.RoundID == 0 {
 			err = errors.Join(err, w.config.Store.FailJob(ctx, j.ID, message))
 			continue
@@ -225,7 +234,7 @@ func (w *Worker) keepBeating(ctx context.Context) {
 			return
 		case <-ticker.C:
 			if err := w.beat(ctx); err != nil && ctx.Err() == nil {
-				w.log.Warn("worker: no heartbeat", "err", err)
+				w.log.WarnContext(ctx, "worker: no heartbeat", "err", err)
 			}
 		}
 	}
@@ -245,26 +254,12 @@ type errorHandler struct{ worker *Worker }
 
 // HandleError logs an attempt that failed.
 func (h *errorHandler) HandleError(ctx context.Context, part *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	h.worker.log.Error("job failed", "kind", part.Kind, "attempt", part.Attempt, "err", err)
+	h.worker.log.ErrorContext(logs.With(ctx, about(part)...), "job failed", "attempt", part.Attempt, "err", err)
 	return nil
 }
 
 // HandlePanic logs a panic; River treats the attempt as failed.
 func (h *errorHandler) HandlePanic(ctx context.Context, part *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
-	h.worker.log.Error("job panicked", "kind", part.Kind, "panic", value, "trace", trace)
+	h.worker.log.ErrorContext(logs.With(ctx, about(part)...), "job panicked", "panic", value, "stack", trace)
 	return nil
 }
-
-// quiet drops River's own log lines below a warning, of which there are many.
-type quiet struct{ slog.Handler }
-
-// Enabled lets warnings and errors through.
-func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
-}
-
-// WithAttrs keeps the filter on derived handlers.
-func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
-
-// WithGroup keeps the filter on derived handlers.
-func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }

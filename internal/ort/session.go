@@ -77,6 +77,9 @@ type Options struct {
 	Config map[string]string
 }
 
+// unnamed begins the name of a session that was given none: it is made of the file's own names.
+const unnamed = "graph "
+
 // Session is a graph loaded and optimised, ready to run. Runs may overlap.
 type Session struct {
 	name            string
@@ -102,7 +105,7 @@ func Open(model []byte, inputs, outputs []string, o Options) (*Session, error) {
 func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Session, error) {
 	name := o.Name
 	if name == "" {
-		name = "graph " + strings.Join(inputs, ", ") + " → " + strings.Join(outputs, ", ")
+		name = unnamed + strings.Join(inputs, ", ") + " → " + strings.Join(outputs, ", ")
 	}
 	if len(inputs) == 0 || len(outputs) == 0 {
 		return nil, fmt.Errorf("opening %s: it needs at least one input and one output", name)
@@ -262,8 +265,11 @@ func (s *Session) Run(ctx context.Context, inputs, outputs []*Tensor) error {
 	}
 	r.given = slices.Clone(r.out)
 	rows := inputs[0].rows()
+	ended := s.watch(ctx, rows)
 	start := time.Now()
-	if err := s.run(ctx, s.limit(rows), r); err != nil {
+	err := s.run(ctx, s.limit(rows), r)
+	ended(err)
+	if err != nil {
 		return fmt.Errorf("running %s: %w", s.name, err)
 	}
 	s.took(time.Since(start), rows)

@@ -88,7 +88,7 @@ func (l *listener) run(ctx context.Context) {
 		if time.Since(began) > 10*time.Second {
 			wait = 50 * time.Millisecond
 		}
-		l.log.Warn("the connection that listens for round events was lost", "reason", err, "again_in", wait)
+		l.log.WarnContext(ctx, "the connection that listens for round events was lost", "reason", err, "again_in", wait)
 		select {
 		case <-ctx.Done():
 			return

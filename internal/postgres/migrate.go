@@ -80,7 +80,7 @@ func migrateTo(ctx context.Context, pool *pgxpool.Pool, to *Schema, log *slog.Lo
 		return fmt.Errorf("migrating River's tables: %w", err)
 	}
 	if n := len(done) + len(result.Versions); n > 0 {
-		log.Info("the database's schema is up to date", "steps", n)
+		log.InfoContext(ctx, "the database's schema is up to date", "steps", n)
 	}
 	return nil
 }

@@ -13,9 +13,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/fault"
 	"github.com/abn-studio/studio/internal/health"
+	"github.com/abn-studio/studio/internal/tracing"
 )
 
 // Config says which database a Store uses.
@@ -26,7 +29,8 @@ type Config struct {
 	// Patience is how long an operation that can safely be repeated waits for a database that is away or does not answer, before it
 	// returns annotator.ErrDatabaseAway. Default: 10 s.
 	Patience time.Duration
-	Logger   *slog.Logger // default slog.Default
+	Logger   *slog.Logger    // default slog.Default
+	Tracer   *tracing.Tracer // what traces queries; nil: nothing does
 }
 
 // Store is the database. It is safe for concurrent use. InTx gives its function a Store of the transaction's own.
@@ -61,12 +65,13 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
 	// A restarted server leaves dead connections in the pool: check them often, and before use.
 	config.HealthCheckPeriod = 5 * time.Second
+	config.ConnConfig.Tracer = c.Tracer.Queries()
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
 	s := &Store{pool: pool, q: naming{pool}, patience: cmp.Or(c.Patience, 10*time.Second), log: cmp.Or(c.Logger, slog.Default())}
-	if s.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: s.log}); err != nil {
+	if s.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: s.log, Middleware: []rivertype.Middleware{tellPartsWhy()}}); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("opening the job queue: %w", err)
 	}
@@ -85,6 +90,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 // Pool returns the connections, for River, which has tables of its own.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// River returns the client by which jobs are inserted and looked at.
+func (s *Store) River() *river.Client[pgx.Tx] { return s.river }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
@@ -131,12 +139,14 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *Store) error) error {
 		if err := fn(&inner); err != nil {
 			return err
 		}
+		fault.At(fault.BeforeCommit)
 		if err := tx.Commit(op); err != nil {
 			if away(err) || errors.Is(context.Cause(op), errSilent) {
 				return &uncertainError{err}
 			}
 			return err
 		}
+		fault.At(fault.AfterCommit)
 		return nil
 	})
 }

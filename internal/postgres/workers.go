@@ -91,7 +91,7 @@ func (s *Store) RescueParts(ctx context.Context, worker string, working []int64)
 		return 0, wrap(err, "taking over the jobs of silent workers")
 	}
 	if n > 0 {
-		s.log.Warn("jobs of workers that fell silent were made available again", "jobs", n)
+		s.log.WarnContext(ctx, "jobs of workers that fell silent were made available again", "jobs", n)
 	}
 	if _, err = s.Importing(ctx); err == nil { // it also ends the imports of dead processes
 		_, err = s.exec(ctx, `DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day'`)
@@ -115,6 +115,7 @@ func (s *Store) LostParts(ctx context.Context, worker string, working []int64) (
 type StrandedJob struct {
 	ID, RoundID int64
 	Why         string // what its last part failed of
+	Request     string // the id of the request that asked for it, "" if it is not known
 }
 
 // StrandedJobs returns the jobs that are not over although River has given up all their parts: work that came apart in a way that its
@@ -123,7 +124,9 @@ func (s *Store) StrandedJobs(ctx context.Context) ([]StrandedJob, error) {
 	stranded, err := list(ctx, s, pgx.RowToStructByPos[StrandedJob], `
 		SELECT j.id, coalesce(r.id, 0), coalesce((
 			SELECT p.errors[array_upper(p.errors, 1)] ->> 'error' FROM job_parts o JOIN river_job p ON p.id = o.river_job_id
-			WHERE o.job_id = j.id AND p.errors IS NOT NULL ORDER BY p.finalized_at DESC NULLS LAST LIMIT 1), '')
+			WHERE o.job_id = j.id AND p.errors IS NOT NULL ORDER BY p.finalized_at DESC NULLS LAST LIMIT 1), ''), coalesce((
+			SELECT p.metadata ->> 'request' FROM job_parts o JOIN river_job p ON p.id = o.river_job_id
+			WHERE o.job_id = j.id AND p.metadata ? 'request' ORDER BY p.id DESC LIMIT 1), '')
 		FROM jobs j LEFT JOIN rounds r ON r.id = j.round_id
 		WHERE j.finished_at IS NULL AND EXISTS (SELECT FROM job_parts o WHERE o.job_id = j.id) AND NOT EXISTS (
 			SELECT FROM job_parts o JOIN river_job p ON p.id = o.river_job_id

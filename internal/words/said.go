@@ -52,6 +52,8 @@ func compile(said map[string]string) []format {
 			switch key[v[1]-1] {
 			case 'd':
 				form.WriteString(`([−\-]?[\d,]+)`)
+			case 'f':
+				form.WriteString(`([−\-+]?[\d.]+)`)
 			case 'q':
 				form.WriteString(`("(?:[^"\\]|\\.)*")`)
 			default:

@@ -99,9 +99,10 @@ func TestSay(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]string{
 		"not found": "見つかりません",
-		"too many failed sign-ins: try again in 12 s":      "サインインの失敗が多すぎます。12 秒後にもう一度お試しください",
-		"10 % of images painted by 2 people each (seed 1)": "画像の 10% を 2 人ずつで描きます（シード 1）",
-		"nobody has written this":                          "nobody has written this",
+		"The network says jug with handle with 93%: confidently wrong": "ネットワークの答えは jug with handle（93%）: 確信して間違えている",
+		"too many failed sign-ins: try again in 12 s":                  "サインインの失敗が多すぎます。12 秒後にもう一度お試しください",
+		"10 % of images painted by 2 people each (seed 1)":             "画像の 10% を 2 人ずつで描きます（シード 1）",
+		"nobody has written this":                                      "nobody has written this",
 		"Maps were worth +3.1 points of accuracy (95% 0.8 to 5.4, 1,120 images, 3 seeds) over the control: 0.5 points per edit.": "マップの効果: 対照に対して正解率 +3.1 ポイント（95% 区間 0.8～5.4、画像 1,120 枚、3 シード）。修正 1 件あたり 0.5 ポイント。",
 		"Maps were worth +3.1 points of accuracy (95% 0.8 to 5.4, 1 image) over the control.":                                    "マップの効果: 対照に対して正解率 +3.1 ポイント（95% 区間 0.8～5.4、画像 1 枚）。",
 		"No clear difference in accuracy: the candidate has +0.8 points (95% −0.2 to 1.8, 10 images) against the control.":       "正解率に明らかな差はありません: 候補は対照に対して +0.8 ポイント（95% 区間 −0.2～1.8、画像 10 枚）。",

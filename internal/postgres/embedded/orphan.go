@@ -34,10 +34,10 @@ func stopOrphan(ctx context.Context, cluster, socketDir string, log *slog.Logger
 	}
 	if !serves(ctx, pid, cluster, socketDir) {
 		// Another process has this number now. PostgreSQL would take it for a running server and not start.
-		log.Info("removing the pid file of a PostgreSQL that was killed", "pid", pid, "folder", cluster)
+		log.InfoContext(ctx, "removing the pid file of a PostgreSQL that was killed", "pid", pid, "folder", cluster)
 		return os.Remove(path)
 	}
-	log.Info("stopping a PostgreSQL whose studio was killed", "pid", pid, "folder", cluster)
+	log.InfoContext(ctx, "stopping a PostgreSQL whose studio was killed", "pid", pid, "folder", cluster)
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
 		if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("stopping PostgreSQL %d, which was left running on %s: %w", pid, cluster, err)

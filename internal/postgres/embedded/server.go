@@ -160,7 +160,7 @@ func (s *Server) watch(ctx context.Context) {
 				return
 			case <-current.done:
 			}
-			s.config.Logger.Error("PostgreSQL ended by itself; starting it again", "reason", current.err, "log", s.config.logFile())
+			s.config.Logger.ErrorContext(ctx, "PostgreSQL ended by itself; starting it again", "reason", current.err, "log", s.config.logFile())
 			s.mu.Lock()
 			s.current = nil
 			s.mu.Unlock()
@@ -170,14 +170,14 @@ func (s *Server) watch(ctx context.Context) {
 			s.mu.Lock()
 			s.current = next
 			s.mu.Unlock()
-			s.config.Logger.Info("PostgreSQL is back", "pid", next.command.Process.Pid)
+			s.config.Logger.InfoContext(ctx, "PostgreSQL is back", "pid", next.command.Process.Pid)
 			wait = 100 * time.Millisecond
 			continue
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		s.config.Logger.Error("PostgreSQL does not start", "reason", err, "again_in", wait)
+		s.config.Logger.ErrorContext(ctx, "PostgreSQL does not start", "reason", err, "again_in", wait)
 		select {
 		case <-ctx.Done():
 			return

@@ -40,6 +40,15 @@ describe("the contact sheet", () => {
     expect(walk).toEqual([1, 2, 4, 3, 1, 1, 3, 5, 5]);
   });
 
+  it("selects the card whose box has the focus, as the one whose link has it", () => {
+    contactSheet();
+    for (const focused of [links()[1]!, boxes()[2]!]) {
+      focused.focus();
+      focused.dispatchEvent(new KeyboardEvent("keydown", { key: "x", bubbles: true, cancelable: true }));
+    }
+    expect(boxes().map((box) => box.checked)).toEqual([false, true, true, false, false]);
+  });
+
   it("selects cards, counts them, and lets go of them", () => {
     contactSheet();
     expect([hidden("[data-selected]"), hidden("[data-unselected]")]).toEqual([true, false]);

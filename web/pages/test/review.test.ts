@@ -104,6 +104,27 @@ describe("a review", () => {
     expect(of("/edits/109/review").map(({ body }) => body)).toEqual([{ verdict: "reject", comment: "The tail" }]);
   });
 
+  it("has the words of a verdict again once that is taken back, until they are deleted", async () => {
+    waiting = [9];
+    await open();
+    await judgeable();
+    const write = (words: string) => {
+      find<HTMLTextAreaElement>("textarea").value = words;
+      find<HTMLTextAreaElement>("textarea").dispatchEvent(new Event("input"));
+    };
+    write("The tail");
+    find<HTMLInputElement>("input[value='too wide']").click();
+    pressKey("x");
+    await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("9"); });
+    await open(); // as taking it back leads to the review of 8
+    await vi.waitFor(() => { expect(find<HTMLTextAreaElement>("textarea").value).toBe("The tail"); });
+    expect(find<HTMLInputElement>("input[value='too wide']").checked).toBe(true);
+    write("");
+    await open();
+    await judgeable();
+    expect(find<HTMLTextAreaElement>("textarea").value).toBe("");
+  });
+
   it("comes back with what was written if its verdict is refused", async () => {
     waiting = [9];
     reply = ({ address }) => (address.endsWith("/edits/108/review") ? json({ status: 409, detail: "Rose is reviewing task 8: go on to the next one" }, 409) : undefined);

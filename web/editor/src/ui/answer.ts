@@ -65,7 +65,7 @@ export function answerPanel(desk: Desk): HTMLElement {
     const { detail } = desk;
     if (!detail) return;
     table.toggleAttribute("data-stale", desk.stale);
-    say(after, desk.stale ? "earlier" : t("after"));
+    say(after, desk.stale ? t("earlier") : t("after"));
     after.title = desk.stale ? t("The studio did not answer: these figures are of an earlier map") : "";
     const label = detail.image.label;
     const rows = answerRows(detail.project.classes.map((c) => c.name), label, detail.prediction.top, desk.before, desk.after);
