@@ -263,16 +263,19 @@ export class ReviewDesk {
       const verdict = (event.submitter as HTMLButtonElement | null)?.value;
       if (!this.seen || this.sent || (verdict !== "approve" && verdict !== "reject")) return;
       if (verdict === "reject" && comment && this.words === "" && this.reasons.length === 0 && this.pins.pins.length === 0) {
-        comment.setCustomValidity(t("Choose a reason, pin a cell, or say what should change: it goes back to its author."));
-        comment.reportValidity();
-        comment.focus();
+        const missing = t("Choose a reason, pin a cell, or say what should change: it goes back to its author.");
+        comment.setCustomValidity(missing);
+        this.tell(missing); // the keys stay with the page: 1 to 5 choose a reason
         return;
       }
       this.sent = true;
       for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
       this.actions.judge(this, verdict);
     });
-    const forgive = () => comment?.setCustomValidity("");
+    const forgive = () => {
+      comment?.setCustomValidity("");
+      if (!this.sent) this.root.querySelector("[data-told]")?.remove();
+    };
     for (const button of form?.querySelectorAll("button") ?? []) button.addEventListener("click", forgive); // before it is validated
     comment?.addEventListener("input", () => {
       forgive();
