@@ -19,7 +19,7 @@ func (c TaskCard) MayJudge(u User) error {
 	case u.ID == 0:
 		return fmt.Errorf("%w: only a person reviews", ErrForbidden)
 	case c.State != TaskSubmitted:
-		return fmt.Errorf("task %d is %s, not waiting for review: %w", c.ID, c.State, ErrConflict)
+		return Conflict("task %d is %s, not waiting for review", c.ID, c.State)
 	case c.Among.Painters > 0 && slices.Contains(c.DrawnBy, u.ID):
 		return fmt.Errorf("%w: you paint one of the maps of the image of task %d, so somebody else judges them", ErrForbidden, c.ID)
 	case slices.Contains(c.DrawnBy, u.ID):
@@ -209,7 +209,7 @@ func judgedAlready(ctx context.Context, tx Store, edit Edit) error {
 			return Conflict("%s has judged edit %d of task %d already: it is %s. Go on to the next one", r.Reviewer, edit.ID, edit.TaskID, edit.State)
 		}
 	}
-	return fmt.Errorf("edit %d is %s, not waiting for review: %w", edit.ID, edit.State, ErrConflict)
+	return Conflict("edit %d is %s, not waiting for review", edit.ID, edit.State)
 }
 
 // Retract takes a verdict back: its edit waits for review again, and the verdict stays in the history. Whoever gave it has the edit to judge

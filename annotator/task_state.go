@@ -118,7 +118,7 @@ func (t Task) TakeReview(u User, leases int, now time.Time) (Task, error) {
 // FreeToJudge returns a *LeaseError if somebody other than u has the task to judge, ErrConflict if it is not in review.
 func (t Task) FreeToJudge(u User, now time.Time) error {
 	if t.State != TaskSubmitted {
-		return fmt.Errorf("task %d is %s, not waiting for review: %w", t.ID, t.State, ErrConflict)
+		return Conflict("task %d is %s, not waiting for review", t.ID, t.State)
 	}
 	if t.ReviewerID != nil && *t.ReviewerID != u.ID {
 		return &LeaseError{Task: t.ID, Holder: t.ReviewerName, Review: true, Left: t.LeaseExpiresAt.Sub(now)}
@@ -315,7 +315,7 @@ func (t Task) Submit(u User, now time.Time) (Task, error) {
 func (t Task) Judge(v Verdict, now time.Time) (Task, error) {
 	to, may := TaskTransitions.Next(t.State, v.Event())
 	if !may {
-		return t, fmt.Errorf("task %d is %s, not waiting for review: %w", t.ID, t.State, ErrConflict)
+		return t, Conflict("task %d is %s, not waiting for review", t.ID, t.State)
 	}
 	t = t.unheld()
 	t.State, t.Returned, t.UpdatedAt = to, v == VerdictReject, now

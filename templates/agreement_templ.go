@@ -710,7 +710,7 @@ func SharedPage(f Frame, v SharedView) templ.Component {
 							}()
 						}
 						ctx = templ.InitializeContext(ctx)
-						templ_7745c5c3_Err = exactMap("heat", *s.Map, nil).Render(ctx, templ_7745c5c3_Buffer)
+						templ_7745c5c3_Err = exactMap("heat", *s.Map, nil, false).Render(ctx, templ_7745c5c3_Buffer)
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
@@ -779,7 +779,7 @@ func SharedPage(f Frame, v SharedView) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = exactMap("heat", *v.Mean, nil).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = exactMap("heat", *v.Mean, nil, false).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -813,7 +813,7 @@ func SharedPage(f Frame, v SharedView) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = exactMap("heat", doubled(*v.Deviation), nil).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = exactMap("heat", doubled(*v.Deviation), nil, false).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -24,7 +24,7 @@ func (a *api) reviewDesk() {
 		page, err := a.server.service.Reviews(ctx, actor, in.Project, annotator.ReviewQuery{Order: in.Order, After: in.After, Limit: in.Limit})
 		page.Reviews = orEmpty(page.Reviews)
 		for i := range page.Reviews {
-			page.Reviews[i].Prediction.Top = orEmpty(page.Reviews[i].Prediction.Top)
+			page.Reviews[i].TaskCard = tidyCard(ctx, page.Reviews[i].TaskCard)
 		}
 		return &answer[annotator.ReviewPage]{page}, err
 	})

@@ -62,6 +62,9 @@ func newProblem(ctx context.Context, f failure) *Problem {
 // add appends one of huma's details. It leaves out a body that could not be parsed, writes as text a number that JSON cannot write (an
 // infinite one in a query), and names the place of a string that is not valid text.
 func (p *Problem) add(d *huma.ErrorDetail) {
+	if strings.Contains(d.Location, "password") || strings.Contains(d.Location, "current") {
+		d.Value = nil // it stands in nobody's log
+	}
 	switch v := d.Value.(type) {
 	case string:
 		if d.Location == "body" {
@@ -71,6 +74,8 @@ func (p *Problem) add(d *huma.ErrorDetail) {
 				p.Title = notValid
 			}
 		}
+	case map[string]any:
+		d.Value = nil // the whole of a body, with its secrets
 	case float32:
 		d.Value = finite(float64(v))
 	case float64:

@@ -16,7 +16,6 @@ import (
 	"github.com/abn-studio/studio/internal/fault"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
-	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // atFault is a variable that parks the program of the tests at a point of package fault, the first time that a function of a name is among
@@ -103,7 +102,7 @@ func TestServerIsKilledAtEachCommit(t *testing.T) {
 					d := detail(paints)
 					return d.State == annotator.TaskLeased && d.Lease != nil && d.Lease.Mine
 				}},
-			{"SaveDraft", func(paints, _ *client) int { return paints.save(task, 0, 0.25) },
+			{"SaveDraft", func(paints, _ *client) int { return paints.status(http.MethodPut, draftPath(task), draftOf(0, 0.25)) },
 				func(paints *client) bool {
 					d := detail(paints)
 					return d.Edit != nil && d.Edit.Revision == 1 && d.Edit.Map.Values[0] == 0.25
@@ -157,35 +156,6 @@ func TestServerIsKilledAtEachCommit(t *testing.T) {
 
 var judge = struct{ email, password string }{"judge@example.org", "a long enough one"}
 
-// status sends a request and returns the answer's status, 0 where there is none.
-func (c *client) status(method, path string, body any, headers ...string) int {
-	text, _ := json.Marshal(body)
-	request, err := http.NewRequest(method, c.base+path, strings.NewReader(string(text)))
-	if err != nil {
-		return 0
-	}
-	request.Header.Set("Content-Type", "application/json")
-	for i := 0; i+1 < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := c.Do(request)
-	if err != nil {
-		return 0
-	}
-	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, response.Body)
-	return response.StatusCode
-}
-
-// save saves a map with one value everywhere.
-func (c *client) save(task int64, base int, value float32) int {
-	values := make([]float32, 14*14)
-	for i := range values {
-		values[i] = value
-	}
-	return c.status(http.MethodPut, fmt.Sprintf("/tasks/%d/draft", task), map[string]any{"base_revision": base, "source": "painted", "values": values})
-}
-
 // Workers are killed one after the other in a scan: after a chunk was claimed, before its results are committed, and after. Each image is
 // predicted once.
 func TestWorkersAreKilledInAScan(t *testing.T) {
@@ -237,18 +207,7 @@ func TestImportsAreKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	images := append([]string{"import", folder, "--project", "aviary", "--source", "second"}, p.flags...)
-	tiny, err := architecture.Named("tiny")
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := tiny.Build(14, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := model.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := untrained(t, 2)
 	network := filepath.Join(t.TempDir(), "second.onnx")
 	var classes []string
 	for _, c := range p.project.Classes {

@@ -180,21 +180,8 @@ func (l *ledger) free(task int64) {
 // insist sends a request again and again, as the pages do, until the studio answers it with something that is not a fault of its own.
 func (c *client) insist(ctx context.Context, method, path string, body any, headers ...string) (int, []byte) {
 	for ctx.Err() == nil {
-		text, _ := json.Marshal(body)
-		request, err := http.NewRequestWithContext(ctx, method, c.base+path, strings.NewReader(string(text)))
-		if err != nil {
-			break
-		}
-		request.Header.Set("Content-Type", "application/json")
-		for i := 0; i+1 < len(headers); i += 2 {
-			request.Header.Set(headers[i], headers[i+1])
-		}
-		if response, err := c.Do(request); err == nil {
-			answer, err := io.ReadAll(response.Body)
-			response.Body.Close()
-			if err == nil && response.StatusCode < 500 {
-				return response.StatusCode, answer
-			}
+		if status, answer := c.sendIn(ctx, method, path, body, headers...); status != 0 && status < 500 {
+			return status, answer
 		}
 		select {
 		case <-ctx.Done():
@@ -220,8 +207,7 @@ func (l *ledger) paints(ctx context.Context, c *client, who string, random *rand
 		mine := true
 		for range 1 + random.IntN(3) {
 			value := float32(random.IntN(1000)) / 1000
-			values := slices.Repeat([]float32{value}, 14*14)
-			if status, _ := c.insist(ctx, http.MethodPut, fmt.Sprintf("/tasks/%d/draft", task.ID), map[string]any{"base_revision": revision, "source": "painted", "values": values}); status != http.StatusOK {
+			if status, _ := c.insist(ctx, http.MethodPut, draftPath(task.ID), draftOf(revision, value)); status != http.StatusOK {
 				mine = false
 				break
 			}

@@ -225,18 +225,7 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	if p.project, err = p.service.CreateProject(ctx, annotator.System, "aviary", "Aviary", ""); err != nil {
 		t.Fatal(err)
 	}
-	tiny, err := architecture.Named("tiny")
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := tiny.Build(14, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := model.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := untrained(t, 1)
 	folder, err := birds(perBird)
 	if err != nil {
 		t.Fatal(err)
@@ -258,6 +247,24 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	}
 	p.images = data.Len()
 	return p
+}
+
+// untrained is a small network of 14 classes with the weights of a seed, as an ONNX file.
+func untrained(t *testing.T, seed int64) []byte {
+	t.Helper()
+	tiny, err := architecture.Named("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := tiny.Build(14, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := model.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // scanned runs a worker until every image is predicted.
@@ -670,13 +677,22 @@ func signInAs(t *testing.T, base string, who struct{ email, password string }) *
 	return c
 }
 
-func (c *client) send(method, path string, body any) (int, []byte) {
+// send sends a request and returns the answer's status, 0 where there is none, and its body. headers are names and values in turn.
+func (c *client) send(method, path string, body any, headers ...string) (int, []byte) {
+	return c.sendIn(context.Background(), method, path, body, headers...)
+}
+
+// sendIn is send until ctx ends.
+func (c *client) sendIn(ctx context.Context, method, path string, body any, headers ...string) (int, []byte) {
 	text, _ := json.Marshal(body)
-	request, err := http.NewRequest(method, c.base+path, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(text))
 	if err != nil {
 		return 0, nil
 	}
 	request.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
 	response, err := c.Do(request)
 	if err != nil {
 		return 0, []byte(err.Error())
@@ -706,10 +722,18 @@ func (c *client) draft(task int64, base int, value float32) bool {
 			return false
 		}
 	}
-	values := make([]float32, 14*14)
-	for i := range values {
-		values[i] = value
-	}
-	status, _ := c.send(http.MethodPut, fmt.Sprintf("/tasks/%d/draft", task), map[string]any{"base_revision": base, "source": "painted", "values": values})
-	return status == http.StatusOK
+	return c.status(http.MethodPut, draftPath(task), draftOf(base, value)) == http.StatusOK
+}
+
+// status is send without the answer's body.
+func (c *client) status(method, path string, body any, headers ...string) int {
+	status, _ := c.send(method, path, body, headers...)
+	return status
+}
+
+func draftPath(task int64) string { return fmt.Sprintf("/tasks/%d/draft", task) }
+
+// draftOf is a draft on a revision: a map with one value everywhere.
+func draftOf(base int, value float32) map[string]any {
+	return map[string]any{"base_revision": base, "source": "painted", "values": slices.Repeat([]float32{value}, 14*14)}
 }

@@ -13,9 +13,6 @@ const (
 	HalfWritten  Point = "half-written"  // of a file that package durable writes, a part is on the disk, without the file's name
 )
 
-// Points are all of them.
-var Points = []Point{BeforeCommit, AfterCommit, BlobStored, HalfWritten}
-
 var park func(Point)
 
 // Park makes every point call f, in place of going on at once. It is for the tests' own processes, before they begin to work.

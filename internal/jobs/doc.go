@@ -20,6 +20,9 @@
 //	tidy.go      every few hours, removing files that no row refers to
 //	catalog.go   opening models and pictures by their content hash
 //	holds.go     the parts of jobs that a worker holds, and letting go of one that another worker took over
+//	attempt.go   how an attempt at a part ended; about.go says in the log what a line is about
+//	metrics.go   a worker's figures
+//	queue_page.go  River's own page of its queues
 //
 // Imports (ImageImport) and Models.Try run outside a Worker: the command line calls them in its own process, and Staging imports in the
 // server's.

@@ -85,10 +85,11 @@ func (h *holds) lose(id int64) {
 // away, attend waits until the database answers and then has River try the part again, without counting an attempt. It keeps the
 // part until then, since giving it back has to be written to the database.
 func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(context.Context) error) error {
-	ctx, traced := w.config.Tracer.Job(logs.With(ctx, about(part)...), part.Kind, postgres.MetadataOf(part).Trace, jobOf(part), part.ID, part.Attempt)
+	attrs := about(part)
+	ctx, traced := w.config.Tracer.Job(logs.With(ctx, attrs...), part.Kind, postgres.MetadataOf(part).Trace, jobOf(part), part.ID, part.Attempt)
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	w.holds.begin(part.ID, about(part), lose)
+	w.holds.begin(part.ID, attrs, lose)
 	defer w.holds.end(part.ID)
 	w.tell(ctx, "job began", slog.Int("attempt", part.Attempt))
 	began, count := time.Now(), w.metrics.begin(part.Kind)

@@ -80,13 +80,22 @@ func Fill(s string, args ...any) string {
 func value(v any) string {
 	switch v := v.(type) {
 	case string:
-		return v
+		return isolated(v)
 	case int:
 		return text.Count(v)
 	case int64:
 		return text.Count(v)
 	}
 	return fmt.Sprint(v)
+}
+
+// isolated is a text that people typed, as it stands in another: if it has a mark that turns the direction of what follows, such as U+202E,
+// it is put between FSI and PDI (Unicode Standard Annex 9), which end that.
+func isolated(s string) string {
+	if strings.ContainsAny(s, "\u202a\u202b\u202d\u202e\u2066\u2067\u2068") {
+		return "\u2068" + s + "\u2069"
+	}
+	return s
 }
 
 // Sentence returns s with a capital first letter and, if it ends with a letter or a digit, the full stop of the language.

@@ -95,6 +95,17 @@ func TestTexts(t *testing.T) {
 }
 
 // A sentence that another package made is found by its format, with its arguments, and in a chain of errors.
+// A name that turns the direction of text turns no more than itself.
+func TestNamesAreIsolated(t *testing.T) {
+	t.Parallel()
+	if got, want := words.T(t.Context(), "You judged {name}: approved", "name", "dove\u202Egnorts"), "You judged \u2068dove\u202Egnorts\u2069: approved"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := words.T(t.Context(), "by {name}", "name", "نورس"); got != "by نورس" {
+		t.Errorf("%q: the marks are for those alone who need them", got)
+	}
+}
+
 func TestSay(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]string{

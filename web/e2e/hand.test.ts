@@ -342,6 +342,8 @@ describe.skipIf(!browserThere)("the hand", () => {
     await until("the next task is open again", () => Promise.resolve(page.url() !== submitted), 60_000);
     await notice.filter({ hasText: /^$/ }).waitFor({ state: "attached" });
     await page.goBack();
+    await until("the submitted map is open again", () => Promise.resolve(page.url() === submitted), 60_000); // the next task may only be looked at, too
+    await notice.filter({ hasText: "It waits for review: the first stroke takes it back" }).waitFor();
     await page.locator("[data-testid=save-state][data-state=looking]").waitFor({ state: "attached" });
     await stroke(page, [0.2, 0.7], [0.7, 0.2]);
     await notice.filter({ hasText: "Taken back from review" }).waitFor();

@@ -8,6 +8,7 @@ import { OtherMethods } from "./methods.ts";
 import { Panes } from "./panes.ts";
 import { t } from "../editor/src/words.ts";
 import { Pins } from "./pins.ts";
+import { Replay } from "./replay.ts";
 
 type Reason = NonNullable<ReviewRequestBody["reasons"]>[number];
 interface Choice { reasons: Reason[]; pins: Pin[] }
@@ -40,6 +41,7 @@ export class ReviewDesk {
   readonly panes: Panes;
   readonly methods: OtherMethods;
   readonly pins: Pins;
+  readonly replay: Replay;
   /** The page's address while this map is on it. */
   address: string;
   /** Whether this person has the map to judge. */
@@ -61,6 +63,7 @@ export class ReviewDesk {
     this.panes = new Panes(root, (x, y) => this.methods.read(x, y));
     this.methods = new OtherMethods(root, this.panes);
     this.pins = new Pins(root, this.panes, () => this.chosen());
+    this.replay = new Replay(root, client, this.task);
     this.form = root.querySelector("[data-verdict]");
     this.edit = Number(this.form?.querySelector<HTMLInputElement>("input[name=edit]")?.value);
     this.comment = this.form?.querySelector("textarea") ?? null;
@@ -204,6 +207,7 @@ export class ReviewDesk {
 
   close(): void {
     this.lease?.close();
+    this.replay.close();
     this.methods.close();
   }
 
@@ -259,16 +263,19 @@ export class ReviewDesk {
       const verdict = (event.submitter as HTMLButtonElement | null)?.value;
       if (!this.seen || this.sent || (verdict !== "approve" && verdict !== "reject")) return;
       if (verdict === "reject" && comment && this.words === "" && this.reasons.length === 0 && this.pins.pins.length === 0) {
-        comment.setCustomValidity(t("Choose a reason, pin a cell, or say what should change: it goes back to its author."));
-        comment.reportValidity();
-        comment.focus();
+        const missing = t("Choose a reason, pin a cell, or say what should change: it goes back to its author.");
+        comment.setCustomValidity(missing);
+        this.tell(missing); // the keys stay with the page: 1 to 5 choose a reason
         return;
       }
       this.sent = true;
       for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
       this.actions.judge(this, verdict);
     });
-    const forgive = () => comment?.setCustomValidity("");
+    const forgive = () => {
+      comment?.setCustomValidity("");
+      if (!this.sent) this.root.querySelector("[data-told]")?.remove();
+    };
     for (const button of form?.querySelectorAll("button") ?? []) button.addEventListener("click", forgive); // before it is validated
     comment?.addEventListener("input", () => {
       forgive();

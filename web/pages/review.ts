@@ -41,6 +41,7 @@ class Session {
     if (key === "a" || key === "x") return event.repeat || this.current.press(key === "a" ? "approve" : "reject");
     if (/^[1-9]$/.test(key) && !event.repeat) return this.current.choose(key);
     if (key === "p") return this.current.pins.focus();
+    if (key === "r") return event.repeat || this.current.replay.press();
     if (key === "m") return this.current.methods.next();
     if (key === "0") return (this.current.panes.reset(), true);
     return false;

@@ -225,11 +225,13 @@ describe("a review", () => {
     const comment = find<HTMLTextAreaElement>("textarea");
     find("button[value=reject]").click();
     await pass(20);
-    expect([of("/edits/108/review").length, comment.validationMessage]).toEqual([0, "Choose a reason, pin a cell, or say what should change: it goes back to its author."]);
+    expect([of("/edits/108/review").length, find("[data-told]").textContent]).toEqual([0, "Choose a reason, pin a cell, or say what should change: it goes back to its author."]);
+    expect(document.activeElement).not.toBe(comment); // the next keys are the page's: 1 to 5 choose a reason
     comment.value = "The tail";
     comment.dispatchEvent(new Event("input"));
     find("button[value=reject]").click();
     await vi.waitFor(() => { expect([of("/edits/108/review").length, comment.validationMessage]).toEqual([1, ""]); });
+    expect(document.querySelector("[data-told]")).toBeNull();
   });
 
   it("is sent back with a reason alone, by its number", async () => {
