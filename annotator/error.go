@@ -15,6 +15,7 @@ var (
 	ErrForbidden     = errors.New("not allowed")
 	ErrUnauthorized  = errors.New("not signed in")
 	ErrWrongPassword = errors.New("the present password is another one")
+	ErrShowAgain     = errors.New("show once more that it is you: sign in by your institution on the page Account, and do it within ten minutes")
 	ErrNoTask        = errors.New("no task is waiting")
 	ErrUnavailable   = errors.New("temporarily unavailable")
 	ErrTooLarge      = errors.New("too large")

@@ -13,7 +13,7 @@ import (
 // UserStore keeps people, their password hashes and their tokens.
 type UserStore interface {
 	User(ctx context.Context, id int64) (User, error)
-	// UserByEmail ignores case; the hash is "" for a user who cannot sign in.
+	// UserByEmail ignores case; the hash is "" for a user who cannot sign in with a password.
 	UserByEmail(ctx context.Context, email string) (u User, passwordHash string, err error)
 	// UserByTokenHash finds a token and its owner by the SHA-256 of its secret. If the token is valid now, its use is recorded.
 	UserByTokenHash(ctx context.Context, hash []byte, now time.Time) (User, Token, error)
@@ -56,8 +56,9 @@ func (s *Service) SignIn(ctx context.Context, email, password string, from Clien
 }
 
 // present checks the actor's present password. It must be typed again for a new password or token, so that access to an unattended
-// browser is not enough. A right and a wrong password take as long. The command line has no password, and passes.
-func (s *Service) present(ctx context.Context, actor User, password string) error {
+// browser is not enough. A right and a wrong password take as long. Who has none, since an institution signs them in, shows it by having done
+// so a moment ago in the session (ErrShowAgain). The command line has no password, and passes.
+func (s *Service) present(ctx context.Context, actor User, password string, session int64) error {
 	if actor.ID == 0 {
 		return nil
 	}
@@ -70,6 +71,8 @@ func (s *Service) present(ctx context.Context, actor User, password string) erro
 	}
 	if user.ID != actor.ID {
 		hash = ""
+	} else if hash == "" {
+		return s.shownLately(ctx, actor, session)
 	}
 	right, err := s.password.matches(ctx, password, hash)
 	if err != nil {
@@ -82,6 +85,16 @@ func (s *Service) present(ctx context.Context, actor User, password string) erro
 		return ErrWrongPassword
 	}
 	return nil
+}
+
+// shownLately returns ErrShowAgain unless the actor showed who they are a moment ago, in this session of theirs.
+func (s *Service) shownLately(ctx context.Context, actor User, session int64) error {
+	now := s.now()
+	in, err := s.store.Session(ctx, session, now)
+	if isNotFound(err) || err == nil && (in.UserID != actor.ID || in.ShownAt == nil || now.Sub(*in.ShownAt) > PresenceLasts) {
+		return ErrShowAgain
+	}
+	return err
 }
 
 func signedIn(u User, err error) (User, error) {
@@ -227,10 +240,13 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		if err != nil {
 			return User{}, err
 		}
+		if err := s.mayHavePassword(ctx, actor, person); err != nil {
+			return User{}, err
+		}
 		if err := checkPassword(*c.Password, person.Email, person.Name); err != nil {
 			return User{}, err
 		}
-		if err := s.present(ctx, actor, c.Present); err != nil {
+		if err := s.present(ctx, actor, c.Present, c.Session); err != nil {
 			return User{}, err
 		}
 		h, err := s.password.hash(ctx, *c.Password)

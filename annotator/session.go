@@ -52,13 +52,34 @@ type Session struct {
 	SeenAt    time.Time `json:"seen_at" doc:"To within ten minutes."`
 	ExpiresAt time.Time `json:"expires_at"`
 	Client
-	Current bool `json:"current" db:"-" doc:"It is the one that asks."`
+	Current bool       `json:"current" db:"-" doc:"It is the one that asks."`
+	ShownAt *time.Time `json:"-"` // when the person last showed who they are; nil: nobody knows
 }
+
+// Shown says how somebody who signs in has shown who they are, and when, as far as that is known.
+type Shown struct {
+	By Means
+	At time.Time
+}
+
+// Means is how somebody signs in, as the trail says it.
+type Means string
+
+// The means. The trail takes a password for granted.
+const (
+	ByPassword    Means = ""
+	ByInstitution Means = "by the institution"
+)
+
+// PresenceLasts is how long after they showed who they are somebody is taken to be still there, where they have no password to type.
+const PresenceLasts = 10 * time.Minute
 
 // SessionStore keeps in which browsers people are signed in.
 type SessionStore interface {
 	// InsertSession adds one; ErrNotFound where the person has been removed.
 	InsertSession(ctx context.Context, s Session) (id int64, err error)
+	// Session returns one that is open; ErrNotFound once it has ended.
+	Session(ctx context.Context, id int64, now time.Time) (Session, error)
 	// UserBySession returns whose session it is, and notes that it was seen; ErrNotFound once it has ended.
 	UserBySession(ctx context.Context, id int64, now time.Time) (User, error)
 	// OpenSessions lists a person's, the one seen last first.
@@ -71,13 +92,25 @@ type SessionStore interface {
 	ProlongSession(ctx context.Context, id int64, until time.Time) error
 }
 
-// BeginSession signs a person in, whom the caller knows to be the one they say they are.
+// BeginSession signs a person in, whom the caller knows to be the one they say they are, by a password of just now.
 func (s *Service) BeginSession(ctx context.Context, user User, from Client) (Session, error) {
+	return s.BeginSessionBy(ctx, user, from, Shown{By: ByPassword, At: s.now()})
+}
+
+// BeginSessionBy is BeginSession by other means.
+func (s *Service) BeginSessionBy(ctx context.Context, user User, from Client, shown Shown) (Session, error) {
 	if _, err := signedIn(user, nil); err != nil {
 		return Session{}, err
 	}
 	now := s.now()
 	session := Session{UserID: user.ID, BeganAt: now, SeenAt: now, ExpiresAt: now.Add(SessionLasts), Client: from}
+	if !shown.At.IsZero() {
+		session.ShownAt = &shown.At
+	}
+	detail := from.String()
+	if shown.By != ByPassword {
+		detail = strings.TrimSuffix(string(shown.By)+"; "+detail, "; ")
+	}
 	err := s.store.InTx(ctx, func(tx Store) (err error) {
 		if err = tx.TouchUser(ctx, user.ID, now); err != nil {
 			return err
@@ -85,7 +118,7 @@ func (s *Service) BeginSession(ctx context.Context, user User, from Client) (Ses
 		if session.ID, err = tx.InsertSession(ctx, session); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, user, nil, "session.start", userSubject(user.ID), from.String())
+		return s.audit(ctx, tx, user, nil, "session.start", userSubject(user.ID), detail)
 	})
 	if err != nil {
 		return Session{}, fmt.Errorf("signing user %d in: %w", user.ID, err)
@@ -179,10 +212,6 @@ var somebody = User{Name: "somebody"}
 // refuseSignIn writes down that a sign-in failed. What was typed as the address is kept of no one: an address of nobody may be a password
 // that was typed into the wrong field, of which a hash could be guessed.
 func (s *Service) refuseSignIn(ctx context.Context, user User, from Client) error {
-	write, more := s.failures.take(shortAddress(from.Address), s.now())
-	if !write {
-		return ErrUnauthorized
-	}
 	subject, detail := NobodysAddress, "wrong address"
 	switch {
 	case user.Disabled:
@@ -190,16 +219,25 @@ func (s *Service) refuseSignIn(ctx context.Context, user User, from Client) erro
 	case user.ID != 0:
 		subject, detail = userSubject(user.ID), "wrong password"
 	}
+	if err := s.tellFailure(ctx, subject, detail, from); err != nil {
+		return err
+	}
+	return ErrUnauthorized
+}
+
+// tellFailure writes down that a sign-in failed, unless too many have.
+func (s *Service) tellFailure(ctx context.Context, subject, detail string, from Client) error {
+	write, more := s.failures.take(shortAddress(from.Address), s.now())
+	if !write {
+		return nil
+	}
 	if where := from.String(); where != "" {
 		detail += "; " + where
 	}
 	if more > 0 {
 		detail += "; " + fmt.Sprintf("%d before it are not listed", more)
 	}
-	if err := s.audit(ctx, s.store, somebody, nil, "session.fail", subject, detail); err != nil {
-		return err
-	}
-	return ErrUnauthorized
+	return s.audit(ctx, s.store, somebody, nil, "session.fail", subject, detail)
 }
 
 // failures bounds how many lines of the trail, which are kept for good, failed sign-ins make. It asks for nothing of the account, so that

@@ -99,6 +99,7 @@ type NewToken struct {
 	Scopes   []Scope
 	Days     int    // until it expires, 1 to MaxTokenDays
 	Password string // the owner's present password; the command line needs none
+	Session  int64  // from which it is asked, which shows that an owner without a password is there
 }
 
 // UserByToken returns the owner of an API bearer token, and the token. ErrUnauthorized for an unknown one, *TokenError
@@ -141,7 +142,7 @@ func (s *Service) CreateToken(ctx context.Context, actor User, ownerID int64, n 
 	if token, err = s.newToken(owner, highest, n); err != nil {
 		return "", Token{}, err
 	}
-	if err := s.present(ctx, actor, n.Password); err != nil {
+	if err := s.present(ctx, actor, n.Password, n.Session); err != nil {
 		return "", Token{}, err
 	}
 	random := make([]byte, 32) // 256 random bits need no salt

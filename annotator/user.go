@@ -70,7 +70,7 @@ type UserChange struct {
 	// API tokens outlive the change.
 	Present    string
 	KeepTokens bool
-	Session    int64 // from which it is asked, which stays open
+	Session    int64 // from which it is asked, which stays open; without a password of the actor's it shows that they are there
 }
 
 // System is the actor of commands run on the server itself. It is an admin, since whoever can run commands there has the database

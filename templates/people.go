@@ -3,6 +3,7 @@ package templates
 import (
 	"context"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -20,7 +21,20 @@ type People struct {
 	Projects    []annotator.ProjectSummary
 	Invitations []annotator.Invitation
 	Invite      InviteForm
+
+	Presence Presence
 }
+
+// Presence is how the visitor shows that it is them who asks for what must not be had from an unattended browser.
+type Presence struct {
+	Password    bool   // by typing their password
+	Lately      bool   // they have none, and their institution signed them in a moment ago
+	Institution string // what it is called; "": the studio has none
+	Back        string // the page that they come back to from there
+}
+
+// again is the address on which the visitor shows once more who they are.
+func (p Presence) again() string { return "/signin/institution?again=1&next=" + url.QueryEscape(p.Back) }
 
 // PersonForm is what an admin typed about a new person.
 type PersonForm struct {
@@ -37,7 +51,10 @@ type AccountView struct {
 	Tokens   []annotator.Token
 	Sessions []annotator.Session
 	Problem  string
-	Field    string // which form it belongs to: "name", "password", "token"
+	Field    string // which form it belongs to: "name", "password", "token", "ways"
+
+	Ways     annotator.SignInWays
+	Presence Presence
 }
 
 // tokenDays are how long a token may last, as the form offers it.

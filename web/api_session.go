@@ -81,7 +81,7 @@ func (a *api) sessions() {
 			Name     string            `json:"name" bound:"token name" doc:"What it is for."`
 			Scopes   []annotator.Scope `json:"scopes" minItems:"1" doc:"What it may be used for, where your role allows that. Every token reads."`
 			Days     *int              `json:"days,omitempty" bound:"token's days" doc:"Until it expires."`
-			Password string            `json:"current_password" bound:"present password" doc:"Your present password."`
+			Password string            `json:"current_password,omitempty" bound:"present password" doc:"Your present password. Who has none, since an institution signs them in, has signed in in this session within ten minutes."`
 		}
 	}
 	createToken := created(post("createToken", "/tokens", "Make a bearer token for yourself"))
@@ -144,6 +144,22 @@ func (a *api) people() {
 			n, err := a.server.service.EndSessions(ctx, actor, in.User, a.server.session(ctx))
 			return &answer[sessionsEnded]{sessionsEnded{n}}, err
 		})
+	ways := get("signInWays", "/users/{user}/ways", "How a person signs in")
+	ways.Description = "Everybody may read their own, an admin anybody's."
+	handle(a, annotator.RoleAnnotator, ways, func(ctx context.Context, actor annotator.User, in *byUser) (*answer[annotator.SignInWays], error) {
+		w, err := a.server.service.SignInWays(ctx, actor, in.User)
+		w.Identities = orEmpty(w.Identities)
+		return &answer[annotator.SignInWays]{w}, err
+	})
+	type byIdentity struct {
+		User     int64 `path:"user"`
+		Identity int64 `path:"identity"`
+	}
+	unlink := noContent(huma.Operation{OperationID: "unlinkIdentity", Method: http.MethodDelete, Path: "/users/{user}/identities/{identity}", Summary: "End that an institution signs a person in",
+		Description: "Everybody may end their own, an admin anybody's. 409 for who has no password."})
+	handle(a, annotator.RoleAnnotator, unlink, func(ctx context.Context, actor annotator.User, in *byIdentity) (*nothing, error) {
+		return nil, a.server.service.UnlinkIdentity(ctx, actor, in.User, in.Identity)
+	})
 	handle(a, annotator.RoleAdmin, get("users", "/users", "Everybody"),
 		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[userList], error) {
 			users, err := a.server.service.Users(ctx, actor)

@@ -78,6 +78,8 @@ func outcome(err error) failure {
 		return failure{status: http.StatusGone, title: "No invitation", detail: annotator.ErrInvitation.Error()}
 	case errors.Is(err, annotator.ErrWrongPassword):
 		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: annotator.ErrWrongPassword.Error(), field: "current_password"}
+	case errors.Is(err, annotator.ErrShowAgain):
+		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: annotator.ErrShowAgain.Error(), field: "current_password"}
 	case errors.Is(err, errBadPassword):
 		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: say}
 	case errors.Is(err, errBadForm):

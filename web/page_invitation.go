@@ -17,14 +17,7 @@ const invitationPath = "/invitation"
 
 // invitationLink is the whole address of an invitation's page.
 func (s *Server) invitationLink(r *http.Request, secret string) string {
-	home := strings.TrimRight(s.config.PublicURL, "/")
-	if home == "" {
-		home = "http://" + r.Host
-		if s.sessions.overTLS(r) {
-			home = "https://" + r.Host
-		}
-	}
-	return home + invitationPath + "?key=" + url.QueryEscape(secret)
+	return s.home(r) + invitationPath + "?key=" + url.QueryEscape(secret)
 }
 
 // invitationPage asks who is invited for a name and a password, or lets them join with the account that they have.
@@ -57,7 +50,7 @@ func (s *Server) acceptInvitation(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return s.showInvitation(w, r, view, err)
 	}
-	if _, err := s.startSession(r, user); err != nil {
+	if _, err := s.startSession(r, user, byPassword()); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/projects", http.StatusSeeOther)

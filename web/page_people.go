@@ -29,6 +29,13 @@ func (s *Server) showPeople(v *visit, status int, view templates.People) error {
 	if view.Invitations, err = s.service.Invitations(v.Context(), v.actor); err != nil {
 		return err
 	}
+	ways, err := s.service.SignInWays(v.Context(), v.actor, v.actor.ID)
+	if err != nil {
+		return err
+	}
+	if view.Presence, err = s.presence(v, ways); err != nil {
+		return err
+	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.PeoplePage(v.frame(words.T(v.Context(), "People"), "people"), view))
 }
 
@@ -110,6 +117,13 @@ func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 	if view.Highest, err = s.service.Highest(v.Context(), v.actor); err != nil {
 		return err
 	}
+	if view.Ways, err = s.service.SignInWays(v.Context(), v.actor, v.actor.ID); err != nil {
+		return err
+	}
+	if view.Presence, err = s.presence(v, view.Ways); err != nil {
+		return err
+	}
+	view.Presence.Back = "/account"
 	if view.Tokens, err = s.service.Tokens(v.Context(), v.actor, v.actor.ID); err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	for _, a := range s.config.Accounts {
 		v.Accounts = append(v.Accounts, templates.Account(a))
 	}
+	if i := s.service.Institution(); i != nil && s.config.Institution != nil {
+		v.Institution = i.Name
+	}
 	if someone, err := s.service.HasPeople(r.Context()); err == nil { // without a database the page stands all the same
 		v.Nobody = !someone
 	}

@@ -27,6 +27,10 @@ var open = map[string]string{
 	"GET /signin":      "the way in",
 	"POST /signin":     "the way in",
 	"POST /signout":    "harmless for whoever is not signed in",
+
+	"GET /signin/institution":          "the way in",
+	"GET /signin/institution/callback": "the way in, from the institution's provider",
+
 	"POST /language":   "the sign-in page is read too",
 	"GET /invitation":  "for who has an invitation's link",
 	"POST /invitation": "for who has an invitation's link",
@@ -71,6 +75,8 @@ var pageRoles = map[string]annotator.Role{
 	"POST /projects/{slug}/versions/{version}/scan": annotator.RoleLead, "POST /projects/{slug}/versions/{version}/state-dict": annotator.RoleAnnotator,
 	"GET /projects/{slug}/versions/new": annotator.RoleLead, "POST /projects/{slug}/uploads": annotator.RoleLead,
 	"GET /projects/{slug}/uploads/{upload}": annotator.RoleLead, "POST /projects/{slug}/uploads/{upload}": annotator.RoleLead,
+	"POST /account/identities": annotator.RoleAnnotator, "POST /account/identities/{identity}/remove": annotator.RoleAnnotator,
+	"GET /people/{user}/ways": annotator.RoleAdmin, "POST /people/{user}/identities/{identity}/remove": annotator.RoleAdmin,
 	"POST /account/tokens/{token}/revoke": annotator.RoleAnnotator, "GET /people/{user}/tokens": annotator.RoleAdmin, "POST /account/sessions": annotator.RoleAnnotator,
 	"GET /people/{user}/sessions": annotator.RoleAdmin, "POST /people/{user}/sessions": annotator.RoleAdmin,
 	"GET /people/{user}/data": annotator.RoleAdmin, "POST /people/{user}/remove": annotator.RoleAdmin, "GET /account/data": annotator.RoleAnnotator,
@@ -97,7 +103,7 @@ var inQuery = map[string]string{"GET " + apiPrefix + "/tasks": "?project=", "GET
 
 // personal are the addresses that refuse people of the role, since the thing is, or is not, their own.
 var personal = map[string]bool{
-	"PATCH " + apiPrefix + "/users/{user}": true, "GET " + apiPrefix + "/users/{user}/data": true, // their own account, if they are no admin
+	"PATCH " + apiPrefix + "/users/{user}": true, "GET " + apiPrefix + "/users/{user}/data": true, "GET " + apiPrefix + "/users/{user}/ways": true, // their own account, if they are no admin
 	"POST " + apiPrefix + "/labels/{verdict}/withdraw": true, "POST /projects/{slug}/labels/{verdict}": true, // what they said themselves
 	"POST " + apiPrefix + "/tasks/{task}/review/claim": true, // not a map that they drew
 }
@@ -132,7 +138,7 @@ func (s *studio) thingsOf(project string) things {
 	other := images[slices.IndexFunc(images, func(i annotator.Image) bool { return i.ID != task.ImageID })]
 	label, err := s.service.ProposeLabel(ctx, actor, other.ID, annotator.LabelProposal{Says: annotator.LabelIsAmbiguous})
 	must(t, err)
-	all := things{"slug": project, "project": project, "import": staged.ID, "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654"}
+	all := things{"slug": project, "project": project, "import": staged.ID, "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "identity": "987654"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": task.VersionID, "round": round.ID, "upload": upload.Upload.ID, "edit": edit.ID, "verdict": label.ID, "user": s.people[annotator.RoleAnnotator].ID} {
 		all[name] = strconv.FormatInt(id, 10)
 	}
@@ -165,7 +171,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 	ctx, admin := t.Context(), s.people[annotator.RoleAdmin]
 	s.anotherProject("boats")
 	own, foreign := s.thingsOf("birds"), s.thingsOf("boats")
-	gone := things{"slug": "goats", "project": "goats", "import": "imp0rt", "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "user": own["user"]}
+	gone := things{"slug": "goats", "project": "goats", "import": "imp0rt", "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "identity": "987654", "user": own["user"]}
 	for _, name := range []string{"task", "image", "version", "round", "upload", "edit", "verdict"} {
 		gone[name] = "987654"
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/health"
 	"github.com/abn-studio/studio/internal/logs"
+	"github.com/abn-studio/studio/internal/oidc"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/internal/tracing"
 )
@@ -43,6 +44,9 @@ type Config struct {
 	Queues http.Handler
 
 	MetricsToken string // the bearer token for /metrics on the public address; empty: there is no such page
+
+	// Institution signs people in by an institution's provider, as the Service's Institution says; nil: nobody does.
+	Institution *oidc.Client
 
 	Accounts []Account // sign-ins the sign-in page offers; only the demo, which binds to loopback, has any
 	Release  string    // shown in the footer and in OpenAPI

@@ -32,6 +32,7 @@ const (
 const (
 	sessionID    = "session" // the number of the annotator.Session of whoever is signed in
 	sessionFlash = "flash"
+	sessionLink  = "link" // the state of the way on which somebody is who connects their account with the institution
 )
 
 // sessions keeps who is signed in. The cookie is marked Secure if the request came over TLS, to the studio or, as a trusted proxy says,
@@ -130,16 +131,21 @@ func (s *Server) signIn(r *http.Request, email, password string) (annotator.User
 	if err != nil {
 		return annotator.User{}, err
 	}
-	return s.startSession(r, user)
+	return s.startSession(r, user, byPassword())
 }
 
-// startSession signs a person in who is known to be the one they say they are. Whoever was signed in in this browser is signed out.
-func (s *Server) startSession(r *http.Request, user annotator.User) (annotator.User, error) {
+// byPassword is how somebody came in who typed their password just now.
+func byPassword() annotator.Shown {
+	return annotator.Shown{By: annotator.ByPassword, At: time.Now()}
+}
+
+// startSession signs a person in who is known to be the one they say they are, as they have shown. Whoever was signed in in this browser is signed out.
+func (s *Server) startSession(r *http.Request, user annotator.User, shown annotator.Shown) (annotator.User, error) {
 	ctx := r.Context()
 	if err := s.endSession(ctx); err != nil {
 		return annotator.User{}, err
 	}
-	session, err := s.service.BeginSession(ctx, user, s.client(r))
+	session, err := s.service.BeginSessionBy(ctx, user, s.client(r), shown)
 	if err != nil {
 		return annotator.User{}, err
 	}
@@ -220,6 +226,7 @@ func (s *Server) withPassword(r *http.Request, email string, do func() error) er
 
 // makeBearer makes a bearer token for the actor.
 func (s *Server) makeBearer(r *http.Request, actor annotator.User, n annotator.NewToken) (secret string, token annotator.Token, err error) {
+	n.Session = s.session(r.Context())
 	err = s.withPassword(r, actor.Email, func() (err error) {
 		secret, token, err = s.service.CreateToken(r.Context(), actor, actor.ID, n)
 		return err

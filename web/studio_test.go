@@ -74,6 +74,12 @@ var passwordHash = sync.OnceValue(func() string {
 // newStudio starts a studio without any project.
 func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	t.Helper()
+	return studioOf(t, nil, change...)
+}
+
+// studioOf is newStudio for a studio whose people an institution signs in, too.
+func studioOf(t *testing.T, institution *annotator.Institution, change ...func(*Config)) *studio {
+	t.Helper()
 	ctx := t.Context()
 	s := &studio{t: t, store: pgtest.Store(t), people: map[annotator.Role]annotator.User{}, sources: jobs.Sources{"shared": t.TempDir()}}
 	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
@@ -85,7 +91,7 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	t.Cleanup(func() { must(t, segmenters.Close()) })
 	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Likener: scorer, Describer: scorer, Segmenting: segmenters, Blobs: blobs,
 		Pictures: inference.NewPictures(blobs, t.TempDir(), slog.New(slog.DiscardHandler)), Starts: jobs.NewCatalog(blobs, nil, 1), Checking: jobs.NewCatalog(blobs, nil, 1), Logger: slog.New(slog.DiscardHandler),
-		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20), Staging: newStaging(t, s), Rows: roundrows.Reader{}, Agreement: agreement.Measures{}})
+		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20), Staging: newStaging(t, s), Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Institution: institution})
 	c := Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: databaseAnswers(s.store), Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&c)

@@ -131,7 +131,7 @@ var oddIDs = []string{"0", "-1", "2147483648", "9223372036854775807", "922337203
 var oddValues = []string{"", "%00", "%ff", "%zz", "-1", "2147483648", "-9223372036854775809", "1e400", "NaN", "-Inf", "%f0%9f%90%a6", "a;b", strings.Repeat("x", 5000)}
 
 // pageQueries are the names that pages read from their addresses.
-var pageQueries = []string{"state", "q", "cursor", "label", "predicted", "from", "to", "author", "part", "before", "after", "like", "next", "v", "name", "undo", "split", "out", "suspect", "what", "format", "threshold", "class", "search", "round", "version", "since", "until", "revisions", "do", "person", "kind", "project"}
+var pageQueries = []string{"state", "q", "cursor", "label", "predicted", "from", "to", "author", "part", "before", "after", "like", "next", "v", "name", "undo", "split", "out", "suspect", "what", "format", "threshold", "class", "search", "round", "version", "since", "until", "revisions", "do", "person", "kind", "project", "again", "code", "error", "iss"}
 
 // oddHeaders are bundles of headers that are read by what serves files, compresses, negotiates and signs in.
 var oddHeaders = [][]string{
@@ -165,6 +165,7 @@ var forms = map[string]string{
 	"/archives/{import}": "action=start&slug=from-archive&name=x",
 	"/projects":          "name=Walked&slug=walked&description=x&everybody=true", "/people": "email=walked@example.org&name=Walked&password=&role=annotator&join=true", "/projects/{slug}/members": "email=other@example.org&role=reviewer", "/projects/{slug}/members/{user}": "action=role&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/people/{user}/remove": "email=x", "/account/name": "name=Walker", "/account/password": "current=&password=",
+	"/account/identities": "current=x", "/account/identities/{identity}/remove": "", "/people/{user}/identities/{identity}/remove": "",
 	"/account/sessions": "session=987654", "/people/{user}/sessions": "session=987654",
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",
 	"/projects/{slug}/tasks/next": "", "/projects/{slug}/tasks/bulk": "action=skip&reason=why&task=1&back=/projects&user=1&all=", "/projects/{slug}/tasks/undo": "undo=1&back=/projects",
@@ -294,7 +295,7 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 	must(t, err)
 	questioned := images[slices.IndexFunc(images, func(i annotator.Image) bool { return i.ID != task.ImageID })]
 	label := into[annotator.LabelVerdict](s.as(annotator.RoleAnnotator).api(http.MethodPost, fmt.Sprintf("/images/%d/label", questioned.ID), map[string]any{"says": "ambiguous"}).want(http.StatusCreated))
-	w.things = map[string]string{"slug": "birds", "point": "model", "project": "birds", "token": "1", "session": "987654", "invitation": "987654", "import": staged.ID, "example": "0", "class": "0"}
+	w.things = map[string]string{"slug": "birds", "point": "model", "project": "birds", "token": "1", "session": "987654", "invitation": "987654", "identity": "987654", "import": staged.ID, "example": "0", "class": "0"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": s.version.ID, "round": round.ID,
 		"upload": upload.Upload.ID, "edit": edit.ID, "user": other.ID, "verdict": label.ID, "undo": 1} {
 		w.things[name] = strconv.FormatInt(id, 10)

@@ -31,6 +31,8 @@ type serveCommand struct {
 	storageFlags
 	featureFlags
 	logFlags
+	institutionFlags `group:"Signing in by an institution (OpenID Connect)"`
+
 	Listen         string   `default:"127.0.0.1:8080" help:"Address to answer on."`
 	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
 	TrustedOrigins []string `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
@@ -55,6 +57,10 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return fmt.Errorf("--source %w", err)
 	}
+	institution, provider, err := c.institutionFlags.open()
+	if err != nil {
+		return err
+	}
 	listener, err := listen("--listen", c.Listen)
 	if err != nil {
 		return err
@@ -67,7 +73,8 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
 		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, metrics: prometheus.NewRegistry(),
-		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
+		institution: institution,
+		web:         web.Config{Institution: provider, PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
 	if err != nil {
 		return err
@@ -135,6 +142,8 @@ type studioConfig struct {
 	threads int
 	web     web.Config
 
+	institution *annotator.Institution // whose people web.Institution signs in; nil: there is none
+
 	maxModelBytes  int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
 	maxImportBytes int64 // bound of all files of an import that is sent; 0: jobs.DefaultMaxImportBytes
 	sources        jobs.Sources
@@ -172,7 +181,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Describer: r.scorer, Segmenting: r.clicks, Logger: c.log,
 		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Checking: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
-		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{},
+		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Institution: c.institution,
 	})
 	looking, leave := context.WithCancel(context.WithoutCancel(ctx))
 	r.leave = leave

@@ -16,8 +16,10 @@ import (
 	"github.com/abn-studio/studio/internal/fingerprint"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/oidc"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/takeout"
+	"github.com/abn-studio/studio/web"
 )
 
 // settingFlags are the flags for settings of a training, made from internal/recipe's table. A flag that is not given leaves the command's
@@ -282,6 +284,6 @@ func helpWords() map[string]string {
 	maps.Copy(words, manifestWords())
 	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.UserRoles), "splits": commas(annotator.Splits), "bringer": annotator.DefaultBringer, "exports": commas(annotator.ExportKinds), "exportformats": strings.Join(takeout.FormatKeys(), ","),
 		"editstates": commas(annotator.EditStates), "taskstates": commas(annotator.TaskStates), "broughtstates": commas(annotator.BroughtStates), "editsources": commas(annotator.EditSources),
-		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "max_import_gb": strconv.Itoa(jobs.DefaultMaxImportBytes >> 30), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
+		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "max_import_gb": strconv.Itoa(jobs.DefaultMaxImportBytes >> 30), "oidc_redirect": web.InstitutionBack, "oidc_groups_claim": oidc.DefaultGroupsClaim, "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
 	return words
 }

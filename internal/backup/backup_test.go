@@ -92,6 +92,7 @@ func newStudio(t testing.TB) *studio {
 	ok(s.Service.StartRound(ctx, s.Admin, "flock", ok(s.Store.Rounds(ctx, project.ID))[0].Settings, "waits"))
 	must(t, s.Store.Heartbeat(ctx, annotator.Worker{ID: "worker-1", Host: "here", PID: 1}))
 	ok(s.Service.BeginSession(ctx, s.Ada, annotator.Client{Browser: "Firefox", Address: "203.0.113.7"}))
+	must(t, s.Store.InsertIdentity(ctx, annotator.Identity{UserID: s.Ada.ID, Issuer: "https://login.example.org", Subject: "ada", LinkedAt: time.Now()}))
 	_, _, err := s.Service.InviteTo(ctx, s.Admin, "flock", "invited@example.org", annotator.RoleReviewer)
 	must(t, err)
 	ok(s.Store.Pool().Exec(ctx, `INSERT INTO sessions (token, data, expiry) VALUES ('secret of a browser', '\x00', now() + interval '1 day')`))

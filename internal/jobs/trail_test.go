@@ -30,8 +30,8 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Sessions", "Shared", "SharedImage", "ShownImages", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Trail", "Upload", "UserBySession", "UserByToken", "Users", "Version", "Versions", "Within", "Work", "Workers",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
+	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Sessions", "Shared", "SharedImage", "ShownImages", "SignInWays", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Trail", "Upload", "UserBySession", "UserByToken", "Users", "Version", "Versions", "Within", "Work", "Workers",
 }
 
 // untold are the methods whose changes the trail need not hold, with the reason.
@@ -39,7 +39,7 @@ var untold = map[string]string{
 	"SaveDraft":  "every revision is kept, with its author and time",
 	"RenewLease": "who works on goes on",
 	"NextReview": "who only has a map to judge; the verdict is told", "NextReviewIn": "as NextReview", "ClaimReview": "as NextReview", "RenewReview": "as NextReview", "ReleaseReview": "as NextReview",
-	"SignIn": "only what fails is told, and annotator's tests have that",
+	"SignIn": "only what fails is told, and annotator's tests have that", "CheckPresence": "as SignIn",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
 	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "BeginSourceImport": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
@@ -77,7 +77,8 @@ func newTrailWorld(t *testing.T) *trailWorld {
 	if w.blobs, err = blob.Open(t.Context(), t.TempDir(), blob.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	w.service = annotator.NewService(annotator.ServiceConfig{Store: w.Store, Blobs: w.blobs, Models: NewModels(w.blobs, t.TempDir(), 0), Clock: w.Clock.Now})
+	w.service = annotator.NewService(annotator.ServiceConfig{Store: w.Store, Blobs: w.blobs, Models: NewModels(w.blobs, t.TempDir(), 0), Clock: w.Clock.Now,
+		Institution: &annotator.Institution{Name: "Uni", Issuer: "https://login.example.org", Groups: []annotator.GroupRole{{Group: "staff", Role: annotator.RoleAnnotator}}}})
 	model, manifest := tinyABN(t)
 	if w.file, err = model.Marshal(); err != nil {
 		t.Fatal(err)
@@ -579,6 +580,26 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			return func() error { return only(s.PurgeImages(ctx, w.Admin, slug, []int64{images[0].ID})) }
 		},
 		"BeginSession": func() change { return func() error { return only(s.BeginSession(ctx, w.Bob, annotator.Client{})) } },
+		"BeginSessionBy": func() change {
+			return func() error {
+				return only(s.BeginSessionBy(ctx, w.Bob, annotator.Client{}, annotator.Shown{By: annotator.ByInstitution}))
+			}
+		},
+		"SignInBy": func() change {
+			v := annotator.Vouched{Issuer: "https://login.example.org", Subject: unique("subject"), Email: unique("in") + "@example.org", Verified: true, Groups: []string{"staff"}}
+			return func() error { return only(s.SignInBy(ctx, v, annotator.Client{})) }
+		},
+		"LinkIdentity": func() change {
+			u := ok(s.CreateUser(ctx, w.Admin, annotator.NewUser{Email: unique("in") + "@example.org", Name: "U", Password: "plum-kettle-91", Role: annotator.RoleAnnotator}))
+			v := annotator.Vouched{Issuer: "https://login.example.org", Subject: unique("subject"), Groups: []string{"staff"}}
+			return func() error { return s.LinkIdentity(ctx, u, v, annotator.Client{}) }
+		},
+		"UnlinkIdentity": func() change {
+			u := ok(s.CreateUser(ctx, w.Admin, annotator.NewUser{Email: unique("in") + "@example.org", Name: "U", Password: "plum-kettle-91", Role: annotator.RoleAnnotator}))
+			ok(0, s.LinkIdentity(ctx, u, annotator.Vouched{Issuer: "https://login.example.org", Subject: unique("subject"), Groups: []string{"staff"}}, annotator.Client{}))
+			i := ok(s.SignInWays(ctx, u, u.ID)).Identities[0]
+			return func() error { return s.UnlinkIdentity(ctx, u, u.ID, i.ID) }
+		},
 		"Invite": func() change {
 			return func() error {
 				_, _, err := s.Invite(ctx, w.Admin, annotator.NewInvitation{Email: "in@example.org", Role: annotator.RoleAnnotator, Projects: []annotator.Joining{{Project: "birds", Role: annotator.RoleLead}}})

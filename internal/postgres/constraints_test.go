@@ -90,7 +90,7 @@ func TestConstraints(t *testing.T) {
 	refused(t, w, "rounds_over_when", `UPDATE rounds SET state = 'cancelled' WHERE id = $1`, round.ID)
 	refused(t, w, "rounds_state_order", `UPDATE rounds SET state = 'finished', started_at = now(), finished_at = now(), result = '{}' WHERE id = $1`, round.ID)
 	refused(t, w, "rounds_error_of_failed", `UPDATE rounds SET state = 'failed', finished_at = $2 WHERE id = $1`, round.ID, time.Now())
-	refused(t, w, "users_signing_in_takes_a_password", `UPDATE users SET generator = true WHERE id = $1`, w.Ada.ID)
+	refused(t, w, "users_only_people_have_passwords", `UPDATE users SET generator = true WHERE id = $1`, w.Ada.ID)
 }
 
 // Every table says in the database what it is for.

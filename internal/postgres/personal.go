@@ -38,7 +38,8 @@ var personal = []personalRows{
 	{"uploads", []string{"uploads.uploaded_by"}, "uploads t" + inItsProject, "t.id, p.slug AS project, t.name, t.state, t.uploaded_by_name, t.created_at"},
 	{"memberships", []string{"memberships.user_id", "memberships.added_by"}, "(SELECT m.*, m.project_id AS id FROM memberships m) t" + inItsProject,
 		"p.slug AS project, t.user_id = $1 AS member, CASE WHEN t.user_id = $1 THEN t.role END AS role, t.added_by = $1 AS added, t.added_at"},
-	{"sessions", []string{"user_sessions.user_id"}, "user_sessions t", "t.id, t.began_at, t.seen_at, t.expires_at, t.browser, t.system, t.address"},
+	{"sessions", []string{"user_sessions.user_id"}, "user_sessions t", "t.id, t.began_at, t.seen_at, t.expires_at, t.browser, t.system, t.address, t.shown_at"},
+	{"identities", []string{"identities.user_id"}, "identities t", "t.id, t.issuer, t.subject, t.linked_at"},
 	{"invitations", []string{"invitations.invited_by"}, "invitations t" + inItsProject, "t.id, p.slug AS project, t.role, t.created_at, t.expires_at"}, // whom they invited is another's
 	{"trail", []string{"audit.actor_id"}, "audit t" + inItsProject, "t.id, p.slug AS project, t.at, t.actor, t.action, t.subject, t.detail"},
 }
@@ -146,7 +147,7 @@ func (s *Store) RemovePerson(ctx context.Context, userID int64, pseudonym string
 				return err
 			}
 		}
-		for _, statement := range []string{`DELETE FROM tokens WHERE user_id = $1`, `DELETE FROM user_sessions WHERE user_id = $1`, `DELETE FROM memberships WHERE user_id = $1`} {
+		for _, statement := range []string{`DELETE FROM tokens WHERE user_id = $1`, `DELETE FROM user_sessions WHERE user_id = $1`, `DELETE FROM identities WHERE user_id = $1`, `DELETE FROM memberships WHERE user_id = $1`} {
 			if _, err := tx.q.Exec(ctx, statement, userID); err != nil {
 				return err
 			}

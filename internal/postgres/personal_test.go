@@ -35,6 +35,7 @@ var holdsOf = map[string]string{
 	"where somebody is signed in, which goes":                                                                                "user_sessions.browser user_sessions.system user_sessions.address",
 	"a person's number, under a key that only the browser has; sessions end with the account":                                "sessions.token sessions.data",
 	"of somebody who has no account yet, for seven days; goes when it is used, and when a person of that address is removed": "invitations.email",
+	"whom an institution knows somebody as, which goes":                                                                      "identities.issuer identities.subject",
 	"of a link":                           "invitations.hash",
 	"nobody's: it makes the first person": "setup_link.hash",
 }

@@ -9,17 +9,23 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-const sessionColumns = `id, user_id, began_at, seen_at, expires_at, browser, system, address`
+const sessionColumns = `id, user_id, began_at, seen_at, expires_at, browser, system, address, shown_at`
 
 var scanSession = pgx.RowToStructByName[annotator.Session]
 
 // InsertSession implements annotator.SessionStore. The lock on the person makes it wait for their removal, after which they have none.
 func (s *Store) InsertSession(ctx context.Context, n annotator.Session) (int64, error) {
 	id, err := one(ctx, s, pgx.RowTo[int64], `
-		INSERT INTO user_sessions (user_id, began_at, seen_at, expires_at, browser, system, address)
-		SELECT id, $2, $3, $4, $5, $6, $7 FROM (SELECT id FROM users WHERE id = $1 AND removed_at IS NULL FOR KEY SHARE) u RETURNING id`,
-		n.UserID, n.BeganAt, n.SeenAt, n.ExpiresAt, n.Browser, n.System, n.Address)
+		INSERT INTO user_sessions (user_id, began_at, seen_at, expires_at, browser, system, address, shown_at)
+		SELECT id, $2, $3, $4, $5, $6, $7, $8 FROM (SELECT id FROM users WHERE id = $1 AND removed_at IS NULL FOR KEY SHARE) u RETURNING id`,
+		n.UserID, n.BeganAt, n.SeenAt, n.ExpiresAt, n.Browser, n.System, n.Address, n.ShownAt)
 	return id, wrap(err, "adding a session of user %d", n.UserID)
+}
+
+// Session implements annotator.SessionStore.
+func (s *Store) Session(ctx context.Context, id int64, now time.Time) (annotator.Session, error) {
+	session, err := one(ctx, s, scanSession, `SELECT `+sessionColumns+` FROM user_sessions WHERE id = $1 AND expires_at > $2`, id, now)
+	return session, wrap(err, "session %d", id)
 }
 
 // UserBySession implements annotator.SessionStore. It records that a session is used at most every ten minutes, and where it cannot, as on a

@@ -2353,6 +2353,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{user}/identities/{identity}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End that an institution signs a person in
+         * @description Everybody may end their own, an admin anybody's. 409 for who has no password. Needs the role annotator; not for bearer tokens.
+         */
+        delete: operations["unlinkIdentity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{user}/remove": {
         parameters: {
             query?: never;
@@ -2409,6 +2429,26 @@ export interface paths {
          * @description Needs the role admin; not for bearer tokens.
          */
         get: operations["userTokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a person signs in
+         * @description Everybody may read their own, an admin anybody's. Needs the role annotator; not for bearer tokens.
+         */
+        get: operations["signInWays"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3199,6 +3239,14 @@ export interface components {
              * @description How often what would help was shown.
              */
             help: number;
+        };
+        Identity: {
+            /** Format: int64 */
+            id: number;
+            issuer: string;
+            /** Format: date-time */
+            linked_at: string;
+            subject: string;
         };
         Image: {
             broken?: string;
@@ -4855,6 +4903,12 @@ export interface components {
             email: string;
             password: string;
         };
+        SignInWays: {
+            /** @description By an institution. */
+            identities: components["schemas"]["Identity"][];
+            /** @description With a password of the studio. */
+            password: boolean;
+        };
         SignedIn: {
             /** @enum {string} */
             role: "annotator" | "reviewer" | "lead" | "admin";
@@ -5227,8 +5281,8 @@ export interface components {
             token: string;
         };
         TokenRequestBody: {
-            /** @description Your present password. */
-            current_password: string;
+            /** @description Your present password. Who has none, since an institution signs them in, has signed in in this session within ten minutes. */
+            current_password?: string;
             /**
              * Format: int64
              * @description Until it expires.
@@ -5520,6 +5574,7 @@ export type GainInterval = components['schemas']['GainInterval'];
 export type GammaSearch = components['schemas']['GammaSearch'];
 export type GammaTry = components['schemas']['GammaTry'];
 export type Hints = components['schemas']['Hints'];
+export type Identity = components['schemas']['Identity'];
 export type Image = components['schemas']['Image'];
 export type ImageDifference = components['schemas']['ImageDifference'];
 export type ImagePage = components['schemas']['ImagePage'];
@@ -5627,6 +5682,7 @@ export type ShownAnswer = components['schemas']['ShownAnswer'];
 export type ShownImage = components['schemas']['ShownImage'];
 export type ShownList = components['schemas']['ShownList'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
+export type SignInWays = components['schemas']['SignInWays'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
 export type Slot = components['schemas']['Slot'];
@@ -10419,6 +10475,36 @@ export interface operations {
             };
         };
     };
+    unlinkIdentity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+                identity: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     removeUser: {
         parameters: {
             query?: never;
@@ -10534,6 +10620,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signInWays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInWays"];
                 };
             };
             /** @description Error */
