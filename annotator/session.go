@@ -68,6 +68,7 @@ type Means string
 // The means. The trail takes a password for granted.
 const (
 	ByPassword    Means = ""
+	ByCode        Means = "with a code"
 	ByInstitution Means = "by the institution"
 )
 

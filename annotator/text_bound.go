@@ -22,6 +22,7 @@ var (
 	BoundPersonName     = TextBound{1, 100}
 	BoundEmail          = TextBound{3, 254}  // RFC 5321 has no place for a longer one
 	BoundPassword       = TextBound{10, 200} // hashing reads all of it: an endless one would cost the server
+	BoundCode           = TextBound{1, 40}   // of an authenticator app, or a recovery code
 	BoundTokenName      = TextBound{1, 100}
 	BoundSkipReason     = TextBound{1, 500}
 	BoundComment        = TextBound{0, 4000} // of a review; a rejection has one

@@ -34,7 +34,9 @@ type Presence struct {
 }
 
 // again is the address on which the visitor shows once more who they are.
-func (p Presence) again() string { return "/signin/institution?again=1&next=" + url.QueryEscape(p.Back) }
+func (p Presence) again() string {
+	return "/signin/institution?again=1&next=" + url.QueryEscape(p.Back)
+}
 
 // PersonForm is what an admin typed about a new person.
 type PersonForm struct {
@@ -51,9 +53,11 @@ type AccountView struct {
 	Tokens   []annotator.Token
 	Sessions []annotator.Session
 	Problem  string
-	Field    string // which form it belongs to: "name", "password", "token", "ways"
+	Field    string // which form it belongs to: "name", "password", "token", "ways", "factor"
 
 	Ways     annotator.SignInWays
+	Setup    *annotator.FactorSetup // a second factor that is to be confirmed
+	Recovery []string               // recovery codes made just now, shown once
 	Presence Presence
 }
 

@@ -53,6 +53,7 @@ var bounds = map[string]bound{
 	"typed name":        typed(annotator.BoundPersonName),
 	"password":          {text: &annotator.BoundPassword},
 	"present password":  typed(annotator.BoundPassword),
+	"code":              typed(annotator.BoundCode),
 	"token's days":      {low: 1, high: annotator.MaxTokenDays, byDefault: annotator.DefaultTokenDays},
 	"token name":        written(annotator.BoundTokenName),
 	"search":            written(annotator.BoundSearch),

@@ -39,12 +39,13 @@ func (a *api) sessions() {
 		Body struct {
 			Email    string `json:"email" bound:"typed e-mail"`
 			Password string `json:"password" bound:"present password"`
+			Code     string `json:"code,omitempty" bound:"code" doc:"Of whom one is asked for: of their authenticator app, or a recovery code. Without it they get 401, with the field code."`
 		}
 	}
 	signIn := post("signIn", "/session", "Sign in: sets the session's cookie")
 	signIn.Middlewares = huma.Middlewares{withRequest}
 	handle(a, anyone, signIn, func(ctx context.Context, _ annotator.User, in *signInRequest) (*answer[signedIn], error) {
-		user, err := a.server.signIn(requestBehind(ctx), in.Body.Email, in.Body.Password)
+		user, err := a.server.signIn(requestBehind(ctx), in.Body.Email, in.Body.Password, in.Body.Code)
 		if err != nil {
 			return nil, err
 		}
@@ -159,6 +160,11 @@ func (a *api) people() {
 		Description: "Everybody may end their own, an admin anybody's. 409 for who has no password."})
 	handle(a, annotator.RoleAnnotator, unlink, func(ctx context.Context, actor annotator.User, in *byIdentity) (*nothing, error) {
 		return nil, a.server.service.UnlinkIdentity(ctx, actor, in.User, in.Identity)
+	})
+	takeOff := noContent(huma.Operation{OperationID: "takeOffFactor", Method: http.MethodDelete, Path: "/users/{user}/factor", Summary: "Ask a person for no code any more",
+		Description: "For somebody who has lost their authenticator app and their recovery codes. One's own is turned off on the page Account (409)."})
+	handle(a, annotator.RoleAdmin, takeOff, func(ctx context.Context, actor annotator.User, in *byUser) (*nothing, error) {
+		return nil, a.server.service.TakeOffFactor(ctx, actor, in.User)
 	})
 	handle(a, annotator.RoleAdmin, get("users", "/users", "Everybody"),
 		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[userList], error) {

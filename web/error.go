@@ -80,6 +80,10 @@ func outcome(err error) failure {
 		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: annotator.ErrWrongPassword.Error(), field: "current_password"}
 	case errors.Is(err, annotator.ErrShowAgain):
 		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: annotator.ErrShowAgain.Error(), field: "current_password"}
+	case errors.Is(err, annotator.ErrCodeNeeded):
+		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: annotator.ErrCodeNeeded.Error(), field: "code"}
+	case errors.Is(err, annotator.ErrWrongCode):
+		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: annotator.ErrWrongCode.Error(), field: "code"}
 	case errors.Is(err, errBadPassword):
 		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: say}
 	case errors.Is(err, errBadForm):

@@ -124,6 +124,14 @@ func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 		return err
 	}
 	view.Presence.Back = "/account"
+	if view.Field == "factor" && !view.Ways.Code { // it is shown to who has just typed their password, or a code
+		switch setup, err := s.service.FactorBegun(v.Context(), v.actor); {
+		case err == nil:
+			view.Setup = &setup
+		case !errors.Is(err, annotator.ErrNotFound):
+			return err
+		}
+	}
 	if view.Tokens, err = s.service.Tokens(v.Context(), v.actor, v.actor.ID); err != nil {
 		return err
 	}

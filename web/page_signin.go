@@ -1,10 +1,13 @@
 package web
 
 import (
+	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
+	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
@@ -36,7 +39,12 @@ func (s *Server) doSignIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	next := localAddress(form.Get("next"))
-	if _, err := s.signIn(r, form.Get("email"), form.Get("password")); err != nil {
+	_, err = s.signIn(r, form.Get("email"), form.Get("password"), "")
+	if errors.Is(err, annotator.ErrCodeNeeded) {
+		http.Redirect(w, r, codePath+"?next="+url.QueryEscape(next), http.StatusSeeOther)
+		return nil
+	}
+	if err != nil {
 		f := outcome(err)
 		if f.status >= 500 {
 			return err

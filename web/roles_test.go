@@ -28,6 +28,8 @@ var open = map[string]string{
 	"POST /signin":     "the way in",
 	"POST /signout":    "harmless for whoever is not signed in",
 
+	"GET /signin/code":                 "for who has typed their password",
+	"POST /signin/code":                "for who has typed their password",
 	"GET /signin/institution":          "the way in",
 	"GET /signin/institution/callback": "the way in, from the institution's provider",
 
@@ -76,7 +78,9 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/versions/new": annotator.RoleLead, "POST /projects/{slug}/uploads": annotator.RoleLead,
 	"GET /projects/{slug}/uploads/{upload}": annotator.RoleLead, "POST /projects/{slug}/uploads/{upload}": annotator.RoleLead,
 	"POST /account/identities": annotator.RoleAnnotator, "POST /account/identities/{identity}/remove": annotator.RoleAnnotator,
-	"GET /people/{user}/ways": annotator.RoleAdmin, "POST /people/{user}/identities/{identity}/remove": annotator.RoleAdmin,
+	"POST /account/factor": annotator.RoleAnnotator, "POST /account/factor/confirm": annotator.RoleAnnotator, "POST /account/factor/codes": annotator.RoleAnnotator, "POST /account/factor/off": annotator.RoleAnnotator,
+	"POST /people/{user}/factor/off": annotator.RoleAdmin,
+	"GET /people/{user}/ways":        annotator.RoleAdmin, "POST /people/{user}/identities/{identity}/remove": annotator.RoleAdmin,
 	"POST /account/tokens/{token}/revoke": annotator.RoleAnnotator, "GET /people/{user}/tokens": annotator.RoleAdmin, "POST /account/sessions": annotator.RoleAnnotator,
 	"GET /people/{user}/sessions": annotator.RoleAdmin, "POST /people/{user}/sessions": annotator.RoleAdmin,
 	"GET /people/{user}/data": annotator.RoleAdmin, "POST /people/{user}/remove": annotator.RoleAdmin, "GET /account/data": annotator.RoleAnnotator,

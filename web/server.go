@@ -54,6 +54,7 @@ type Config struct {
 	MaxModelBytes int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes. The Service's Models has a bound too
 
 	SignIn      Throttle      // bounds guessing of passwords
+	Codes       Throttle      // bounds guessing of codes, by who has the password; 5 of a person from one address, 10 from all, one more in 30 s
 	ShutdownFor time.Duration // how long open requests may take at shutdown, 10 s
 }
 
@@ -72,6 +73,7 @@ func (c Config) WithDefaults() Config {
 	c.Release = cmp.Or(c.Release, "development")
 	c.MaxModelBytes = cmp.Or(c.MaxModelBytes, annotator.DefaultMaxModelBytes)
 	c.SignIn = c.SignIn.WithDefaults()
+	c.Codes = Throttle{PerPair: cmp.Or(c.Codes.PerPair, 5), PerAccount: cmp.Or(c.Codes.PerAccount, 10), PerAddress: c.Codes.PerAddress, Refill: cmp.Or(c.Codes.Refill, 30*time.Second)}.WithDefaults()
 	c.ShutdownFor = cmp.Or(c.ShutdownFor, 10*time.Second)
 	return c
 }

@@ -32,7 +32,10 @@ const (
 const (
 	sessionID    = "session" // the number of the annotator.Session of whoever is signed in
 	sessionFlash = "flash"
-	sessionLink  = "link" // the state of the way on which somebody is who connects their account with the institution
+	// Whose password was right, and until when they may give a code.
+	sessionPending      = "pending"
+	sessionPendingUntil = "pending until"
+	sessionLink         = "link" // the state of the way on which somebody is who connects their account with the institution
 )
 
 // sessions keeps who is signed in. The cookie is marked Secure if the request came over TLS, to the studio or, as a trusted proxy says,
@@ -43,6 +46,7 @@ type sessions struct {
 	always     bool
 	trustProxy bool
 	throttle   *throttle
+	codes      *throttle // of codes that are asked for after the password
 
 	distrust sync.Once // for the warning about a proxy that is not trusted
 }
@@ -66,6 +70,7 @@ func newSessions(c Config, fail func(http.ResponseWriter, *http.Request, error))
 		always:     strings.HasPrefix(c.PublicURL, "https://"),
 		trustProxy: c.TrustProxy,
 		throttle:   newThrottle(c.SignIn),
+		codes:      newThrottle(c.Codes),
 	}
 }
 
@@ -125,13 +130,26 @@ func (e *throttledError) Error() string {
 }
 
 // signIn checks a password and starts a session under a new token, so that a token that somebody planted before (session fixation) is
-// not signed in.
-func (s *Server) signIn(r *http.Request, email, password string) (annotator.User, error) {
+// not signed in. Whoever is asked for a code, too, and gives none, is kept in mind by the browser's session (awaitCode) and gets
+// annotator.ErrCodeNeeded.
+func (s *Server) signIn(r *http.Request, email, password, code string) (annotator.User, error) {
 	user, err := s.checkPassword(r, email, password)
 	if err != nil {
 		return annotator.User{}, err
 	}
-	return s.startSession(r, user, byPassword())
+	needed, err := s.service.NeedsCode(r.Context(), user)
+	switch {
+	case err != nil:
+		return annotator.User{}, err
+	case !needed:
+		return s.startSession(r, user, byPassword())
+	case code != "":
+		return s.finishCode(r, user.ID, code)
+	}
+	if err := s.awaitCode(r, user); err != nil {
+		return annotator.User{}, fmt.Errorf("renewing the session: %w", err)
+	}
+	return annotator.User{}, annotator.ErrCodeNeeded
 }
 
 // byPassword is how somebody came in who typed their password just now.

@@ -165,6 +165,7 @@ var forms = map[string]string{
 	"/archives/{import}": "action=start&slug=from-archive&name=x",
 	"/projects":          "name=Walked&slug=walked&description=x&everybody=true", "/people": "email=walked@example.org&name=Walked&password=&role=annotator&join=true", "/projects/{slug}/members": "email=other@example.org&role=reviewer", "/projects/{slug}/members/{user}": "action=role&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/people/{user}/remove": "email=x", "/account/name": "name=Walker", "/account/password": "current=&password=",
+	"/signin/code": "code=123456&next=/projects", "/account/factor": "current=x", "/account/factor/confirm": "code=123456", "/account/factor/codes": "current=x&code=1", "/account/factor/off": "current=x&code=1", "/people/{user}/factor/off": "",
 	"/account/identities": "current=x", "/account/identities/{identity}/remove": "", "/people/{user}/identities/{identity}/remove": "",
 	"/account/sessions": "session=987654", "/people/{user}/sessions": "session=987654",
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/oidc"
+	"github.com/abn-studio/studio/internal/sealed"
 )
 
 // institutionFlags say who signs people in besides the studio.
@@ -62,9 +63,34 @@ func (f institutionFlags) secret() (string, error) {
 	if f.SecretFile == "" {
 		return os.Getenv("STUDIO_OIDC_SECRET"), nil
 	}
-	secret, err := os.ReadFile(f.SecretFile)
+	return secretIn("--oidc-secret-file", f.SecretFile)
+}
+
+// secretIn reads the secret that a flag's file has.
+func secretIn(flag, file string) (string, error) {
+	secret, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("--oidc-secret-file: %w", err)
+		return "", fmt.Errorf("%s: %w", flag, err)
 	}
 	return strings.TrimSpace(string(secret)), nil
+}
+
+// sealingFlags say under which key small secrets are kept in the database.
+type sealingFlags struct {
+	SecretKeyFile string `env:"STUDIO_SECRET_KEY_FILE" type:"path" placeholder:"FILE" help:"A file with a long random text, under which the secrets of authenticator apps are kept; else it is in STUDIO_SECRET_KEY. Without either they are kept as they are. Keep it: with another they are worth nothing."`
+}
+
+// key is the key, or none.
+func (f sealingFlags) key() (sealed.Key, error) {
+	text, err := os.Getenv("STUDIO_SECRET_KEY"), error(nil)
+	if f.SecretKeyFile != "" {
+		if text, err = secretIn("--secret-key-file", f.SecretKeyFile); err != nil {
+			return sealed.Key{}, err
+		}
+	}
+	key, err := sealed.NewKey(text)
+	if err != nil {
+		return key, fmt.Errorf("STUDIO_SECRET_KEY: %w", err)
+	}
+	return key, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/roundrows"
+	"github.com/abn-studio/studio/internal/sealed"
 	"github.com/abn-studio/studio/web"
 )
 
@@ -31,6 +32,7 @@ type serveCommand struct {
 	storageFlags
 	featureFlags
 	logFlags
+	sealingFlags
 	institutionFlags `group:"Signing in by an institution (OpenID Connect)"`
 
 	Listen         string   `default:"127.0.0.1:8080" help:"Address to answer on."`
@@ -57,6 +59,10 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return fmt.Errorf("--source %w", err)
 	}
+	sealing, err := c.sealingFlags.key()
+	if err != nil {
+		return err
+	}
 	institution, provider, err := c.institutionFlags.open()
 	if err != nil {
 		return err
@@ -73,8 +79,8 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
 		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, metrics: prometheus.NewRegistry(),
-		institution: institution,
-		web:         web.Config{Institution: provider, PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
+		institution: institution, sealing: sealing,
+		web: web.Config{Institution: provider, PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
 	if err != nil {
 		return err
@@ -142,6 +148,7 @@ type studioConfig struct {
 	threads int
 	web     web.Config
 
+	sealing     sealed.Key             // under which secrets of authenticator apps are kept
 	institution *annotator.Institution // whose people web.Institution signs in; nil: there is none
 
 	maxModelBytes  int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
@@ -181,7 +188,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Describer: r.scorer, Segmenting: r.clicks, Logger: c.log,
 		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Checking: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
-		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Institution: c.institution,
+		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Institution: c.institution, Sealing: c.sealing,
 	})
 	looking, leave := context.WithCancel(context.WithoutCancel(ctx))
 	r.leave = leave

@@ -21,6 +21,7 @@ type userCommand struct {
 	Add    userAddCommand    `cmd:"" help:"Add a person."`
 	List   userListCommand   `cmd:"" help:"List everybody."`
 	Passwd userPasswdCommand `cmd:"" help:"Give a person a new password and end their open sessions."`
+	Code   userCodeCommand   `cmd:"" help:"Ask a person for no code at sign-in any more, who has lost authenticator app and recovery codes."`
 	Tokens userTokensCommand `cmd:"" help:"List a person's API tokens, make one, or revoke them."`
 	Data   userDataCommand   `cmd:"" help:"Print all that the studio holds of a person, as JSON."`
 	Remove userRemoveCommand `cmd:"" help:"Remove a person for good: a pseudonym stands for them, and what they made stays."`
@@ -134,6 +135,26 @@ func (c *userPasswdCommand) Run(ctx context.Context, streams *stdio) error {
 			tokens = "API tokens stay valid: studio user tokens --email " + u.Email + " --revoke all"
 		}
 		_, err = fmt.Fprintf(streams.Out, "%s has a new password; open sessions ended: %d. %s\n", u.Name, len(open), tokens)
+		return err
+	})
+}
+
+type userCodeCommand struct {
+	storageFlags
+	Email string `required:"" placeholder:"ADDRESS" help:"Address of the person."`
+}
+
+// Run takes the second factor off.
+func (c *userCodeCommand) Run(ctx context.Context, streams *stdio) error {
+	return c.withStore(ctx, streams, func(s *storage, service *annotator.Service) error {
+		u, _, err := s.Store.UserByEmail(ctx, c.Email)
+		if err != nil {
+			return err
+		}
+		if err := service.TakeOffFactor(ctx, annotator.System, u.ID); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(streams.Out, "%s is asked for no code any more: their password alone lets them in.\n", u.Name)
 		return err
 	})
 }

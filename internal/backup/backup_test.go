@@ -93,6 +93,8 @@ func newStudio(t testing.TB) *studio {
 	must(t, s.Store.Heartbeat(ctx, annotator.Worker{ID: "worker-1", Host: "here", PID: 1}))
 	ok(s.Service.BeginSession(ctx, s.Ada, annotator.Client{Browser: "Firefox", Address: "203.0.113.7"}))
 	must(t, s.Store.InsertIdentity(ctx, annotator.Identity{UserID: s.Ada.ID, Issuer: "https://login.example.org", Subject: "ada", LinkedAt: time.Now()}))
+	must(t, s.Store.SaveFactor(ctx, annotator.Factor{UserID: s.Ada.ID, Secret: []byte("\x00a secret"), BegunAt: time.Now()}))
+	must(t, s.Store.ReplaceRecoveryCodes(ctx, s.Ada.ID, [][]byte{make([]byte, 32)}))
 	_, _, err := s.Service.InviteTo(ctx, s.Admin, "flock", "invited@example.org", annotator.RoleReviewer)
 	must(t, err)
 	ok(s.Store.Pool().Exec(ctx, `INSERT INTO sessions (token, data, expiry) VALUES ('secret of a browser', '\x00', now() + interval '1 day')`))

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pquerna/otp/totp"
+
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
@@ -30,7 +32,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "FactorBegun", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NeedsCode", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Sessions", "Shared", "SharedImage", "ShownImages", "SignInWays", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Trail", "Upload", "UserBySession", "UserByToken", "Users", "Version", "Versions", "Within", "Work", "Workers",
 }
 
@@ -39,7 +41,7 @@ var untold = map[string]string{
 	"SaveDraft":  "every revision is kept, with its author and time",
 	"RenewLease": "who works on goes on",
 	"NextReview": "who only has a map to judge; the verdict is told", "NextReviewIn": "as NextReview", "ClaimReview": "as NextReview", "RenewReview": "as NextReview", "ReleaseReview": "as NextReview",
-	"SignIn": "only what fails is told, and annotator's tests have that", "CheckPresence": "as SignIn",
+	"SignIn": "only what fails is told, and annotator's tests have that", "CheckPresence": "as SignIn", "CheckCode": "as SignIn: which code was last taken is no change of anything else",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
 	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "BeginSourceImport": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
@@ -241,6 +243,14 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 	deleted := func(slug string) annotator.Project {
 		p, _, _ := w.AnotherProject(t, slug)
 		return ok(s.DeleteProject(ctx, w.Admin, p.Slug, p.Name))
+	}
+	person := func() annotator.User {
+		return ok(s.CreateUser(ctx, w.Admin, annotator.NewUser{Email: unique("in") + "@example.org", Name: "U", Password: "plum-kettle-91", Role: annotator.RoleAnnotator}))
+	}
+	withFactor := func() (annotator.User, func() string) { // which waits for a code
+		u := person()
+		setup := ok(s.BeginFactor(ctx, u, "plum-kettle-91"))
+		return u, func() string { return ok(totp.GenerateCode(setup.Secret, w.Clock.Now())) }
 	}
 	type change = func() error // prepared, so that it may fail once and then be made
 	changes := map[string]func() change{
@@ -590,15 +600,37 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			return func() error { return only(s.SignInBy(ctx, v, annotator.Client{})) }
 		},
 		"LinkIdentity": func() change {
-			u := ok(s.CreateUser(ctx, w.Admin, annotator.NewUser{Email: unique("in") + "@example.org", Name: "U", Password: "plum-kettle-91", Role: annotator.RoleAnnotator}))
+			u := person()
 			v := annotator.Vouched{Issuer: "https://login.example.org", Subject: unique("subject"), Groups: []string{"staff"}}
 			return func() error { return s.LinkIdentity(ctx, u, v, annotator.Client{}) }
 		},
 		"UnlinkIdentity": func() change {
-			u := ok(s.CreateUser(ctx, w.Admin, annotator.NewUser{Email: unique("in") + "@example.org", Name: "U", Password: "plum-kettle-91", Role: annotator.RoleAnnotator}))
+			u := person()
 			ok(0, s.LinkIdentity(ctx, u, annotator.Vouched{Issuer: "https://login.example.org", Subject: unique("subject"), Groups: []string{"staff"}}, annotator.Client{}))
 			i := ok(s.SignInWays(ctx, u, u.ID)).Identities[0]
 			return func() error { return s.UnlinkIdentity(ctx, u, u.ID, i.ID) }
+		},
+		"BeginFactor": func() change {
+			u := person()
+			return func() error { return only(s.BeginFactor(ctx, u, "plum-kettle-91")) }
+		},
+		"ConfirmFactor": func() change {
+			u, code := withFactor()
+			return func() error { return only(s.ConfirmFactor(ctx, u, code())) }
+		},
+		"NewRecoveryCodes": func() change {
+			u, code := withFactor()
+			recovery := ok(s.ConfirmFactor(ctx, u, code()))
+			return func() error { return only(s.NewRecoveryCodes(ctx, u, "plum-kettle-91", recovery[0])) }
+		},
+		"EndFactor": func() change {
+			u, code := withFactor()
+			recovery := ok(s.ConfirmFactor(ctx, u, code()))
+			return func() error { return s.EndFactor(ctx, u, "plum-kettle-91", recovery[0]) }
+		},
+		"TakeOffFactor": func() change {
+			u, _ := withFactor()
+			return func() error { return s.TakeOffFactor(ctx, w.Admin, u.ID) }
 		},
 		"Invite": func() change {
 			return func() error {

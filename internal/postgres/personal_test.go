@@ -21,8 +21,8 @@ import (
 // added later fails TestEveryColumnIsKnownForWhatItHoldsOfPeople until it stands here; if it names people, it needs a statement in forget
 // (personal.go), and TestNothingNamesARemovedPerson a row in it.
 var holdsOf = map[string]string{
-	"names of people, which are replaced":  "users.name users.email users.came_as audit.actor rounds.started_by_name uploads.uploaded_by_name",
-	"secrets or names of tokens, which go": "users.password_hash tokens.hash tokens.name tokens.scopes",
+	"names of people, which are replaced":    "users.name users.email users.came_as audit.actor rounds.started_by_name uploads.uploaded_by_name",
+	"secrets, and names of tokens, which go": "users.password_hash second_factors.secret recovery_codes.hash tokens.hash tokens.name tokens.scopes",
 	"detail is emptied where it is a token's name, or of a sign-in; else it is what people write of their work": "audit.detail",
 	"what people write of their work, which stays as it is":                                                     "audit.subject tasks.skip_reason reviews.comment reviews.pins label_verdicts.comment label_verdicts.review_comment projects.name projects.description projects.slug rounds.idempotency_key",
 	"what was made, and how":      "edits.map edits.marks edits.provenance edits.before edits.after edit_histories.history",

@@ -2353,6 +2353,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{user}/factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ask a person for no code any more
+         * @description For somebody who has lost their authenticator app and their recovery codes. One's own is turned off on the page Account (409). Needs the role admin; not for bearer tokens.
+         */
+        delete: operations["takeOffFactor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{user}/identities/{identity}": {
         parameters: {
             query?: never;
@@ -4900,14 +4920,23 @@ export interface components {
             images: components["schemas"]["ShownImage"][];
         };
         SignInRequestBody: {
+            /** @description Of whom one is asked for: of their authenticator app, or a recovery code. Without it they get 401, with the field code. */
+            code?: string;
             email: string;
             password: string;
         };
         SignInWays: {
+            /** @description With the password a code is asked for, too. */
+            code: boolean;
             /** @description By an institution. */
             identities: components["schemas"]["Identity"][];
             /** @description With a password of the studio. */
             password: boolean;
+            /**
+             * Format: int64
+             * @description How many recovery codes are left.
+             */
+            recovery_codes: number;
         };
         SignedIn: {
             /** @enum {string} */
@@ -10465,6 +10494,35 @@ export interface operations {
                 };
             };
             /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeOffFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
