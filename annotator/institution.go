@@ -374,6 +374,7 @@ type SignInWays struct {
 	Password   bool       `json:"password" doc:"With a password of the studio."`
 	Code       bool       `json:"code" doc:"With the password a code is asked for, too."`
 	Recovery   int        `json:"recovery_codes" doc:"How many recovery codes are left."`
+	Passkeys   []Passkey  `json:"passkeys"`
 	Identities []Identity `json:"identities" doc:"By an institution."`
 }
 
@@ -386,6 +387,9 @@ func (s *Service) SignInWays(ctx context.Context, actor User, userID int64) (w S
 		return w, err
 	}
 	if w.Code, w.Recovery, err = s.store.FactorOf(ctx, userID); err != nil {
+		return w, err
+	}
+	if w.Passkeys, err = s.store.Passkeys(ctx, userID); err != nil {
 		return w, err
 	}
 	w.Identities, err = s.store.Identities(ctx, userID)

@@ -69,6 +69,7 @@ type Means string
 const (
 	ByPassword    Means = ""
 	ByCode        Means = "with a code"
+	ByPasskey     Means = "by a passkey"
 	ByInstitution Means = "by the institution"
 )
 

@@ -34,7 +34,7 @@ type TrailActions struct {
 // TrailKinds are all of them.
 var TrailKinds = []TrailActions{
 	{"signins", "sign-ins, successful or not, and their ends", []string{"session.%", "password.%"}},
-	{"accounts", "accounts, roles and passwords", []string{"user.%", "password.%", "setup.%", "invitation.%", "identity.%", "factor.%"}},
+	{"accounts", "accounts, roles and passwords", []string{"user.%", "password.%", "setup.%", "invitation.%", "identity.%", "factor.%", "passkey.%"}},
 	{"tokens", "API tokens", []string{"token.%"}},
 	{"members", "members of projects", []string{"member.%", "invitation.%"}},
 	{"exports", "what left the studio", []string{"export.%"}},

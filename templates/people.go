@@ -58,6 +58,7 @@ type AccountView struct {
 	Ways     annotator.SignInWays
 	Setup    *annotator.FactorSetup // a second factor that is to be confirmed
 	Recovery []string               // recovery codes made just now, shown once
+	Named    bool                   // the studio is opened by a name, to which passkeys are bound
 	Presence Presence
 }
 

@@ -149,7 +149,7 @@ func (a *api) people() {
 	ways.Description = "Everybody may read their own, an admin anybody's."
 	handle(a, annotator.RoleAnnotator, ways, func(ctx context.Context, actor annotator.User, in *byUser) (*answer[annotator.SignInWays], error) {
 		w, err := a.server.service.SignInWays(ctx, actor, in.User)
-		w.Identities = orEmpty(w.Identities)
+		w.Identities, w.Passkeys = orEmpty(w.Identities), orEmpty(w.Passkeys)
 		return &answer[annotator.SignInWays]{w}, err
 	})
 	type byIdentity struct {

@@ -84,6 +84,8 @@ func outcome(err error) failure {
 		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: annotator.ErrCodeNeeded.Error(), field: "code"}
 	case errors.Is(err, annotator.ErrWrongCode):
 		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: annotator.ErrWrongCode.Error(), field: "code"}
+	case errors.Is(err, errPasskey):
+		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: say}
 	case errors.Is(err, errBadPassword):
 		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: say}
 	case errors.Is(err, errBadForm):

@@ -96,14 +96,7 @@ func TestFactorIsAskedFor(t *testing.T) {
 	with(now).want(http.StatusUnprocessableEntity)
 	with(recovery[4]).want(http.StatusOK)
 
-	var lines []string
-	rows, err := s.store.Pool().Query(t.Context(), `SELECT actor || ' ' || action || ' ' || subject || ' ' || detail FROM audit ORDER BY id`)
-	must(t, err)
-	for rows.Next() {
-		var line string
-		must(t, rows.Scan(&line))
-		lines = append(lines, line)
-	}
+	lines := s.trailLines("%")
 	of := userWord(me.ID)
 	for _, line := range []string{me.Name + " factor.on " + of, "somebody session.fail " + of + " wrong code; ", me.Name + " factor.recover " + of + " 9 recovery codes left", me.Name + " session.start " + of + " with a code; "} {
 		if !has(lines, line) {

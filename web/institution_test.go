@@ -60,7 +60,7 @@ func (s *institute) signsIn(who oidctest.Person) (*browser, *response) {
 	return b, b.get(s.leave(b, "?next=%2Fguide").RequestURI())
 }
 
-func (s *institute) trail(of string) (lines []string) {
+func (s *studio) trailLines(of string) (lines []string) {
 	s.t.Helper()
 	rows, err := s.store.Pool().Query(s.t.Context(), `SELECT actor || ' ' || action || ' ' || subject || ' ' || detail FROM audit WHERE action LIKE $1 ORDER BY id`, of)
 	must(s.t, err)
@@ -122,7 +122,7 @@ func TestInstitutionSignsIn(t *testing.T) {
 	for _, line := range []string{"Example University user.create " + of + " reviewer", "Example University identity.link " + of + " a new account; " + s.provider.Issuer,
 		"Maria Sibylla session.start " + of + " by the institution; ", "Example University user.change " + of + " role annotator; by groups",
 		"Example University member.add " + of + " lead; by groups", "Example University member.remove " + of + " by groups"} {
-		if lines := s.trail("%"); !has(lines, line) {
+		if lines := s.trailLines("%"); !has(lines, line) {
 			t.Errorf("the trail lacks %q", line)
 		}
 	}
@@ -142,7 +142,7 @@ func TestInstitutionSignsIn(t *testing.T) {
 	b, r = s.signsIn(maria)
 	r.want(http.StatusForbidden).has(".notice-bad", "Your account is disabled")
 	b.get("/projects").want(http.StatusSeeOther)
-	lines := s.trail("session.fail")
+	lines := s.trailLines("session.fail")
 	for _, line := range []string{"somebody session.fail " + of + " by the institution; in no group that is let in", "somebody session.fail somebody without an account by the institution; in no group", of + " by the institution; disabled account"} {
 		if !has(lines, line) {
 			t.Errorf("the trail lacks %q: %q", line, lines)
@@ -180,7 +180,7 @@ func TestInstitutionTakesOverNoAccount(t *testing.T) {
 			if !c.let {
 				r.want(http.StatusForbidden).has(".notice-bad", c.why)
 				b.api(http.MethodGet, "/session", nil).want(http.StatusUnauthorized)
-				if n := len(s.trail("identity.link")); n != 0 {
+				if n := len(s.trailLines("identity.link")); n != 0 {
 					t.Errorf("%d were connected", n)
 				}
 				if !c.verified && !c.trust { // nor is an account made for an address of anybody's
@@ -236,7 +236,7 @@ func TestInstitutionIsConnectedByTheOwner(t *testing.T) {
 			victim.get("/account").want(http.StatusOK).has(".notice-bad", "not begun in this browser")
 		}
 	}
-	if n := len(s.trail("identity.link")); n != 0 {
+	if n := len(s.trailLines("identity.link")); n != 0 {
 		t.Fatalf("%d were connected", n)
 	}
 
@@ -364,7 +364,7 @@ func TestInstitutionKeepsTheLastAdmin(t *testing.T) {
 	if me := into[signedIn](b.api(http.MethodGet, "/session", nil)); me.User.ID != boss.ID || me.Role != annotator.RoleAdmin {
 		t.Errorf("signed in: %+v", me)
 	}
-	if lines := s.trail("user.change"); !has(lines, "stays the last admin; by groups") {
+	if lines := s.trailLines("user.change"); !has(lines, "stays the last admin; by groups") {
 		t.Errorf("the trail: %q", lines)
 	}
 	_, r = s.signsIn(oidctest.Person{Subject: "it", Email: "it@uni.example", Verified: true, Groups: []string{"it"}})

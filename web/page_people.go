@@ -124,6 +124,8 @@ func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 		return err
 	}
 	view.Presence.Back = "/account"
+	party, _ := s.party(v.Request)
+	view.Named = party != nil
 	if view.Field == "factor" && !view.Ways.Code { // it is shown to who has just typed their password, or a code
 		switch setup, err := s.service.FactorBegun(v.Context(), v.actor); {
 		case err == nil:

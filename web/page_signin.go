@@ -24,6 +24,8 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	for _, a := range s.config.Accounts {
 		v.Accounts = append(v.Accounts, templates.Account(a))
 	}
+	party, _ := s.party(r) // without one there is no button
+	v.Passkeys = party != nil
 	if i := s.service.Institution(); i != nil && s.config.Institution != nil {
 		v.Institution = i.Name
 	}

@@ -39,7 +39,11 @@ var open = map[string]string{
 	"GET /setup":       "for who has the link in the log, while there is nobody",
 	"POST /setup":      "for who has the link in the log, while there is nobody",
 
-	"POST /api/v1/session":         "the way in",
+	"POST /api/v1/session": "the way in",
+
+	"POST /api/v1/session/passkey/begin": "the way in",
+	"POST /api/v1/session/passkey":       "the way in",
+
 	"GET /api/v1/openapi.json":     "describes, holds nothing",
 	"GET /api/v1/openapi.yaml":     "describes, holds nothing",
 	"GET /api/v1/openapi-3.0.json": "describes, holds nothing",
@@ -78,6 +82,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/versions/new": annotator.RoleLead, "POST /projects/{slug}/uploads": annotator.RoleLead,
 	"GET /projects/{slug}/uploads/{upload}": annotator.RoleLead, "POST /projects/{slug}/uploads/{upload}": annotator.RoleLead,
 	"POST /account/identities": annotator.RoleAnnotator, "POST /account/identities/{identity}/remove": annotator.RoleAnnotator,
+	"POST /account/passkeys/{passkey}": annotator.RoleAnnotator, "POST /people/{user}/passkeys/{passkey}/remove": annotator.RoleAdmin,
 	"POST /account/factor": annotator.RoleAnnotator, "POST /account/factor/confirm": annotator.RoleAnnotator, "POST /account/factor/codes": annotator.RoleAnnotator, "POST /account/factor/off": annotator.RoleAnnotator,
 	"POST /people/{user}/factor/off": annotator.RoleAdmin,
 	"GET /people/{user}/ways":        annotator.RoleAdmin, "POST /people/{user}/identities/{identity}/remove": annotator.RoleAdmin,
@@ -142,7 +147,7 @@ func (s *studio) thingsOf(project string) things {
 	other := images[slices.IndexFunc(images, func(i annotator.Image) bool { return i.ID != task.ImageID })]
 	label, err := s.service.ProposeLabel(ctx, actor, other.ID, annotator.LabelProposal{Says: annotator.LabelIsAmbiguous})
 	must(t, err)
-	all := things{"slug": project, "project": project, "import": staged.ID, "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "identity": "987654"}
+	all := things{"slug": project, "project": project, "import": staged.ID, "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "identity": "987654", "passkey": "987654"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": task.VersionID, "round": round.ID, "upload": upload.Upload.ID, "edit": edit.ID, "verdict": label.ID, "user": s.people[annotator.RoleAnnotator].ID} {
 		all[name] = strconv.FormatInt(id, 10)
 	}
@@ -175,7 +180,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 	ctx, admin := t.Context(), s.people[annotator.RoleAdmin]
 	s.anotherProject("boats")
 	own, foreign := s.thingsOf("birds"), s.thingsOf("boats")
-	gone := things{"slug": "goats", "project": "goats", "import": "imp0rt", "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "identity": "987654", "user": own["user"]}
+	gone := things{"slug": "goats", "project": "goats", "import": "imp0rt", "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "identity": "987654", "passkey": "987654", "user": own["user"]}
 	for _, name := range []string{"task", "image", "version", "round", "upload", "edit", "verdict"} {
 		gone[name] = "987654"
 	}

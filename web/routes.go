@@ -83,6 +83,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Post("/account/sessions", s.page(annotators, s.endOwnSessions))
 			r.Post("/account/identities", s.page(annotators, s.linkIdentity))
 			r.Post("/account/identities/{identity}/remove", s.page(annotators, s.unlinkIdentity))
+			r.Post("/account/passkeys/{passkey}", s.page(annotators, s.changePasskey))
+			r.Post("/people/{user}/passkeys/{passkey}/remove", s.page(admins, s.removePasskeyOf))
 			r.Post("/account/factor", s.page(annotators, s.beginFactor))
 			r.Post("/account/factor/confirm", s.page(annotators, s.confirmFactor))
 			r.Post("/account/factor/codes", s.page(annotators, s.newRecoveryCodes))

@@ -35,7 +35,8 @@ const (
 	// Whose password was right, and until when they may give a code.
 	sessionPending      = "pending"
 	sessionPendingUntil = "pending until"
-	sessionLink         = "link" // the state of the way on which somebody is who connects their account with the institution
+	sessionCeremony     = "ceremony" // what was begun with a passkey
+	sessionLink         = "link"     // the state of the way on which somebody is who connects their account with the institution
 )
 
 // sessions keeps who is signed in. The cookie is marked Secure if the request came over TLS, to the studio or, as a trusted proxy says,
@@ -47,6 +48,7 @@ type sessions struct {
 	trustProxy bool
 	throttle   *throttle
 	codes      *throttle // of codes that are asked for after the password
+	ceremonies *throttle // of sign-ins by passkeys that are begun
 
 	distrust sync.Once // for the warning about a proxy that is not trusted
 }
@@ -71,6 +73,7 @@ func newSessions(c Config, fail func(http.ResponseWriter, *http.Request, error))
 		trustProxy: c.TrustProxy,
 		throttle:   newThrottle(c.SignIn),
 		codes:      newThrottle(c.Codes),
+		ceremonies: newThrottle(Throttle{PerPair: 100, PerAccount: 100, PerAddress: 100, Refill: time.Second}),
 	}
 }
 

@@ -166,6 +166,7 @@ var forms = map[string]string{
 	"/projects":          "name=Walked&slug=walked&description=x&everybody=true", "/people": "email=walked@example.org&name=Walked&password=&role=annotator&join=true", "/projects/{slug}/members": "email=other@example.org&role=reviewer", "/projects/{slug}/members/{user}": "action=role&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/people/{user}/remove": "email=x", "/account/name": "name=Walker", "/account/password": "current=&password=",
 	"/signin/code": "code=123456&next=/projects", "/account/factor": "current=x", "/account/factor/confirm": "code=123456", "/account/factor/codes": "current=x&code=1", "/account/factor/off": "current=x&code=1", "/people/{user}/factor/off": "",
+	"/account/passkeys/{passkey}": "action=rename&name=x", "/people/{user}/passkeys/{passkey}/remove": "",
 	"/account/identities": "current=x", "/account/identities/{identity}/remove": "", "/people/{user}/identities/{identity}/remove": "",
 	"/account/sessions": "session=987654", "/people/{user}/sessions": "session=987654",
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",
@@ -296,7 +297,7 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 	must(t, err)
 	questioned := images[slices.IndexFunc(images, func(i annotator.Image) bool { return i.ID != task.ImageID })]
 	label := into[annotator.LabelVerdict](s.as(annotator.RoleAnnotator).api(http.MethodPost, fmt.Sprintf("/images/%d/label", questioned.ID), map[string]any{"says": "ambiguous"}).want(http.StatusCreated))
-	w.things = map[string]string{"slug": "birds", "point": "model", "project": "birds", "token": "1", "session": "987654", "invitation": "987654", "identity": "987654", "import": staged.ID, "example": "0", "class": "0"}
+	w.things = map[string]string{"slug": "birds", "point": "model", "project": "birds", "token": "1", "session": "987654", "invitation": "987654", "identity": "987654", "passkey": "987654", "import": staged.ID, "example": "0", "class": "0"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": s.version.ID, "round": round.ID,
 		"upload": upload.Upload.ID, "edit": edit.ID, "user": other.ID, "verdict": label.ID, "undo": 1} {
 		w.things[name] = strconv.FormatInt(id, 10)

@@ -95,6 +95,7 @@ func newStudio(t testing.TB) *studio {
 	must(t, s.Store.InsertIdentity(ctx, annotator.Identity{UserID: s.Ada.ID, Issuer: "https://login.example.org", Subject: "ada", LinkedAt: time.Now()}))
 	must(t, s.Store.SaveFactor(ctx, annotator.Factor{UserID: s.Ada.ID, Secret: []byte("\x00a secret"), BegunAt: time.Now()}))
 	must(t, s.Store.ReplaceRecoveryCodes(ctx, s.Ada.ID, [][]byte{make([]byte, 32)}))
+	ok(s.Service.AddPasskey(ctx, s.Ada, annotator.Passkey{Handle: []byte("handle"), Credential: []byte(`{"id": "aGFuZGxl"}`), Name: "phone"}))
 	_, _, err := s.Service.InviteTo(ctx, s.Admin, "flock", "invited@example.org", annotator.RoleReviewer)
 	must(t, err)
 	ok(s.Store.Pool().Exec(ctx, `INSERT INTO sessions (token, data, expiry) VALUES ('secret of a browser', '\x00', now() + interval '1 day')`))

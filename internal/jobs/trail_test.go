@@ -32,7 +32,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "FactorBegun", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NeedsCode", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "FactorBegun", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NeedsCode", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "PasskeyOwner", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Sessions", "Shared", "SharedImage", "ShownImages", "SignInWays", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Trail", "Upload", "UserBySession", "UserByToken", "Users", "Version", "Versions", "Within", "Work", "Workers",
 }
 
@@ -41,7 +41,7 @@ var untold = map[string]string{
 	"SaveDraft":  "every revision is kept, with its author and time",
 	"RenewLease": "who works on goes on",
 	"NextReview": "who only has a map to judge; the verdict is told", "NextReviewIn": "as NextReview", "ClaimReview": "as NextReview", "RenewReview": "as NextReview", "ReleaseReview": "as NextReview",
-	"SignIn": "only what fails is told, and annotator's tests have that", "CheckPresence": "as SignIn", "CheckCode": "as SignIn: which code was last taken is no change of anything else",
+	"SignIn": "only what fails is told, and annotator's tests have that", "CheckPresence": "as SignIn", "MayAddPasskey": "as SignIn", "SignInByPasskey": "as SignIn; that it was used stands beside it", "RefusePasskey": "the line is all that it writes", "CheckCode": "as SignIn: which code was last taken is no change of anything else",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
 	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "BeginSourceImport": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
@@ -631,6 +631,18 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"TakeOffFactor": func() change {
 			u, _ := withFactor()
 			return func() error { return s.TakeOffFactor(ctx, w.Admin, u.ID) }
+		},
+		"AddPasskey": func() change {
+			k := annotator.Passkey{Handle: []byte(unique("handle")), Credential: []byte("{}"), Name: "K"}
+			return func() error { return only(s.AddPasskey(ctx, w.Bob, k)) }
+		},
+		"RenamePasskey": func() change {
+			k := ok(s.AddPasskey(ctx, w.Bob, annotator.Passkey{Handle: []byte(unique("handle")), Credential: []byte("{}"), Name: "K"}))
+			return func() error { return s.RenamePasskey(ctx, w.Bob, k.ID, "L") }
+		},
+		"RemovePasskey": func() change {
+			k := ok(s.AddPasskey(ctx, w.Bob, annotator.Passkey{Handle: []byte(unique("handle")), Credential: []byte("{}"), Name: "K"}))
+			return func() error { return s.RemovePasskey(ctx, w.Admin, w.Bob.ID, k.ID) }
 		},
 		"Invite": func() change {
 			return func() error {

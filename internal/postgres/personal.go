@@ -41,6 +41,7 @@ var personal = []personalRows{
 	{"sessions", []string{"user_sessions.user_id"}, "user_sessions t", "t.id, t.began_at, t.seen_at, t.expires_at, t.browser, t.system, t.address, t.shown_at"},
 	{"identities", []string{"identities.user_id"}, "identities t", "t.id, t.issuer, t.subject, t.linked_at"},
 	{"second_factor", []string{"second_factors.user_id"}, "(SELECT f.*, f.user_id AS id FROM second_factors f) t", "t.begun_at, t.confirmed_at"},
+	{"passkeys", []string{"passkeys.user_id"}, "passkeys t", "t.id, t.name, t.added_at, t.used_at"},
 	{"invitations", []string{"invitations.invited_by"}, "invitations t" + inItsProject, "t.id, p.slug AS project, t.role, t.created_at, t.expires_at"}, // whom they invited is another's
 	{"trail", []string{"audit.actor_id"}, "audit t" + inItsProject, "t.id, p.slug AS project, t.at, t.actor, t.action, t.subject, t.detail"},
 }
@@ -148,7 +149,7 @@ func (s *Store) RemovePerson(ctx context.Context, userID int64, pseudonym string
 				return err
 			}
 		}
-		for _, statement := range []string{`DELETE FROM tokens WHERE user_id = $1`, `DELETE FROM user_sessions WHERE user_id = $1`, `DELETE FROM identities WHERE user_id = $1`, `DELETE FROM second_factors WHERE user_id = $1`, `DELETE FROM memberships WHERE user_id = $1`} {
+		for _, statement := range []string{`DELETE FROM tokens WHERE user_id = $1`, `DELETE FROM user_sessions WHERE user_id = $1`, `DELETE FROM identities WHERE user_id = $1`, `DELETE FROM second_factors WHERE user_id = $1`, `DELETE FROM passkeys WHERE user_id = $1`, `DELETE FROM memberships WHERE user_id = $1`} {
 			if _, err := tx.q.Exec(ctx, statement, userID); err != nil {
 				return err
 			}

@@ -21,12 +21,12 @@ import (
 // added later fails TestEveryColumnIsKnownForWhatItHoldsOfPeople until it stands here; if it names people, it needs a statement in forget
 // (personal.go), and TestNothingNamesARemovedPerson a row in it.
 var holdsOf = map[string]string{
-	"names of people, which are replaced":    "users.name users.email users.came_as audit.actor rounds.started_by_name uploads.uploaded_by_name",
-	"secrets, and names of tokens, which go": "users.password_hash second_factors.secret recovery_codes.hash tokens.hash tokens.name tokens.scopes",
+	"names of people, which are replaced":                                                                       "users.name users.email users.came_as audit.actor rounds.started_by_name uploads.uploaded_by_name",
+	"secrets, and names of tokens and passkeys, which go":                                                       "users.password_hash second_factors.secret recovery_codes.hash passkeys.handle passkeys.credential passkeys.name tokens.hash tokens.name tokens.scopes",
 	"detail is emptied where it is a token's name, or of a sign-in; else it is what people write of their work": "audit.detail",
 	"what people write of their work, which stays as it is":                                                     "audit.subject tasks.skip_reason reviews.comment reviews.pins label_verdicts.comment label_verdicts.review_comment projects.name projects.description projects.slug rounds.idempotency_key",
-	"what was made, and how":      "edits.map edits.marks edits.provenance edits.before edits.after edit_histories.history",
-	"names and facts of pictures": "images.name images.group_name images.hash images.mask_hash images.broken images.source images.retired_why images.left_out image_clicks.places classes.key classes.name label_changes.was label_changes.became label_changes.left_out",
+	"what was made, and how":                                                                                    "edits.map edits.marks edits.provenance edits.before edits.after edit_histories.history",
+	"names and facts of pictures":                                                                               "images.name images.group_name images.hash images.mask_hash images.broken images.source images.retired_why images.left_out image_clicks.places classes.key classes.name label_changes.was label_changes.became label_changes.left_out",
 	"names and facts of networks": "versions.model_hash versions.extractor_hash versions.manifest versions.gain versions.figures versions.training versions.warnings uploads.name uploads.model_hash uploads.report uploads.manifest uploads.problem " +
 		"segmenter.name segmenter.encoder_hash segmenter.decoder_hash predictions.top_classes predictions.top_values predictions.probabilities predictions.map",
 	"what a round or a job did": "rounds.settings rounds.progress rounds.result rounds.error rounds.unreadable round_events.body round_rows.images round_rows.packed jobs.message jobs.phase jobs.report forecasts.edits forecasts.figures forecasts.answers scan_chunks.image_ids scan_chunks.claimed_by workers.id workers.host",

@@ -488,6 +488,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a passkey of your own
+         * @description After beginPasskey, in the same browser, within five minutes and once. Needs the role annotator; not for bearer tokens.
+         */
+        post: operations["addPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/passkeys/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to add a passkey of your own
+         * @description Needs the role annotator; not for bearer tokens.
+         */
+        post: operations["beginPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects": {
         parameters: {
             query?: never;
@@ -1681,6 +1721,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/session/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in by a passkey: sets the session's cookie
+         * @description After beginPasskeySignIn, in the same browser, within five minutes and once.
+         */
+        post: operations["passkeySignIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session/passkey/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to sign in by a passkey */
+        post: operations["beginPasskeySignIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -2393,6 +2470,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{user}/passkeys/{passkey}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey of a person's
+         * @description Nobody signs in by it from then on. Everybody may remove their own, an admin anybody's. Needs the role annotator; not for bearer tokens.
+         */
+        delete: operations["removePasskey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{user}/remove": {
         parameters: {
             query?: never;
@@ -2678,6 +2775,12 @@ export interface components {
             /** Format: int64 */
             w: number;
         };
+        AddPasskeyRequestBody: {
+            /** @description What the authenticator answered, as PublicKeyCredential.toJSON writes it. */
+            credential: unknown;
+            /** @description What you call it. */
+            name: string;
+        };
         AddRequestBody: {
             email: string;
             /**
@@ -2801,6 +2904,10 @@ export interface components {
             name: string;
             /** Format: int64 */
             user_id: number;
+        };
+        BeginPasskeyRequestBody: {
+            /** @description Your present password. */
+            current_password: string;
         };
         BeginRequestBody: {
             files?: components["schemas"]["StagedFile"][];
@@ -4048,6 +4155,24 @@ export interface components {
         PainterList: {
             painters: components["schemas"]["Painter"][];
         };
+        Passkey: {
+            /** Format: date-time */
+            added_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description What its owner calls it. */
+            name: string;
+            /** Format: date-time */
+            used_at?: string;
+        };
+        PasskeyAnswerBody: {
+            /** @description What the authenticator answered, as PublicKeyCredential.toJSON writes it. */
+            credential: unknown;
+        };
+        PasskeyOptions: {
+            /** @description For navigator.credentials, with bytes as base64url. */
+            options: unknown;
+        };
         PersonWork: {
             agreement?: {
                 [key: string]: components["schemas"]["Level"];
@@ -4930,6 +5055,7 @@ export interface components {
             code: boolean;
             /** @description By an institution. */
             identities: components["schemas"]["Identity"][];
+            passkeys: components["schemas"]["Passkey"][];
             /** @description With a password of the studio. */
             password: boolean;
             /**
@@ -5555,6 +5681,7 @@ export interface components {
 }
 export type ActivateRequestBody = components['schemas']['ActivateRequestBody'];
 export type ActivationMap = components['schemas']['ActivationMap'];
+export type AddPasskeyRequestBody = components['schemas']['AddPasskeyRequestBody'];
 export type AddRequestBody = components['schemas']['AddRequestBody'];
 export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody'];
 export type Adoption = components['schemas']['Adoption'];
@@ -5569,6 +5696,7 @@ export type ArmSeed = components['schemas']['ArmSeed'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
+export type BeginPasskeyRequestBody = components['schemas']['BeginPasskeyRequestBody'];
 export type BeginRequestBody = components['schemas']['BeginRequestBody'];
 export type BringReport = components['schemas']['BringReport'];
 export type BulkRequestBody = components['schemas']['BulkRequestBody'];
@@ -5656,6 +5784,9 @@ export type Overlap = components['schemas']['Overlap'];
 export type Painted = components['schemas']['Painted'];
 export type Painter = components['schemas']['Painter'];
 export type PainterList = components['schemas']['PainterList'];
+export type Passkey = components['schemas']['Passkey'];
+export type PasskeyAnswerBody = components['schemas']['PasskeyAnswerBody'];
+export type PasskeyOptions = components['schemas']['PasskeyOptions'];
 export type PersonWork = components['schemas']['PersonWork'];
 export type Pin = components['schemas']['Pin'];
 export type Points = components['schemas']['Points'];
@@ -6712,6 +6843,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LabelVerdict"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddPasskeyRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginPasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginPasskeyRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
                 };
             };
             /** @description Error */
@@ -9336,6 +9533,68 @@ export interface operations {
             };
         };
     };
+    passkeySignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyAnswerBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginPasskeySignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     sessions: {
         parameters: {
             query?: never;
@@ -10540,6 +10799,36 @@ export interface operations {
             path: {
                 user: number;
                 identity: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removePasskey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+                passkey: number;
             };
             cookie?: never;
         };
