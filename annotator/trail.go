@@ -40,6 +40,7 @@ var TrailKinds = []TrailActions{
 	{"exports", "what left the studio", []string{"export.%"}},
 	{"deletions", "deletions and restorations", []string{"%.delete", "%.purge", "%.restore", "user.remove"}},
 	{"models", "models, versions and activations", []string{"version.%", "model.%", "segmenter.%"}},
+	{"webhooks", "webhooks", []string{"webhook.%"}},
 	{"rounds", "rounds and forecasts", []string{"round.%", "forecast.%"}},
 	{"settings", "projects, classes and images", []string{"project.%", "class.%", "image.%"}},
 	{"work", "tasks, maps, reviews and labels", []string{"task.%", "edit.%", "label.%"}},
