@@ -33,7 +33,7 @@ type TrailActions struct {
 
 // TrailKinds are all of them.
 var TrailKinds = []TrailActions{
-	{"signins", "sign-ins, successful or not, and their ends", []string{"session.%", "password.%"}},
+	{"sessions", "sign-ins, successful or not, and their ends", []string{"session.%", "password.%"}},
 	{"accounts", "accounts, roles and passwords", []string{"user.%", "password.%", "setup.%", "invitation.%"}},
 	{"tokens", "API tokens", []string{"token.%"}},
 	{"members", "members of projects", []string{"member.%", "invitation.%"}},

@@ -5788,7 +5788,7 @@ export interface operations {
                 /** @description Only what this person did, and what was done to their account: their number. */
                 person?: number;
                 /** @description Only such actions. */
-                kind?: "signins" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "rounds" | "settings" | "work";
+                kind?: "sessions" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "rounds" | "settings" | "work";
                 /** @description Only of this project: its slug. */
                 project?: string;
                 /** @description Only what was done then or later: a date, or a moment (RFC 3339). */
@@ -5830,7 +5830,7 @@ export interface operations {
                 /** @description Only what this person did, and what was done to their account: their number. */
                 person?: number;
                 /** @description Only such actions. */
-                kind?: "signins" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "rounds" | "settings" | "work";
+                kind?: "sessions" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "rounds" | "settings" | "work";
                 /** @description Only of this project: its slug. */
                 project?: string;
                 /** @description Only what was done then or later: a date, or a moment (RFC 3339). */
