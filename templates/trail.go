@@ -26,7 +26,7 @@ type Trail struct {
 // kindWords are the kinds of actions in words.
 var kindWords = map[annotator.TrailKind]string{
 	"sessions": words.Key("Sign-ins"), "accounts": words.Key("Accounts and passwords"), "tokens": words.Key("API tokens"), "members": words.Key("Members and invitations"), "exports": words.Key("Exports"), "deletions": words.Key("Deletions"),
-	"models": words.Key("Models and activations"), "rounds": words.Key("Rounds"), "settings": words.Key("Projects and images"), "work": words.Key("Maps and reviews"),
+	"models": words.Key("Models and activations"), "webhooks": words.Key("Webhooks"), "rounds": words.Key("Rounds"), "settings": words.Key("Projects and images"), "work": words.Key("Maps and reviews"),
 }
 
 // with is an address of the trail with its filters and one field more.

@@ -152,7 +152,7 @@ func told(ctx context.Context, err error) error {
 		return errors.New("nothing answers there: the connection was refused")
 	}
 	var of *url.Error
-	if errors.As(err, &of) && !errors.As(err, new(*net.OpError)) {
+	if errors.As(err, &of) && !errors.As(err, new(*net.OpError)) && !errors.Is(err, io.EOF) {
 		return of.Err
 	}
 	return errors.New("the connection broke")
