@@ -36,6 +36,7 @@ CREATE TABLE webhook_deliveries (
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id DESC);
 CREATE INDEX webhook_deliveries_audit ON webhook_deliveries (audit_id);
 CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_at);
+COMMENT ON TABLE webhook_deliveries IS 'Lines that were sent, or are to be; a line of its own for each webhook that takes one. Those that ended are forgotten after a month.';
 COMMENT ON COLUMN webhook_deliveries.status IS 'HTTP status of the last answer; 0: none came.';
 
 -- +goose Down

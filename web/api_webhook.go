@@ -23,11 +23,12 @@ type deliveryList struct {
 	Older      int64                `json:"older,omitempty" doc:"Where there are more: before of the next page."`
 }
 
-// ByWebhook addresses a webhook of the studio, ByWebhookOf one of a project.
 type (
+	// ByWebhook addresses a webhook of the studio.
 	ByWebhook struct {
 		Webhook int64 `path:"webhook"`
 	}
+	// ByWebhookOf addresses a webhook of a project.
 	ByWebhookOf struct {
 		ByProject
 		ByWebhook

@@ -41,7 +41,7 @@ func newReceiver(t *testing.T) *receiver {
 	r := &receiver{status: http.StatusOK}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		body, _ := io.ReadAll(q.Body)
-		a := arrival{id: q.Header.Get("webhook-id"), header: q.Header.Clone(), body: body}
+		a := arrival{id: q.Header.Get(standard.HeaderWebhookID), header: q.Header.Clone(), body: body}
 		_ = json.Unmarshal(body, &a.Message)
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -82,7 +82,7 @@ func TestSend(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		switch {
-		case err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || r.Header.Get("webhook-id") != "msg_s_7":
+		case err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" || r.Header.Get(standard.HeaderWebhookID) != "msg_s_7":
 			w.WriteHeader(http.StatusBadRequest)
 		case verifier.Verify(body, r.Header) != nil, verifier.Verify(append(body, ' '), r.Header) == nil, stranger.Verify(body, r.Header) == nil:
 			w.WriteHeader(http.StatusUnauthorized)
