@@ -87,6 +87,7 @@ type Store interface {
 	IdentityStore
 	FactorStore
 	PasskeyStore
+	WebhookStore
 	MemberStore
 	PersonalStore
 	SetupStore

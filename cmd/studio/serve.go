@@ -24,6 +24,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/roundrows"
 	"github.com/abn-studio/studio/internal/sealed"
+	"github.com/abn-studio/studio/internal/webhook"
 	"github.com/abn-studio/studio/web"
 )
 
@@ -31,6 +32,7 @@ import (
 type serveCommand struct {
 	storageFlags
 	featureFlags
+	webhookFlags
 	logFlags
 	sealingFlags
 	institutionFlags `group:"Signing in by an institution (OpenID Connect)"`
@@ -52,6 +54,10 @@ type serveCommand struct {
 func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	log := c.newLog(streams.Err)
 	featureBytes, err := c.bytes()
+	if err != nil {
+		return err
+	}
+	webhooks, err := c.sender()
 	if err != nil {
 		return err
 	}
@@ -78,7 +84,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
-		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, metrics: prometheus.NewRegistry(),
+		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, webhooks: webhooks, metrics: prometheus.NewRegistry(),
 		institution: institution, sealing: sealing,
 		web: web.Config{Institution: provider, PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
@@ -154,7 +160,8 @@ type studioConfig struct {
 	maxModelBytes  int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
 	maxImportBytes int64 // bound of all files of an import that is sent; 0: jobs.DefaultMaxImportBytes
 	sources        jobs.Sources
-	featureBytes   int64        // bound of the worker's cache of features on disk
+	featureBytes   int64 // bound of the worker's cache of features on disk
+	webhooks       *webhook.Sender
 	metrics        web.Registry // where figures are registered; nil: nowhere
 }
 
@@ -210,7 +217,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	if c.worker {
 		if r.worker, err = jobs.NewWorker(jobs.Config{
-			Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, FeatureBytes: c.featureBytes, Logger: c.log, Metrics: figures, Tracer: s.Tracer,
+			Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, FeatureBytes: c.featureBytes, Webhooks: c.webhooks, Logger: c.log, Metrics: figures, Tracer: s.Tracer,
 		}); err == nil {
 			err = r.worker.Start(ctx)
 		}

@@ -43,6 +43,7 @@ var personal = []personalRows{
 	{"second_factor", []string{"second_factors.user_id"}, "(SELECT f.*, f.user_id AS id FROM second_factors f) t", "t.begun_at, t.confirmed_at"},
 	{"passkeys", []string{"passkeys.user_id"}, "passkeys t", "t.id, t.name, t.added_at, t.used_at"},
 	{"invitations", []string{"invitations.invited_by"}, "invitations t" + inItsProject, "t.id, p.slug AS project, t.role, t.created_at, t.expires_at"}, // whom they invited is another's
+	{"webhooks", []string{"webhooks.held_by"}, "webhooks t" + inItsProject, "t.id, p.slug AS project, t.url, t.created_at, t.off_at"},
 	{"trail", []string{"audit.actor_id"}, "audit t" + inItsProject, "t.id, p.slug AS project, t.at, t.actor, t.action, t.subject, t.detail"},
 }
 
