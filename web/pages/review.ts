@@ -8,6 +8,7 @@ import { drawMaps, mapOpacity } from "./maps.ts";
 import { t } from "../editor/src/words.ts";
 
 const client = new Client((request, init) => fetch(request, init));
+client.project = location.pathname.split("/")[2] ?? "";
 const held = { held: true }; // of a place in the history: its map was taken to judge, and is taken again when the page comes back
 const project = location.pathname.split("/").slice(0, 4).join("/"); // /projects/birds/review
 
