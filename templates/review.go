@@ -61,20 +61,25 @@ func (v Reviews) title(ctx context.Context) string {
 	return words.N(ctx, v.Page.Total, "{n} map waits for review", "{n} maps wait for review")
 }
 
-// hands says who has how many of the maps to judge: "Rose has 2." It is empty if nobody has one.
-func (v Reviews) hands(ctx context.Context) string {
-	var names []string
-	count := map[string]int{}
+// hands says who has how many of the maps to judge: "You have 1, Rose has 2." It is empty if nobody has one.
+func (v Reviews) hands(ctx context.Context, f Frame) string {
+	var people []annotator.Task // one of each
+	count := map[int64]int{}
 	for _, t := range v.Page.Reviews {
 		if t.ReviewerID != nil {
-			if count[t.ReviewerName]++; count[t.ReviewerName] == 1 {
-				names = append(names, t.ReviewerName)
+			if count[*t.ReviewerID]++; count[*t.ReviewerID] == 1 {
+				people = append(people, t.Task)
 			}
 		}
 	}
 	var list []string
-	for _, name := range names {
-		list = append(list, words.T(ctx, "{name} has {n}", "name", name, "n", count[name]))
+	for _, t := range people {
+		n := Count(count[*t.ReviewerID])
+		if f.User != nil && *t.ReviewerID == f.User.ID {
+			list = slices.Insert(list, 0, words.T(ctx, "you have {n}", "n", n))
+			continue
+		}
+		list = append(list, words.T(ctx, "{name} has {n}", "name", t.ReviewerName, "n", n))
 	}
 	return words.Sentence(ctx, strings.Join(list, ", "))
 }

@@ -18,6 +18,8 @@ export interface Actions {
   judge(desk: ReviewDesk, verdict: Verdict): void;
   /** Goes on without a verdict. */
   later(desk: ReviewDesk): void;
+  /** The map was only looked at, and is this person's to judge now. */
+  taken(desk: ReviewDesk): void;
 }
 
 // A verdict is on what has been seen: none is taken before all pictures are drawn and have stood there for a moment, so that the second of
@@ -222,6 +224,7 @@ export class ReviewDesk {
     this.say("");
     this.root.querySelector("[data-told]")?.remove();
     this.keep();
+    this.actions.taken(this);
   }
 
   /** Keeps the map for as long as the person is there. A lease that ran out while nobody else wanted the map is taken again. */

@@ -172,10 +172,11 @@ describe("a review", () => {
     dispatchEvent(new PopStateEvent("popstate"));
     await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("8"); });
     expect(asked.filter(({ method }) => method === "GET").map(({ address }) => address)).toEqual(["/projects/birds/review/8?part=review"]);
-    expect([of("/release"), of("/review/next").at(-1)!.body]).toEqual([[], "part=review&after=8&except=8"]);
     await pass(20);
+    expect([of("/release"), of("/review/next").length]).toEqual([[], 3]); // 8 is only looked at
     find("[data-later]").click();
     await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("9"); });
+    expect(of("/review/next").map(({ body }) => body)).toContain("part=review&after=8&except=8");
   });
 
   it("says that nothing else waits, and stays", async () => {
@@ -186,13 +187,28 @@ describe("a review", () => {
   });
 
   it("that is only looked at is taken once something is written, and again after a reload", async () => {
+    waiting = [9];
+    asked = [];
     await open("");
-    await pass(20);
-    expect(of("/claim")).toEqual([]);
+    await judgeable();
+    expect([of("/claim"), of("/review/next")]).toEqual([[], []]); // nor is the one after it
     find("textarea").dispatchEvent(new Event("input"));
     await vi.waitFor(() => { expect(of("/claim").map(({ address }) => address)).toEqual(["/api/v1/tasks/8/review/claim"]); });
+    await vi.waitFor(() => { expect(of("/review/next").length).toBe(1); });
+    pressKey("a");
+    await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("9"); });
     await open("", "", { held: true });
     await vi.waitFor(() => { expect(of("/claim").length).toBe(2); });
+  });
+
+  it("that is only looked at is judged at once, and followed by the next", async () => {
+    waiting = [9];
+    asked = [];
+    await open("");
+    await judgeable();
+    pressKey("a");
+    await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("9"); });
+    expect(of("/edits/108/review").map(({ body }) => body)).toEqual([{ verdict: "approve" }]);
   });
 
   it("is judged once its pictures are drawn and have been seen for a moment, and once", async () => {
