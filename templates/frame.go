@@ -52,7 +52,7 @@ type tab struct {
 func (f Frame) tabs(ctx context.Context) []tab {
 	tabs := []tab{{"queue", words.T(ctx, "Queue"), f.Project.OpenTasks}}
 	if f.May(annotator.RoleReviewer) {
-		tabs = append(tabs, tab{"review", words.T(ctx, "Review"), f.Project.InReview + f.Project.LabelsWaiting})
+		tabs = append(tabs, tab{"review", words.T(ctx, "Review"), toJudge(f.Project)})
 	}
 	tabs = append(tabs, tab{"images", words.T(ctx, "Images"), 0})
 	return append(tabs, tab{"rounds", words.T(ctx, "Rounds"), 0}, tab{"versions", words.T(ctx, "Versions"), 0},

@@ -57,9 +57,21 @@ func NewReviews(page annotator.ReviewPage, order annotator.ReviewOrder, u annota
 	return v
 }
 
-func (v Reviews) title(ctx context.Context) string {
-	return words.N(ctx, v.Page.Total, "{n} map waits for review", "{n} maps wait for review")
+// title says how many maps the visitor may judge.
+func (v Reviews) title(ctx context.Context, f Frame) string {
+	return words.N(ctx, f.Project.ToReview, "{n} map waits for review", "{n} maps wait for review")
 }
+
+// others says how many more wait for somebody else; "" for none.
+func (v Reviews) others(ctx context.Context, f Frame) string {
+	if n := v.Page.Total - f.Project.ToReview; n > 0 {
+		return words.N(ctx, n, "{n} more, in which you had a hand, waits for others.", "{n} more, in which you had a hand, wait for others.")
+	}
+	return ""
+}
+
+// toJudge is what the tab Review counts: maps and labels that the visitor may judge.
+func toJudge(p *annotator.ProjectSummary) int { return p.ToReview + p.LabelsToJudge }
 
 // hands says who has how many of the maps to judge: "You have 1, Rose has 2." It is empty if nobody has one.
 func (v Reviews) hands(ctx context.Context, f Frame) string {
@@ -113,7 +125,7 @@ const (
 type Review struct {
 	Task      *annotator.TaskDetail
 	Revisions []annotator.Edit
-	Waiting   int                   // submitted tasks, this one included
+	Waiting   int                   // maps that the visitor may judge, this one included
 	Problem   string                // what was wrong with the last verdict
 	Comment   string                // the comment that was typed with that verdict
 	Reasons   []annotator.Reason    // the reasons that were chosen with it
