@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -62,4 +63,17 @@ func actionWord(ctx context.Context, action string) string {
 		return words.Say(ctx, w)
 	}
 	return action
+}
+
+// actorWord is who did it. The command line is nobody's name.
+func actorWord(ctx context.Context, actor string) string {
+	if actor == annotator.System.Name {
+		return words.T(ctx, "command line")
+	}
+	return actor
+}
+
+// subjectWord is what an entry is about; a person by their name.
+func subjectWord(ctx context.Context, e annotator.AuditEntry) string {
+	return cmp.Or(e.SubjectName, words.Say(ctx, e.Subject))
 }
