@@ -52,7 +52,7 @@ func trailOf(f annotator.TrailFilter) (sql string, args []any) {
 	if !f.Until.IsZero() {
 		add(`a.at < ?`, f.Until)
 	}
-	return `SELECT a.id, a.at, coalesce(a.actor_id, 0) AS actor_id, a.actor, coalesce(p.slug, '') AS project, a.action, a.subject, a.detail, `+subjectName+`
+	return `SELECT a.id, a.at, coalesce(a.actor_id, 0) AS actor_id, a.actor, coalesce(p.slug, '') AS project, a.action, a.subject, a.detail, ` + subjectName + `
 		FROM audit a LEFT JOIN projects p ON p.id = a.project_id WHERE ` + strings.Join(append(where, "true"), " AND "), args
 }
 
