@@ -224,6 +224,18 @@ func (s *Service) adopting(ctx context.Context, tx Store, tasks []Task, slotID i
 	return tx.InsertAdopting(ctx, tasks[slices.IndexFunc(tasks, func(t Task) bool { return t.ID == slotID })])
 }
 
+// adoptionOf is the provenance of what was adopted.
+type adoptionOf struct {
+	MadeBy string  `json:"made_by"`
+	Edits  []int64 `json:"edits"`
+}
+
+// AdoptsMean reports whether an adopted edit is the mean of several people's maps, and not one of them.
+func (e Edit) AdoptsMean() bool {
+	var of adoptionOf
+	return e.Source == SourceAdopted && json.Unmarshal(e.Provenance, &of) == nil && len(of.Edits) > 1
+}
+
 // adopt adds the revision that is adopted, and moves its task on. What was adopted before, and taken back, stays in the history.
 func (s *Service) adopt(ctx context.Context, tx Store, task Task, v Version, m attention.Map, sources []int64, now time.Time) (Edit, error) {
 	author, err := tx.GeneratorUser(ctx, AdoptedPerson)
@@ -239,7 +251,7 @@ func (s *Service) adopt(ctx context.Context, tx Store, task Task, v Version, m a
 			return Edit{}, err
 		}
 	}
-	provenance, err := json.Marshal(map[string]any{"made_by": "adoption", "edits": sources})
+	provenance, err := json.Marshal(adoptionOf{MadeBy: "adoption", Edits: sources})
 	if err != nil {
 		return Edit{}, err
 	}

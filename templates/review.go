@@ -314,25 +314,35 @@ func byWhom(ctx context.Context, t annotator.TaskDetail) string {
 	return t.AuthorName
 }
 
-// approvedWord says what a verdict of approval is, in the history: that of whoever corrected the map says so.
+// approvedWord says what a verdict of approval is, in the history: that of whoever corrected or adopted the map says so.
 func (v Review) approvedWord(ctx context.Context, r annotator.Review) string {
 	for _, e := range v.Revisions {
-		if e.ID == r.EditID && e.Corrects > 0 && e.AuthorID == r.ReviewerID {
+		switch {
+		case e.ID != r.EditID:
+		case e.AdoptsMean():
+			return words.T(ctx, "✓ {name} adopted the mean of the maps of {painters} as", "name", r.Reviewer, "painters", e.Author)
+		case e.Source == annotator.SourceAdopted:
+			return words.T(ctx, "✓ {name} adopted the map of {painter} as", "name", r.Reviewer, "painter", e.Author)
+		case e.Corrects > 0 && e.AuthorID == r.ReviewerID:
 			return words.T(ctx, "✓ {name} corrected revision {revision} of {painter} and approved", "name", r.Reviewer, "revision", e.Corrects, "painter", e.Painter)
 		}
 	}
 	return words.T(ctx, "✓ {name} approved", "name", r.Reviewer)
 }
 
-// sourceWord says how an edit was made, and by whom.
-func sourceWord(ctx context.Context, s annotator.EditSource, by string) string {
-	switch s {
-	case annotator.SourceModel:
+// sourceWord says how a task's edit was made, and by whom; what has none is to be painted.
+func sourceWord(ctx context.Context, t annotator.TaskDetail) string {
+	by := byWhom(ctx, t)
+	switch {
+	case t.Edit == nil:
+	case t.Edit.Source == annotator.SourceModel:
 		return words.T(ctx, "the model's own map, confirmed by {name}", "name", by)
-	case annotator.SourceGenerator:
+	case t.Edit.Source == annotator.SourceGenerator:
 		return words.T(ctx, "made from a known mask, by no person")
-	case annotator.SourceAdopted:
-		return words.T(ctx, "adopted of maps by {name}", "name", by)
+	case t.Edit.AdoptsMean():
+		return words.T(ctx, "the mean of the maps of {names}, adopted", "names", by)
+	case t.Edit.Source == annotator.SourceAdopted:
+		return words.T(ctx, "the map of {name}, adopted", "name", by)
 	}
 	return words.T(ctx, "painted by {name}", "name", by)
 }
