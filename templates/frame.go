@@ -25,6 +25,12 @@ type Frame struct {
 	Now     time.Time
 }
 
+// withoutNotice is the frame of a page that says itself what the last action did.
+func (f Frame) withoutNotice() Frame {
+	f.Notice = nil
+	return f
+}
+
 // Notice is one sentence about what just happened.
 type Notice struct {
 	Text string

@@ -131,15 +131,16 @@ export class ReviewDesk {
     return this.buttons.length > 0;
   }
 
-  /** Says something about the verdict, above its form. */
+  /** Says something about the verdict, over what is above its buttons: nothing moves under a hand that is about to press one. */
   tell(words: string): void {
     this.root.querySelector("[data-told]")?.remove();
     const notice = document.createElement("p");
-    notice.className = "notice notice-bad";
+    notice.className = "notice notice-bad verdict-told";
     notice.role = "alert";
     notice.dataset["told"] = "";
     notice.textContent = words;
-    (this.form ?? this.root).prepend(notice);
+    notice.addEventListener("click", () => notice.remove());
+    (this.root.querySelector(".verdict-row, .beside-verdict") ?? this.form ?? this.root).prepend(notice);
   }
 
   /** The verdict has arrived. */

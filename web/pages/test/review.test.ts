@@ -44,10 +44,15 @@ const desk = (task: number, held: string, picture = "") => `<div data-desk="${ta
 
 /** The page of one edit with its script. */
 async function open(held = "mine", picture = "", state: unknown = null): Promise<void> {
-  for (const [target, type, listener] of listening.splice(0)) target.removeEventListener(type, listener);
   document.body.innerHTML = desk(8, held, picture);
   document.title = "Review #8 · ABN Studio";
   history.replaceState(state, "", "/projects/birds/review/8");
+  await reopen();
+}
+
+/** Runs the script on the page that is there. */
+async function reopen(): Promise<void> {
+  for (const [target, type, listener] of listening.splice(0)) target.removeEventListener(type, listener);
   vi.resetModules();
   await import("../review.ts");
 }
@@ -264,6 +269,36 @@ describe("a review", () => {
     expect(of("/edits/108/review")).toEqual([]);
     pressKey("a");
     await vi.waitFor(() => { expect(of("/edits/108/review").map(({ body }) => body)).toEqual([{ verdict: "approve" }]); });
+  });
+
+  it("is told what it lacks over what is above its buttons, where nothing moves", async () => {
+    find("form[data-verdict]").insertAdjacentHTML("afterbegin", `<div class="verdict-row"></div>`);
+    await judgeable();
+    find("button[value=reject]").click();
+    await vi.waitFor(() => { expect(find("[data-told]").parentElement!.className).toBe("verdict-row"); });
+    expect(find("[data-told]").className).toContain("verdict-told");
+    find("[data-told]").click();
+    expect(document.querySelector("[data-told]")).toBeNull();
+  });
+
+  it("goes back to where the page was once a pin has its words, unless the person has scrolled", async () => {
+    const told = `<div data-pin-field data-longest="200" data-most="9" hidden><ol data-pin-list></ol></div>`;
+    for (const moved of [false, true]) {
+      document.body.innerHTML = desk(8, "mine").replace("<textarea>", `${told}<textarea>`);
+      await reopen();
+      const stage = find("canvas.of-edit").closest<HTMLElement>("[data-stage]")!;
+      const into = vi.spyOn(HTMLElement.prototype, "scrollIntoView").mockImplementation(() => { window.scrollTo(0, 121); });
+      window.scrollTo(0, 0);
+      for (const key of ["ArrowDown", "Enter"]) stage.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+      const words = find<HTMLInputElement>("[data-pin-list] input");
+      expect([document.activeElement === words, window.scrollY]).toEqual([true, 121]);
+      if (moved) window.scrollTo(0, 300);
+      words.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+      await vi.waitFor(() => { expect(window.scrollY).toBe(moved ? 300 : 0); });
+      await pass(5);
+      expect(window.scrollY).toBe(moved ? 300 : 0);
+      into.mockRestore();
+    }
   });
 
   it("zooms all panes as one, and reads both maps off under the pointer", () => {
