@@ -79,6 +79,43 @@ func TestWhatIsSaidElsewhere(t *testing.T) {
 	}
 }
 
+var (
+	anyVerb   = regexp.MustCompile(`%(\[\d+\])?[+\-#0]*\d*(\.\d+)?[a-zA-Z%]`)
+	ofAThing  = regexp.MustCompile(`(?i)(\b(image|task|edit|round|version|revision|class|row|column|upload|invitation|user|number|slot|label|seed|verdict on|want 0 to) |#|\bv)$`)
+	counts    = regexp.MustCompile(`^ [a-z]`)
+	countless = regexp.MustCompile(`^ (min|s|is no class|is none of the|per)\b`) // units, and numbers that somebody typed
+)
+
+// TestCountsAreGrouped checks that sentences that pages say have counts as people read them: "5,320 added" of text.Count, and not a %d before
+// what is counted. Numbers that name a thing, such as image 5320, stay as they are in addresses.
+func TestCountsAreGrouped(t *testing.T) {
+	t.Parallel()
+	validator := saidByValidator(t)
+	for key := range words.CatalogueOf(words.Japanese).Said {
+		for _, at := range anyVerb.FindAllStringIndex(key, -1) {
+			if key[at[0]:at[1]] == "%d" && !validator[key] && !ofAThing.MatchString(key[:at[0]]) && counts.MatchString(key[at[1]:]) && !countless.MatchString(key[at[1]:]) {
+				t.Errorf("%q counts with %%d: say %%s of text.Count", key)
+			}
+		}
+	}
+	files, err := filepath.Glob("templates/*.templ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := regexp.MustCompile(`(?:^|[^=])\{ (?:fmt\.Sprint\(|strconv\.)[^}]*\}`)
+	for _, name := range files {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, shown := range bare.FindAllString(string(file), -1) {
+			if !strings.Contains(shown, "Seed") && !strings.Contains(shown, "i + 1") {
+				t.Errorf("%s shows a number as %s: say Count, or id of what it names", name, strings.TrimSpace(shown))
+			}
+		}
+	}
+}
+
 // saidByValidator are the messages with which huma refuses requests: its constants, and what stands beside them in its code.
 func saidByValidator(t *testing.T) map[string]bool {
 	t.Helper()

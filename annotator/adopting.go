@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // OverlapStore keeps what several people paint of the same image.
@@ -156,9 +157,9 @@ func (s *Service) Adopt(ctx context.Context, actor User, slug string, imageID in
 		if _, err := tx.JudgeEdit(ctx, Review{EditID: made.ID, ReviewerID: actor.ID, Verdict: VerdictApprove, Comment: a.Comment, CreatedAt: now}); err != nil {
 			return err
 		}
-		detail := fmt.Sprintf("image %d, the mean of %d maps", imageID, len(sources))
+		detail := fmt.Sprintf("image %d, the mean of %s maps", imageID, text.Count(len(sources)))
 		if a.Edit != 0 {
-			detail = fmt.Sprintf("image %d, edit %d of %d maps", imageID, a.Edit, len(a.Sources))
+			detail = fmt.Sprintf("image %d, edit %d of %s maps", imageID, a.Edit, text.Count(len(a.Sources)))
 		}
 		if err := s.audit(ctx, tx, actor, &project.ID, "edit.adopt", editSubject(made.ID), detail); err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // The errors every adapter can rely on. Methods wrap them with what they were doing; ask with errors.Is.
@@ -123,9 +125,9 @@ type LeaseLimitError struct {
 
 func (e *LeaseLimitError) Error() string {
 	if e.Review {
-		return fmt.Sprintf("you have %d maps to review, as many as one person may: judge one of them, or leave it", e.Held)
+		return fmt.Sprintf("you have %s maps to review, as many as one person may: judge one of them, or leave it", text.Count(e.Held))
 	}
-	return fmt.Sprintf("you hold %d tasks, as many as one person may: submit, skip or put back one of them", e.Held)
+	return fmt.Sprintf("you hold %s tasks, as many as one person may: submit, skip or put back one of them", text.Count(e.Held))
 }
 
 // Is makes errors.Is(err, ErrConflict) true.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // SessionLasts is how long a browser stays signed in.
@@ -160,7 +162,7 @@ func (s *Service) endSessions(ctx context.Context, tx Store, actor User, userID,
 	if err != nil || n == 0 {
 		return n, err
 	}
-	detail := fmt.Sprintf("%d sessions", n)
+	detail := fmt.Sprintf("%s sessions", text.Count(n))
 	if n == 1 {
 		detail = "1 session"
 	}
@@ -194,7 +196,7 @@ func (s *Service) refuseSignIn(ctx context.Context, user User, from Client) erro
 		detail += "; " + where
 	}
 	if more > 0 {
-		detail += "; " + fmt.Sprintf("%d before it are not listed", more)
+		detail += "; " + fmt.Sprintf("%s before it are not listed", text.Count(more))
 	}
 	if err := s.audit(ctx, s.store, somebody, nil, "session.fail", subject, detail); err != nil {
 		return err
