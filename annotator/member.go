@@ -303,6 +303,14 @@ func (s *Service) Highest(ctx context.Context, actor User) (Role, error) {
 	return s.highest(ctx, actor)
 }
 
+// Memberships lists the projects that the actor is a member of, with their role in each, by name.
+func (s *Service) Memberships(ctx context.Context, actor User) ([]Membership, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return nil, err
+	}
+	return s.store.Memberships(ctx, actor.ID)
+}
+
 func (s *Service) highest(ctx context.Context, u User) (Role, error) {
 	highest := u.Role
 	if highest == RoleAdmin {
