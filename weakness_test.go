@@ -37,7 +37,8 @@ func content(t *testing.T, name string) string {
 }
 
 // The program asks others over the network in a few places only, each of which is told by who runs the studio whom to ask: buckets, the
-// database, and its own health. A new place needs a reason here, and a test that no person's text decides whom it asks.
+// database, and its own health. Webhooks alone ask whom people name, and no private network. A new place needs a reason here, and a test that
+// no person's text decides whom it asks.
 func TestTheNetworkIsAskedInFewPlaces(t *testing.T) {
 	t.Parallel()
 	known := map[string]string{
@@ -45,6 +46,7 @@ func TestTheNetworkIsAskedInFewPlaces(t *testing.T) {
 		"dataset":          "data sets in buckets: an argument of the command line, or a source that who runs the studio offers",
 		"internal/blob":    "the bucket of the blob store: --data",
 		"internal/backup":  "the bucket of a backup: an argument of the command line",
+		"internal/webhook": "webhooks that leads and admins add (TestPrivateNetworksAreNotDialled)",
 		"internal/tracing": "a collector of traces: OTEL_EXPORTER_OTLP_ENDPOINT",
 	}
 	asks := map[string][]string{

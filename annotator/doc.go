@@ -25,7 +25,7 @@
 //	mechanism.go, unreadable.go, worker.go                  an attention mechanism in words, images that cannot be read, workers
 //	label.go                                                what is said of labels, and why an image does not count
 //	sync.go                                                 what an import does about an image that the project has
-//	people.go, first_admin.go, password.go, token.go, catalog.go, importing.go, staging.go, seeding.go, starting.go, starting_point.go, origin.go, leasing.go, handing.go, assigning.go, day.go, adopting.go, agreement.go, checking.go, work.go, drafting.go, reviewing.go, review_leasing.go, review_order.go, reviewing_many.go, sampling.go, pin.go, near.go, correcting.go, labelling.go, suspects.go,
+//	people.go, first_admin.go, password.go, token.go, session.go, member.go, invitation.go, personal.go, trail.go, webhook.go, catalog.go, importing.go, staging.go, seeding.go, starting.go, starting_point.go, origin.go, leasing.go, handing.go, assigning.go, day.go, adopting.go, agreement.go, checking.go, work.go, drafting.go, reviewing.go, review_leasing.go, review_order.go, reviewing_many.go, sampling.go, pin.go, near.go, correcting.go, labelling.go, suspects.go,
 //	fine_tuning.go, round_rows.go, comparing.go, uploading.go, versions.go, download.go, state_dict.go, activation_map.go, likeness.go, segmenter.go,
 //	exporting.go, bringing.go, archiving.go
 //	                                                        the use cases, each with the store it needs

@@ -78,6 +78,7 @@ type Store interface {
 	UserStore
 	SessionStore
 	InvitationStore
+	WebhookStore
 	MemberStore
 	PersonalStore
 	SetupStore

@@ -129,7 +129,7 @@ func (s *Service) EndSession(ctx context.Context, actor User, id int64) error {
 		if mayOf(actor, session.UserID) != nil { // somebody else's: the answer must not tell that it exists
 			return ErrNotFound
 		}
-		return s.audit(ctx, tx, actor, nil, "session.end", userSubject(session.UserID), session.Client.String())
+		return s.audit(ctx, tx, actor, nil, "session.end", userSubject(session.UserID), session.String())
 	})
 	if err != nil {
 		return fmt.Errorf("ending session %d: %w", id, err)

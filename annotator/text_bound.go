@@ -33,6 +33,7 @@ var (
 	BoundDate           = TextBound{0, 10}
 	BoundZone           = TextBound{0, 64}  // the name of a time zone
 	BoundSearch         = TextBound{0, 200} // part of an image's name
+	BoundWebhookURL     = TextBound{1, 2000}
 	BoundIdempotencyKey = TextBound{0, 200}
 	BoundValueName      = TextBound{0, 1024} // of a value in a model's graph
 )

@@ -35,13 +35,14 @@ type TrailActions struct {
 
 // TrailKinds are all of them.
 var TrailKinds = []TrailActions{
-	{"signins", "sign-ins, successful or not, and their ends", []string{"session.%", "password.%"}},
+	{"sessions", "sign-ins, successful or not, and their ends", []string{"session.%", "password.%"}},
 	{"accounts", "accounts, roles and passwords", []string{"user.%", "password.%", "setup.%", "invitation.%"}},
 	{"tokens", "API tokens", []string{"token.%"}},
 	{"members", "members of projects", []string{"member.%", "invitation.%"}},
 	{"exports", "what left the studio", []string{"export.%"}},
 	{"deletions", "deletions and restorations", []string{"%.delete", "%.purge", "%.restore", "user.remove"}},
 	{"models", "models, versions and activations", []string{"version.%", "model.%", "segmenter.%"}},
+	{"webhooks", "webhooks", []string{"webhook.%"}},
 	{"rounds", "rounds and forecasts", []string{"round.%", "forecast.%"}},
 	{"settings", "projects, classes and images", []string{"project.%", "class.%", "image.%"}},
 	{"work", "tasks, maps, reviews and labels", []string{"task.%", "edit.%", "label.%"}},

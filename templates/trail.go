@@ -3,6 +3,7 @@ package templates
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -25,16 +26,14 @@ type Trail struct {
 
 // kindWords are the kinds of actions in words.
 var kindWords = map[annotator.TrailKind]string{
-	"signins": words.Key("Sign-ins"), "accounts": words.Key("Accounts and passwords"), "tokens": words.Key("API tokens"), "members": words.Key("Members and invitations"), "exports": words.Key("Exports"), "deletions": words.Key("Deletions"),
-	"models": words.Key("Models and activations"), "rounds": words.Key("Rounds"), "settings": words.Key("Projects and images"), "work": words.Key("Maps and reviews"),
+	"sessions": words.Key("Sign-ins"), "accounts": words.Key("Accounts and passwords"), "tokens": words.Key("API tokens"), "members": words.Key("Members and invitations"), "exports": words.Key("Exports"), "deletions": words.Key("Deletions"),
+	"models": words.Key("Models and activations"), "webhooks": words.Key("Webhooks"), "rounds": words.Key("Rounds"), "settings": words.Key("Projects and images"), "work": words.Key("Maps and reviews"),
 }
 
 // with is an address of the trail with its filters and one field more.
 func (v Trail) with(path, field, value string) string {
 	q := url.Values{field: {value}}
-	for name, values := range v.Filters {
-		q[name] = values
-	}
+	maps.Copy(q, v.Filters)
 	return path + "?" + q.Encode()
 }
 

@@ -83,6 +83,8 @@ var bounds = map[string]bound{
 	"edit source":       {words: choices(annotator.EditSources)},
 	"export":            {words: choices(annotator.ExportKinds)},
 	"trail kind":        {words: choices(annotator.TrailKindNames())},
+	"trail kinds":       {none: true, most: len(annotator.TrailKinds)},
+	"webhook url":       written(annotator.BoundWebhookURL),
 	"trail format":      {words: choices([]string{"csv", "jsonl"})},
 	"export format":     {words: choices(takeout.FormatKeys())},
 	"state_dict format": {words: choices(annotator.StateDictFormats)},
@@ -231,7 +233,7 @@ var enumerations = []enumeration{
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
 	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
 	enumerated(annotator.LabelAnswers), enumerated(annotator.LabelStates), enumerated(annotator.LabelJudgements), enumerated(annotator.LabelCauses), enumerated(annotator.LeftOutReasons),
-	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks), enumerated(annotator.SharedStates), enumerated(annotator.SegmenterKinds), enumerated(annotator.SegmenterPixelWays), enumerated(annotator.OriginKinds),
+	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks), enumerated(annotator.SharedStates), enumerated(annotator.SegmenterKinds), enumerated(annotator.SegmenterPixelWays), enumerated(annotator.OriginKinds), enumerated(annotator.TrailKindNames()),
 	enumerated(forecast.Maps), enumerated(forecast.Verdicts), enumerated(forecast.AllAdvice),
 }
 

@@ -17,7 +17,7 @@
 //	api_trail.go   the whole studio's trail; page_trail.go the page
 //	api_export.go  streaming what internal/takeout writes
 //	maps.go        receiving maps that internal/takeout reads; api_maps.go and page_maps.go tell what became of them
-//	page.go        what all pages share; page_*.go the pages, one file per section, rendered by package templates; page_setup.go makes the first admin, page_invitation.go who is invited
+//	page.go        what all pages share; page_*.go the pages, one file per section, rendered by package templates; page_setup.go makes the first admin, page_invitation.go who is invited; page_webhook.go webhooks of a project and of the studio
 //	pages/         their scripts (TypeScript), bundled into static/ by `go generate ./web`
 //	editor/        the editor (TypeScript), bundled the same way
 //	words/         what the scripts say, found in their code: their part of the catalogue, and a test that nothing goes past it

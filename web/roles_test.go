@@ -48,7 +48,9 @@ var pageRoles = map[string]annotator.Role{
 	"GET /people": annotator.RoleAdmin, "POST /people": annotator.RoleAdmin, "POST /people/{user}": annotator.RoleAdmin,
 	"POST /invitations": annotator.RoleAdmin, "POST /invitations/{invitation}/revoke": annotator.RoleAdmin,
 	"POST /projects/{slug}/invitations": annotator.RoleLead, "POST /projects/{slug}/invitations/{invitation}/revoke": annotator.RoleLead,
-	"GET /audit":     annotator.RoleAdmin,
+	"GET /audit":    annotator.RoleAdmin,
+	"GET /webhooks": annotator.RoleAdmin, "POST /webhooks": annotator.RoleAdmin, "GET /webhooks/{webhook}": annotator.RoleAdmin, "POST /webhooks/{webhook}": annotator.RoleAdmin,
+	"GET /projects/{slug}/webhooks": annotator.RoleLead, "POST /projects/{slug}/webhooks": annotator.RoleLead, "GET /projects/{slug}/webhooks/{webhook}": annotator.RoleLead, "POST /projects/{slug}/webhooks/{webhook}": annotator.RoleLead,
 	"GET /segmenter": annotator.RoleAdmin, "POST /segmenter": annotator.RoleAdmin, "POST /segmenter/remove": annotator.RoleAdmin,
 	"GET /jobs": annotator.RoleAdmin, "GET /jobs/*": annotator.RoleAdmin, "POST /jobs/*": annotator.RoleAdmin, "PUT /jobs/*": annotator.RoleAdmin, "PATCH /jobs/*": annotator.RoleAdmin,
 	"GET /guide":   annotator.RoleAnnotator,
@@ -132,7 +134,7 @@ func (s *studio) thingsOf(project string) things {
 	other := images[slices.IndexFunc(images, func(i annotator.Image) bool { return i.ID != task.ImageID })]
 	label, err := s.service.ProposeLabel(ctx, actor, other.ID, annotator.LabelProposal{Says: annotator.LabelIsAmbiguous})
 	must(t, err)
-	all := things{"slug": project, "project": project, "import": staged.ID, "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654"}
+	all := things{"slug": project, "project": project, "import": staged.ID, "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "webhook": "987654", "delivery": "987654"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": task.VersionID, "round": round.ID, "upload": upload.Upload.ID, "edit": edit.ID, "verdict": label.ID, "user": s.people[annotator.RoleAnnotator].ID} {
 		all[name] = strconv.FormatInt(id, 10)
 	}
@@ -165,7 +167,7 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 	ctx, admin := t.Context(), s.people[annotator.RoleAdmin]
 	s.anotherProject("boats")
 	own, foreign := s.thingsOf("birds"), s.thingsOf("boats")
-	gone := things{"slug": "goats", "project": "goats", "import": "imp0rt", "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "user": own["user"]}
+	gone := things{"slug": "goats", "project": "goats", "import": "imp0rt", "example": "0", "class": "0", "point": "model", "undo": "1", "token": "987654", "session": "987654", "invitation": "987654", "webhook": "987654", "delivery": "987654", "user": own["user"]}
 	for _, name := range []string{"task", "image", "version", "round", "upload", "edit", "verdict"} {
 		gone[name] = "987654"
 	}

@@ -21,6 +21,7 @@ var scopes = map[string]annotator.Scope{
 
 	"signOut": browserOnly, "sessions": browserOnly, "endSession": browserOnly, "endOtherSessions": browserOnly, "userSessions": browserOnly, "endUserSessions": browserOnly, "createToken": browserOnly, "tokens": browserOnly, "revokeToken": browserOnly,
 	"invite": browserOnly, "invitations": browserOnly, "revokeInvitation": browserOnly, "inviteTo": browserOnly, "invitationsTo": browserOnly, "revokeInvitationTo": browserOnly,
+	"webhooks": browserOnly, "webhooksOf": browserOnly, "addWebhook": browserOnly, "addWebhookOf": browserOnly, "deliveries": browserOnly, "deliveriesOf": browserOnly, "redeliver": browserOnly, "redeliverOf": browserOnly, "switchWebhookOn": browserOnly, "switchWebhookOnOf": browserOnly, "switchWebhookOff": browserOnly, "switchWebhookOffOf": browserOnly, "tryWebhook": browserOnly, "tryWebhookOf": browserOnly, "removeWebhook": browserOnly, "removeWebhookOf": browserOnly,
 	"userTokens": browserOnly, "users": browserOnly, "createUser": browserOnly, "changeUser": browserOnly, "personalData": browserOnly, "removeUser": browserOnly,
 
 	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "trail": annotator.ScopeAdmin, "exportTrail": annotator.ScopeAdmin, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead, "export": annotator.ScopeRead,

@@ -33,11 +33,11 @@ func TestTrailOfTheStudio(t *testing.T) {
 		return into[trailList](admin.api(http.MethodGet, "/audit?"+query, nil).want(http.StatusOK)).Entries
 	}
 	who := s.people[annotator.RoleAnnotator]
-	signins := read("kind=signins&person=" + fmt.Sprint(who.ID))
-	if len(signins) != 2 || signins[0].Action != "session.fail" || signins[1].Action != "session.start" || signins[1].ActorID != who.ID {
-		t.Errorf("the painter's sign-ins: %+v", signins)
+	came := read("kind=sessions&person=" + fmt.Sprint(who.ID))
+	if len(came) != 2 || came[0].Action != "session.fail" || came[1].Action != "session.start" || came[1].ActorID != who.ID {
+		t.Errorf("the painter's sign-ins: %+v", came)
 	}
-	all := read("kind=signins")
+	all := read("kind=sessions")
 	for _, line := range all {
 		if text := fmt.Sprint(line); strings.Contains(text, "my-password") {
 			t.Errorf("what was typed as an address is kept: %s", text)
@@ -65,9 +65,9 @@ func TestTrailOfTheStudio(t *testing.T) {
 	if len(first.Entries) != annotator.TrailPage || len(next.Entries) == 0 || next.Entries[0].ID != first.Older-1 || next.Older != 0 {
 		t.Errorf("a page of %d, then %d", len(first.Entries), len(next.Entries))
 	}
-	page := admin.get(fmt.Sprintf("/audit?kind=signins&person=%d", who.ID)).want(http.StatusOK)
+	page := admin.get(fmt.Sprintf("/audit?kind=sessions&person=%d", who.ID)).want(http.StatusOK)
 	page.has("ol.trail li", "could not sign in:")
-	page.has(`a[href*="/api/v1/audit/export"][href*="kind=signins"]`, "CSV")
+	page.has(`a[href*="/api/v1/audit/export"][href*="kind=sessions"]`, "CSV")
 
 	byToken := s.nobody()
 	take := func(format string) *response {

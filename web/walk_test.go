@@ -155,7 +155,8 @@ var oddBodies = [][2]string{
 
 // forms are the pages' forms as they are usually sent, by their address. One that is not here fails the test.
 var forms = map[string]string{
-	"/jobs/*": "",
+	"/jobs/*":   "",
+	"/webhooks": "url=https%3A%2F%2Fci.example.org%2Fhook&kind=rounds", "/webhooks/{webhook}": "do=test", "/projects/{slug}/webhooks": "url=https%3A%2F%2Fci.example.org%2Fhook", "/projects/{slug}/webhooks/{webhook}": "do=off",
 	"/signin": "email=nobody@example.org&password=x&next=/projects", "/signout": "", "/language": "language=ja&next=/projects", "/invitation": "key=x&name=Walked&password=x", "/invitations": "email=in@example.org&role=annotator&project-birds=lead", "/invitations/{invitation}/revoke": "", "/projects/{slug}/invitations": "email=in@example.org&role=reviewer", "/projects/{slug}/invitations/{invitation}/revoke": "", "/setup": "key=x&name=First&email=first@example.org&password=x",
 	"/projects/{slug}/leakage/leave-out": "within=8&image=1", "/projects/{slug}/leakage/restore": "image=1",
 	"/projects/{slug}/images/{image}/task": "", "/projects/{slug}/images/{image}/label": "says=class&class=One&comment=why", "/projects/{slug}/labels/{verdict}": "verdict=reject&comment=why",
@@ -294,7 +295,7 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 	must(t, err)
 	questioned := images[slices.IndexFunc(images, func(i annotator.Image) bool { return i.ID != task.ImageID })]
 	label := into[annotator.LabelVerdict](s.as(annotator.RoleAnnotator).api(http.MethodPost, fmt.Sprintf("/images/%d/label", questioned.ID), map[string]any{"says": "ambiguous"}).want(http.StatusCreated))
-	w.things = map[string]string{"slug": "birds", "point": "model", "project": "birds", "token": "1", "session": "987654", "invitation": "987654", "import": staged.ID, "example": "0", "class": "0"}
+	w.things = map[string]string{"slug": "birds", "point": "model", "project": "birds", "token": "1", "session": "987654", "invitation": "987654", "webhook": "987654", "delivery": "987654", "import": staged.ID, "example": "0", "class": "0"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": s.version.ID, "round": round.ID,
 		"upload": upload.Upload.ID, "edit": edit.ID, "user": other.ID, "verdict": label.ID, "undo": 1} {
 		w.things[name] = strconv.FormatInt(id, 10)

@@ -108,6 +108,12 @@ func (s *studio) changedSince(before map[string]string) []string {
 	return changed
 }
 
+// toldByTheTrail are the addresses that a GET takes records from: the trail has a line of that, and nothing else changes.
+var toldByTheTrail = map[string]bool{
+	"/account/data": true, "/people/{user}/data": true, apiPrefix + "/users/{user}/data": true,
+	apiPrefix + "/projects/{project}/export": true, apiPrefix + "/projects/{project}/archive": true, apiPrefix + "/audit/export": true,
+}
+
 // A GET changes nothing, whoever sends it and whatever the address: a link or a picture on another site's page can do no harm.
 func TestNoGetChangesAnything(t *testing.T) {
 	t.Parallel()
@@ -125,7 +131,7 @@ func TestNoGetChangesAnything(t *testing.T) {
 			switch c.route {
 			case apiPrefix + "/tasks", apiPrefix + "/tasks/recent", apiPrefix + "/tasks/day", apiPrefix + "/tasks/facets":
 				query = "?project=birds"
-			case apiPrefix + "/projects/{project}/export":
+			case apiPrefix + "/projects/{project}/export", apiPrefix + "/audit/export":
 				query = "?format=jsonl"
 			case apiPrefix + "/versions/{version}/compare":
 				query = "?with=" + w.things["version"]
@@ -134,7 +140,9 @@ func TestNoGetChangesAnything(t *testing.T) {
 				got++
 			}
 			if changed := w.changedSince(before); len(changed) > 0 {
-				t.Errorf("GET %s as %s changes %v", c.route, role, changed)
+				if told := slices.Equal(changed, []string{"audit"}) && toldByTheTrail[c.route]; !told {
+					t.Errorf("GET %s as %s changes %v", c.route, role, changed)
+				}
 				before = w.rows()
 			}
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/roundrows"
+	"github.com/abn-studio/studio/internal/webhook"
 	"github.com/abn-studio/studio/web"
 )
 
@@ -30,6 +31,7 @@ import (
 type serveCommand struct {
 	storageFlags
 	featureFlags
+	webhookFlags
 	logFlags
 	Listen         string   `default:"127.0.0.1:8080" help:"Address to answer on."`
 	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
@@ -51,6 +53,10 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	webhooks, err := c.sender()
+	if err != nil {
+		return err
+	}
 	sources, err := jobs.ParseSources(c.Source)
 	if err != nil {
 		return fmt.Errorf("--source %w", err)
@@ -66,7 +72,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
-		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, metrics: prometheus.NewRegistry(),
+		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, webhooks: webhooks, metrics: prometheus.NewRegistry(),
 		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
 	if err != nil {
@@ -138,7 +144,8 @@ type studioConfig struct {
 	maxModelBytes  int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
 	maxImportBytes int64 // bound of all files of an import that is sent; 0: jobs.DefaultMaxImportBytes
 	sources        jobs.Sources
-	featureBytes   int64        // bound of the worker's cache of features on disk
+	featureBytes   int64 // bound of the worker's cache of features on disk
+	webhooks       *webhook.Sender
 	metrics        web.Registry // where figures are registered; nil: nowhere
 }
 
@@ -194,7 +201,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	if c.worker {
 		if r.worker, err = jobs.NewWorker(jobs.Config{
-			Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, FeatureBytes: c.featureBytes, Logger: c.log, Metrics: figures, Tracer: s.Tracer,
+			Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, FeatureBytes: c.featureBytes, Webhooks: c.webhooks, Logger: c.log, Metrics: figures, Tracer: s.Tracer,
 		}); err == nil {
 			err = r.worker.Start(ctx)
 		}

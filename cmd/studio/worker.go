@@ -17,6 +17,7 @@ import (
 type workerCommand struct {
 	storageFlags
 	featureFlags
+	webhookFlags
 	logFlags
 	Threads      int    `default:"0" help:"Threads of ONNX Runtime; 0: all cores."`
 	HealthListen string `placeholder:"HOST:PORT" help:"Answer /readyz and /metrics on this address, which outsiders must not reach."`
@@ -28,6 +29,10 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	webhooks, err := c.sender()
+	if err != nil {
+		return err
+	}
 	log := c.newLog(streams.Err)
 	s, err := c.openToServe(ctx, log, true)
 	if err != nil {
@@ -36,7 +41,7 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	metrics, ready := prometheus.NewRegistry(), s.ready(s.disks(log))
 	watchRuns(registerProcess(metrics, s, ready), s.Tracer)
-	worker, err := jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.Threads, FeatureBytes: featureBytes, Logger: log, Metrics: metrics, Tracer: s.Tracer})
+	worker, err := jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.Threads, FeatureBytes: featureBytes, Webhooks: webhooks, Logger: log, Metrics: metrics, Tracer: s.Tracer})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@
 //	round.go     approved edits → candidate, control, and how they compare with the parent
 //	evaluate.go  a version's figures over the labelled splits
 //	fingerprint.go  what pictures look like, to find duplicates across splits
+//	delivery.go  lines of the trail → webhooks
 //	tidy.go      every few hours, removing files that no row refers to
 //	catalog.go   opening models and pictures by their content hash
 //	holds.go     the parts of jobs that a worker holds, and letting go of one that another worker took over

@@ -25,6 +25,7 @@ import (
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/tracing"
+	"github.com/abn-studio/studio/internal/webhook"
 )
 
 // Config is what NewWorker needs.
@@ -42,9 +43,11 @@ type Config struct {
 	RunLimit time.Duration
 	// FeatureBytes bounds the cache of features on disk; 0: the store's default.
 	FeatureBytes int64
-	Logger       *slog.Logger
-	Tracer       *tracing.Tracer       // what traces attempts; nil: nothing does
-	Metrics      prometheus.Registerer // where the worker's figures are registered; nil: nowhere
+	// Webhooks sends lines of the trail; nil: a sender that dials the public internet alone.
+	Webhooks *webhook.Sender
+	Logger   *slog.Logger
+	Tracer   *tracing.Tracer       // what traces attempts; nil: nothing does
+	Metrics  prometheus.Registerer // where the worker's figures are registered; nil: nowhere
 }
 
 // Worker takes jobs from the database. Make one with NewWorker; Start it once; Stop is safe at any time.
@@ -56,6 +59,7 @@ type Worker struct {
 	service  *annotator.Service // what changes a project
 	catalog  *Catalog
 	features *features.Store
+	sender   *webhook.Sender
 	client   *river.Client[pgx.Tx]
 	cancel   context.CancelFunc
 	beating  sync.WaitGroup
@@ -83,6 +87,7 @@ func NewWorker(c Config) (*Worker, error) {
 	w.service = annotator.NewService(annotator.ServiceConfig{Store: c.Store, Blobs: c.Blobs, Logger: w.log})
 	w.catalog = NewCatalog(c.Blobs, c.Networks, c.Threads)
 	w.catalog.runLimit = c.RunLimit
+	w.sender = cmp.Or(c.Webhooks, webhook.NewSender(webhook.Options{}))
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &scanWorker{worker: w})
 	river.AddWorker(workers, &roundWorker{worker: w})
@@ -92,12 +97,14 @@ func NewWorker(c Config) (*Worker, error) {
 	river.AddWorker(workers, &fingerprintWorker{worker: w})
 	river.AddWorker(workers, &rankWorker{worker: w})
 	river.AddWorker(workers, &tidyWorker{worker: w})
+	river.AddWorker(workers, &deliveryWorker{worker: w})
 	w.client, err = river.NewClient(riverpgxv5.New(c.Store.Pool()), &river.Config{
 		ID:     w.id,
 		Logger: slog.New(quiet{w.log.Handler(), &w.holds}),
 		Queues: map[string]river.QueueConfig{
 			postgres.HeavyWork: {MaxWorkers: 1}, // a model's run keeps all cores busy
 			postgres.LightWork: {MaxWorkers: 2},
+			postgres.Outbound:  {MaxWorkers: deliveriesAtOnce},
 		},
 		Workers:                     workers,
 		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.attend)},

@@ -10,12 +10,25 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// InsertAudit implements annotator.AuditStore.
+// InsertAudit implements annotator.AuditStore. In the same transaction it queues the line for the webhooks that take it.
 func (s *Store) InsertAudit(ctx context.Context, projectID *int64, actor annotator.User, e annotator.AuditEntry) error {
-	_, err := s.exec(ctx, `
-		INSERT INTO audit (at, project_id, actor_id, actor, action, subject, detail)
-		VALUES ($1, $2, nullif($3::bigint, 0), $4, $5, $6, $7)`,
-		e.At, projectID, actor.ID, actor.Name, e.Action, e.Subject, e.Detail)
+	err := s.inTx(ctx, func(tx *Store) error {
+		deliveries, err := list(ctx, tx, pgx.RowTo[int64], `
+			WITH line AS (
+				INSERT INTO audit (at, project_id, actor_id, actor, action, subject, detail)
+				VALUES ($1, $2, nullif($3::bigint, 0), $4, $5, $6, $7) RETURNING id
+			)
+			INSERT INTO webhook_deliveries (webhook_id, audit_id, created_at)
+			SELECT w.id, line.id, $1 FROM line, webhooks w
+			WHERE w.off_at IS NULL AND (w.project_id IS NULL OR w.project_id = $2)
+				AND CASE WHEN $5 = $9 THEN 'webhook ' || w.id = $6 ELSE w.kinds = '{}' OR w.kinds && $8 END
+			RETURNING id`,
+			e.At, projectID, actor.ID, actor.Name, e.Action, e.Subject, e.Detail, texts(annotator.KindsOf(e.Action)), annotator.WebhookTest)
+		if err != nil {
+			return err
+		}
+		return tx.enqueueDeliveries(ctx, deliveries)
+	})
 	return wrap(err, "writing the audit trail (%s of %s)", e.Action, e.Subject)
 }
 

@@ -1,10 +1,11 @@
 package postgres
 
-// The two classes of background work, by the names that River's queues have for them. A worker does one part of heavy work at a time
-// and a few of light work beside it.
+// The classes of background work, by the names that River's queues have for them. A worker does one part of heavy work at a time
+// and a few of the others beside it.
 const (
 	HeavyWork = "model" // scan, round, evaluate, forecast, rank: they keep all cores busy
 	LightWork = "light" // add, fingerprint, tidy: they read files
+	Outbound  = "out"   // deliveries of webhooks: they wait for others' servers
 )
 
 // ScanArgs asks a worker to take part in a scan: to claim chunks (Store.ClaimChunk) until none is left. A scan has several such parts,
@@ -73,3 +74,11 @@ type TidyArgs struct{}
 
 // Kind names the part in River's table.
 func (TidyArgs) Kind() string { return "tidy" }
+
+// DeliveryArgs asks for a line of the trail to be sent to a webhook.
+type DeliveryArgs struct {
+	DeliveryID int64 `json:"delivery_id"`
+}
+
+// Kind names the part in River's table.
+func (DeliveryArgs) Kind() string { return "delivery" }

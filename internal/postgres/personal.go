@@ -40,6 +40,7 @@ var personal = []personalRows{
 		"p.slug AS project, t.user_id = $1 AS member, CASE WHEN t.user_id = $1 THEN t.role END AS role, t.added_by = $1 AS added, t.added_at"},
 	{"sessions", []string{"user_sessions.user_id"}, "user_sessions t", "t.id, t.began_at, t.seen_at, t.expires_at, t.browser, t.system, t.address"},
 	{"invitations", []string{"invitations.invited_by"}, "invitations t" + inItsProject, "t.id, p.slug AS project, t.role, t.created_at, t.expires_at"}, // whom they invited is another's
+	{"webhooks", []string{"webhooks.held_by"}, "webhooks t" + inItsProject, "t.id, p.slug AS project, t.url, t.created_at, t.off_at"},
 	{"trail", []string{"audit.actor_id"}, "audit t" + inItsProject, "t.id, p.slug AS project, t.at, t.actor, t.action, t.subject, t.detail"},
 }
 

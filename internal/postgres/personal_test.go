@@ -35,8 +35,10 @@ var holdsOf = map[string]string{
 	"where somebody is signed in, which goes":                                                                                "user_sessions.browser user_sessions.system user_sessions.address",
 	"a person's number, under a key that only the browser has; sessions end with the account":                                "sessions.token sessions.data",
 	"of somebody who has no account yet, for seven days; goes when it is used, and when a person of that address is removed": "invitations.email",
-	"of a link":                           "invitations.hash",
-	"nobody's: it makes the first person": "setup_link.hash",
+	"of a link": "invitations.hash",
+	"another program's address, which stays with its holder's number: it is the project's, and sends nothing any more": "webhooks.url webhooks.secret",
+	"what the program says of an address, and kinds of actions":                                                        "webhooks.kinds webhooks.off_why webhook_deliveries.problem",
+	"nobody's: it makes the first person":                                                                              "setup_link.hash",
 }
 
 func column(t *testing.T, s *postgres.Store, sql string) []string {

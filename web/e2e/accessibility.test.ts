@@ -64,8 +64,8 @@ describe.skipIf(!browserThere)("accessibility", () => {
     it(`finds nothing serious on the pages of an admin at ${name}`, async () => {
       const { images } = await ada.get<ImagePage>("/projects/aviary/images?limit=1");
       const paths = [
-        "/projects", "/people", "/audit", "/people/1/sessions", "/account", "/guide", "/segmenter", "/archives",
-        ...["queue", "images", `images/${images[0]!.id}`, "rounds", "rounds/new", "versions", "versions/new", "imports/new", "maps", "labels", "suspects", "activity", "settings", "export", "leakage", "start", "forecast", "agreement", "people"].map((page) => `/projects/aviary/${page}`),
+        "/projects", "/people", "/audit", "/webhooks", "/people/1/sessions", "/account", "/guide", "/segmenter", "/archives",
+        ...["queue", "images", `images/${images[0]!.id}`, "rounds", "rounds/new", "versions", "versions/new", "imports/new", "maps", "labels", "suspects", "activity", "webhooks", "settings", "export", "leakage", "start", "forecast", "agreement", "people"].map((page) => `/projects/aviary/${page}`),
       ];
       const { images: shared } = await ada.get<Shared>("/projects/aviary/agreement");
       paths.push(`/projects/aviary/agreement/${shared[0]!.image.id}`);

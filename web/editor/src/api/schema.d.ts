@@ -1528,6 +1528,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The webhooks of a project, oldest first
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        get: operations["webhooksOf"];
+        put?: never;
+        /**
+         * Send lines of a project's trail to an address
+         * @description Every line of the trail that it takes is sent as JSON by POST, signed, and tried again for three days until an answer is a 2xx.  Needs the role lead in the project; not for bearer tokens.
+         */
+        post: operations["addWebhookOf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook; what waits is not sent
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        delete: operations["removeWebhookOf"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a webhook has sent and is to send, newest first
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        get: operations["deliveriesOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/webhooks/{webhook}/deliveries/{delivery}/again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a line again that arrived or was given up
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        post: operations["redeliverOf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/webhooks/{webhook}/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a webhook send nothing until it is switched on
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        post: operations["switchWebhookOffOf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/webhooks/{webhook}/on": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch a webhook on again, and hold it; what was given up is sent
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        post: operations["switchWebhookOnOf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a line that says it is a test
+         * @description Needs the role lead in the project; not for bearer tokens.
+         */
+        post: operations["tryWebhookOf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rounds/{round}": {
         parameters: {
             query?: never;
@@ -2581,6 +2725,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The webhooks of the studio, oldest first
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        get: operations["webhooks"];
+        put?: never;
+        /**
+         * Send lines of the studio's trail to an address
+         * @description Every line of the trail that it takes is sent as JSON by POST, signed, and tried again for three days until an answer is a 2xx. It gets the lines of all projects too. Needs the role admin; not for bearer tokens.
+         */
+        post: operations["addWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a webhook; what waits is not sent
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        delete: operations["removeWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a webhook has sent and is to send, newest first
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        get: operations["deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook}/deliveries/{delivery}/again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a line again that arrived or was given up
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook}/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a webhook send nothing until it is switched on
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        post: operations["switchWebhookOff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook}/on": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch a webhook on again, and hold it; what was given up is sent
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        post: operations["switchWebhookOn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a line that says it is a test
+         * @description Needs the role admin; not for bearer tokens.
+         */
+        post: operations["tryWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2630,6 +2918,18 @@ export interface components {
             activate?: boolean;
             /** @description How pixels become its input and what its classes are called; the one it came with where absent. */
             manifest?: unknown;
+        };
+        AddWebhookRequestBody: {
+            /** @description Which kinds of actions; left out: all. */
+            kinds?: ("sessions" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "webhooks" | "rounds" | "settings" | "work")[];
+            /** @description Where lines are sent to, by POST: https://, or http:// to a private network that the operator allows. */
+            url: string;
+        };
+        AddWebhookRequestOfBody: {
+            /** @description Which kinds of actions; left out: all. */
+            kinds?: ("sessions" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "webhooks" | "rounds" | "settings" | "work")[];
+            /** @description Where lines are sent to, by POST: https://, or http:// to a private network that the operator allows. */
+            url: string;
         };
         Adoption: {
             comment?: string;
@@ -3087,6 +3387,39 @@ export interface components {
             returned: number;
             /** Format: int64 */
             user_id: number;
+        };
+        Delivery: {
+            /** Format: date-time */
+            attempted_at?: string;
+            /** Format: int64 */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            delivered_at?: string;
+            /**
+             * Format: date-time
+             * @description When it was given up. Neither this nor delivered_at: it waits.
+             */
+            failed_at?: string;
+            /** Format: int64 */
+            id: number;
+            line: components["schemas"]["TrailLine"];
+            /** @description Why the last attempt failed. */
+            problem: string;
+            /**
+             * Format: int64
+             * @description The HTTP status of the last answer; 0: none came.
+             */
+            status: number;
+        };
+        DeliveryList: {
+            deliveries: components["schemas"]["Delivery"][];
+            /**
+             * Format: int64
+             * @description Where there are more: before of the next page.
+             */
+            older?: number;
         };
         DraftBody: {
             /**
@@ -5474,6 +5807,50 @@ export interface components {
             /** Format: double */
             y: number;
         };
+        Webhook: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When a line last arrived.
+             */
+            delivered_at?: string;
+            /**
+             * Format: int64
+             * @description Lines of the last 30 days that were given up.
+             */
+            failed: number;
+            /** @description Whose right to the lines it rests on: it is switched off when they lose it. */
+            held_by: string;
+            /** Format: int64 */
+            held_by_id: number;
+            /** Format: int64 */
+            id: number;
+            /** @description Which kinds of actions it gets; none: all. */
+            kinds: ("sessions" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "webhooks" | "rounds" | "settings" | "work")[];
+            /**
+             * Format: date-time
+             * @description Since when it is switched off.
+             */
+            off_at?: string;
+            off_why?: string;
+            /** @description The slug of the project whose lines it gets; empty: it gets those of the whole studio. */
+            project: string;
+            url: string;
+            /**
+             * Format: int64
+             * @description Lines that are to be sent.
+             */
+            waiting: number;
+        };
+        WebhookList: {
+            webhooks: components["schemas"]["Webhook"][];
+        };
+        WebhookMade: {
+            details: components["schemas"]["Webhook"];
+            /** @description Signs what is sent (Standard Webhooks). Shown this once. */
+            secret: string;
+        };
         WorkList: {
             people: components["schemas"]["PersonWork"][];
         };
@@ -5488,6 +5865,8 @@ export type ActivateRequestBody = components['schemas']['ActivateRequestBody'];
 export type ActivationMap = components['schemas']['ActivationMap'];
 export type AddRequestBody = components['schemas']['AddRequestBody'];
 export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody'];
+export type AddWebhookRequestBody = components['schemas']['AddWebhookRequestBody'];
+export type AddWebhookRequestOfBody = components['schemas']['AddWebhookRequestOfBody'];
 export type Adoption = components['schemas']['Adoption'];
 export type Agreement = components['schemas']['Agreement'];
 export type AnswerInPlace = components['schemas']['AnswerInPlace'];
@@ -5524,6 +5903,8 @@ export type CorrectRequestBody = components['schemas']['CorrectRequestBody'];
 export type CurveRound = components['schemas']['CurveRound'];
 export type DayList = components['schemas']['DayList'];
 export type DayProgress = components['schemas']['DayProgress'];
+export type Delivery = components['schemas']['Delivery'];
+export type DeliveryList = components['schemas']['DeliveryList'];
 export type DraftBody = components['schemas']['DraftBody'];
 export type Edit = components['schemas']['Edit'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
@@ -5687,6 +6068,9 @@ export type VersionComparison = components['schemas']['VersionComparison'];
 export type VersionList = components['schemas']['VersionList'];
 export type VersionPrediction = components['schemas']['VersionPrediction'];
 export type ViewRegion = components['schemas']['ViewRegion'];
+export type Webhook = components['schemas']['Webhook'];
+export type WebhookList = components['schemas']['WebhookList'];
+export type WebhookMade = components['schemas']['WebhookMade'];
 export type WorkList = components['schemas']['WorkList'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -5802,7 +6186,7 @@ export interface operations {
                 /** @description Only what this person did, and what was done to their account: their number. */
                 person?: number;
                 /** @description Only such actions. */
-                kind?: "signins" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "rounds" | "settings" | "work";
+                kind?: "sessions" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "webhooks" | "rounds" | "settings" | "work";
                 /** @description Only of this project: its slug. */
                 project?: string;
                 /** @description Only what was done then or later: a date, or a moment (RFC 3339). */
@@ -5844,7 +6228,7 @@ export interface operations {
                 /** @description Only what this person did, and what was done to their account: their number. */
                 person?: number;
                 /** @description Only such actions. */
-                kind?: "signins" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "rounds" | "settings" | "work";
+                kind?: "sessions" | "accounts" | "tokens" | "members" | "exports" | "deletions" | "models" | "webhooks" | "rounds" | "settings" | "work";
                 /** @description Only of this project: its slug. */
                 project?: string;
                 /** @description Only what was done then or later: a date, or a moment (RFC 3339). */
@@ -8899,6 +9283,266 @@ export interface operations {
             };
         };
     };
+    webhooksOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addWebhookOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddWebhookRequestOfBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeWebhookOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deliveriesOf: {
+        parameters: {
+            query?: {
+                /** @description Deliveries older than this id; 0: the newest. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliverOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                webhook: number;
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchWebhookOffOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchWebhookOnOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryWebhookOf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     round: {
         parameters: {
             query?: never;
@@ -10862,6 +11506,248 @@ export interface operations {
                 };
             };
             /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddWebhookRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deliveries: {
+        parameters: {
+            query?: {
+                /** @description Deliveries older than this id; 0: the newest. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchWebhookOff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switchWebhookOn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tryWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
