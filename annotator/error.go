@@ -32,6 +32,13 @@ var (
 // name the server: it is logged, and not shown to users.
 var ErrDatabaseAway = fmt.Errorf("%w: the database does not answer", ErrUnavailable)
 
+// ErrBlobsAway is the ErrUnavailable of a bucket that cannot be reached or does not answer. An error that wraps it may name the server: it
+// is logged, and not shown to users.
+var ErrBlobsAway = fmt.Errorf("%w: the blob store does not answer", ErrUnavailable)
+
+// Away reports whether an error passes by itself, because what the studio stands on is away: its database or its bucket.
+func Away(err error) bool { return errors.Is(err, ErrDatabaseAway) || errors.Is(err, ErrBlobsAway) }
+
 // ValidationError names the field of a request that is wrong and what to do about it.
 type ValidationError struct {
 	Field   string // as the API spells it: "gamma", "values"
