@@ -314,14 +314,12 @@ func (s *Service) Deliveries(ctx context.Context, actor User, slug string, id, b
 
 // Redeliver sends a line again that arrived or was given up (lead of the webhook's project, or admin).
 func (s *Service) Redeliver(ctx context.Context, actor User, slug string, id, delivery int64) error {
-	w, err := s.Webhook(ctx, actor, slug, id)
-	if err != nil {
-		return err
-	}
-	if w.OffAt != nil {
-		return Conflict("the webhook is off: switch it on first")
-	}
-	return s.store.Redeliver(ctx, id, delivery)
+	return s.changeWebhook(ctx, actor, slug, id, "webhook.again", func(tx Store, _ User, w Webhook) error {
+		if w.OffAt != nil {
+			return Conflict("the webhook is off: switch it on first")
+		}
+		return tx.Redeliver(ctx, id, delivery)
+	})
 }
 
 // Posting returns what a worker needs to send a line; ErrWebhookOff where it is not to be sent any more: the webhook was removed or switched
