@@ -209,10 +209,10 @@ func judgedAlready(ctx context.Context, tx Store, actor User, edit Edit) error {
 		if r.EditID != edit.ID || r.TakenBackAt != nil {
 			continue
 		}
-		switch {
-		case r.ReviewerID == 0:
+		switch r.ReviewerID {
+		case 0:
 			return Conflict("edit %d of task %d is %s already, by the rule that reviews a part of the maps. Go on to the next one", edit.ID, edit.TaskID, edit.State)
-		case r.ReviewerID == actor.ID:
+		case actor.ID:
 			return Conflict("you have judged edit %d of task %d already, in another window: it is %s. Go on to the next one", edit.ID, edit.TaskID, edit.State)
 		default:
 			return Conflict("%s has judged edit %d of task %d already: it is %s. Go on to the next one", r.Reviewer, edit.ID, edit.TaskID, edit.State)
