@@ -1,17 +1,24 @@
 # ABN Studio: one binary and ONNX Runtime's shared library, run by a user without privileges.
-FROM node:22-bookworm-slim AS native
+# Both building stages run on the machine's own architecture, and make files for the image's, amd64 or arm64: no emulator compiles.
+FROM --platform=$BUILDPLATFORM node:22-bookworm-slim AS native
+ARG TARGETARCH
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional
-RUN cp node_modules/onnxruntime-node/bin/napi-v6/linux/$(node -p process.arch)/libonnxruntime.so.1 /libonnxruntime.so.1
+RUN cp node_modules/onnxruntime-node/bin/napi-v6/linux/$(echo $TARGETARCH | sed s/amd64/x64/)/libonnxruntime.so.1 /libonnxruntime.so.1
 
-FROM golang:1.26-bookworm AS build
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+ARG TARGETARCH
+RUN if [ "$(dpkg --print-architecture)" != "$TARGETARCH" ]; then \
+      apt-get update && apt-get install -y --no-install-recommends crossbuild-essential-$TARGETARCH; \
+    fi
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=
-RUN go build -trimpath -ldflags="-s -X main.version=$VERSION" -o /studio ./cmd/studio
+RUN CGO_ENABLED=1 GOARCH=$TARGETARCH CC=$(echo $TARGETARCH | sed 's/amd64/x86_64/; s/arm64/aarch64/')-linux-gnu-gcc \
+    go build -trimpath -ldflags="-s -X main.version=$VERSION" -o /studio ./cmd/studio
 
 FROM debian:bookworm-slim
 RUN apt-get update \

@@ -65,6 +65,9 @@ bin/studio: node_modules/.package-lock.json $(GO_SOURCES)
 	@echo "building bin/studio"
 	@go build -trimpath -ldflags="-X main.version=$$(git describe --tags --always --dirty 2>/dev/null)" -o bin/studio ./cmd/studio
 
+images: ## build and push container images for amd64 and arm64; IMAGE names them
+	@.ci/images
+
 # ONNX Runtime and PostgreSQL come as npm packages; their install scripts are not run (.npmrc).
 node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	@echo "installing ONNX Runtime, PostgreSQL and the page tools from npm"
@@ -75,4 +78,4 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 chromium:
 	@.ci/chromium
 
-.PHONY: screenshots guide help run test test-long kills build verify generate lint lint-go lint-pages aviary bench release clean chromium
+.PHONY: screenshots guide help run test test-long kills build verify generate lint lint-go lint-pages aviary bench release images clean chromium

@@ -8,6 +8,7 @@ import (
 	"html"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -59,10 +60,16 @@ func TestWhatIsSaidElsewhere(t *testing.T) {
 			return true
 		})
 	})
+	validator := saidByValidator(t)
 	verb := regexp.MustCompile(`%(\[\d+\])?[+\-#0]*\d*(\.\d+)?[a-zA-Z]`)
 	for _, l := range words.Languages[1:] {
+		for key := range validator {
+			if words.CatalogueOf(l).Said[key] == "" {
+				t.Errorf("%s: lacks what requests are refused with: %q", l, key)
+			}
+		}
 		for key, text := range words.CatalogueOf(l).Said {
-			if !literals[key] {
+			if !literals[key] && !validator[key] {
 				t.Errorf("%s: no Go code says %q", l, key)
 			}
 			if want, got := len(verb.FindAllString(key, -1)), len(verb.FindAllString(text, -1)); want != got {
@@ -70,6 +77,73 @@ func TestWhatIsSaidElsewhere(t *testing.T) {
 			}
 		}
 	}
+}
+
+var (
+	anyVerb   = regexp.MustCompile(`%(\[\d+\])?[+\-#0]*\d*(\.\d+)?[a-zA-Z%]`)
+	ofAThing  = regexp.MustCompile(`(?i)(\b(image|task|edit|round|version|revision|class|row|column|upload|invitation|user|number|slot|label|seed|verdict on|want 0 to) |#|\bv)$`)
+	counts    = regexp.MustCompile(`^ [a-z]`)
+	countless = regexp.MustCompile(`^ (min|s|is no class|is none of the|per)\b`) // units, and numbers that somebody typed
+)
+
+// TestCountsAreGrouped checks that sentences that pages say have counts as people read them: "5,320 added" of text.Count, and not a %d before
+// what is counted. Numbers that name a thing, such as image 5320, stay as they are in addresses.
+func TestCountsAreGrouped(t *testing.T) {
+	t.Parallel()
+	validator := saidByValidator(t)
+	for key := range words.CatalogueOf(words.Japanese).Said {
+		for _, at := range anyVerb.FindAllStringIndex(key, -1) {
+			if key[at[0]:at[1]] == "%d" && !validator[key] && !ofAThing.MatchString(key[:at[0]]) && counts.MatchString(key[at[1]:]) && !countless.MatchString(key[at[1]:]) {
+				t.Errorf("%q counts with %%d: say %%s of text.Count", key)
+			}
+		}
+	}
+	files, err := filepath.Glob("templates/*.templ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := regexp.MustCompile(`(?:^|[^=])\{ (?:fmt\.Sprint\(|strconv\.)[^}]*\}`)
+	for _, name := range files {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, shown := range bare.FindAllString(string(file), -1) {
+			if !strings.Contains(shown, "Seed") && !strings.Contains(shown, "i + 1") {
+				t.Errorf("%s shows a number as %s: say Count, or id of what it names", name, strings.TrimSpace(shown))
+			}
+		}
+	}
+}
+
+// saidByValidator are the messages with which huma refuses requests: its constants, and what stands beside them in its code.
+func saidByValidator(t *testing.T) map[string]bool {
+	t.Helper()
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/danielgtaylor/huma/v2").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(strings.TrimSpace(string(dir)), "validation", "messages.go"), nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{
+		"validation failed": true, "unknown query parameter": true, "required query parameter is missing": true, "expected value to match exactly one schema but matched multiple": true,
+		"expected at most one value, but received multiple values": true, "request body is required": true,
+		"invalid integer": true, "invalid float": true, "invalid boolean": true,
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if e, ok := n.(ast.Expr); ok {
+			if s, ok := constant(e); ok {
+				said[s] = true
+			}
+		}
+		return true
+	})
+	if len(said) < 40 {
+		t.Errorf("huma has %d messages: does the test still find them?", len(said))
+	}
+	return said
 }
 
 // TestNoTextBesideTheCatalogue finds English text in templates that is not passed through package words.

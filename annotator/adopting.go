@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // OverlapStore keeps what several people paint of the same image.
@@ -156,9 +157,9 @@ func (s *Service) Adopt(ctx context.Context, actor User, slug string, imageID in
 		if _, err := tx.JudgeEdit(ctx, Review{EditID: made.ID, ReviewerID: actor.ID, Verdict: VerdictApprove, Comment: a.Comment, CreatedAt: now}); err != nil {
 			return err
 		}
-		detail := fmt.Sprintf("image %d, the mean of %d maps", imageID, len(sources))
+		detail := fmt.Sprintf("image %d, the mean of %s maps", imageID, text.Count(len(sources)))
 		if a.Edit != 0 {
-			detail = fmt.Sprintf("image %d, edit %d of %d maps", imageID, a.Edit, len(a.Sources))
+			detail = fmt.Sprintf("image %d, edit %d of %s maps", imageID, a.Edit, text.Count(len(a.Sources)))
 		}
 		if err := s.audit(ctx, tx, actor, &project.ID, "edit.adopt", editSubject(made.ID), detail); err != nil {
 			return err
@@ -224,6 +225,18 @@ func (s *Service) adopting(ctx context.Context, tx Store, tasks []Task, slotID i
 	return tx.InsertAdopting(ctx, tasks[slices.IndexFunc(tasks, func(t Task) bool { return t.ID == slotID })])
 }
 
+// adoptionOf is the provenance of what was adopted.
+type adoptionOf struct {
+	MadeBy string  `json:"made_by"`
+	Edits  []int64 `json:"edits"`
+}
+
+// AdoptsMean reports whether an adopted edit is the mean of several people's maps, and not one of them.
+func (e Edit) AdoptsMean() bool {
+	var of adoptionOf
+	return e.Source == SourceAdopted && json.Unmarshal(e.Provenance, &of) == nil && len(of.Edits) > 1
+}
+
 // adopt adds the revision that is adopted, and moves its task on. What was adopted before, and taken back, stays in the history.
 func (s *Service) adopt(ctx context.Context, tx Store, task Task, v Version, m attention.Map, sources []int64, now time.Time) (Edit, error) {
 	author, err := tx.GeneratorUser(ctx, AdoptedPerson)
@@ -239,7 +252,7 @@ func (s *Service) adopt(ctx context.Context, tx Store, task Task, v Version, m a
 			return Edit{}, err
 		}
 	}
-	provenance, err := json.Marshal(map[string]any{"made_by": "adoption", "edits": sources})
+	provenance, err := json.Marshal(adoptionOf{MadeBy: "adoption", Edits: sources})
 	if err != nil {
 		return Edit{}, err
 	}

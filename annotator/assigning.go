@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // BulkAction is what is done with many tasks at once.
@@ -107,7 +109,7 @@ func (s *Service) ChangeTasks(ctx context.Context, actor User, slug string, c Bu
 	case len(ids) == 0:
 		return BulkResult{}, &ValidationError{Field: "tasks", Message: "name tasks, or say all for those of the selection"}
 	case len(ids) > MaxBulk:
-		return BulkResult{}, &ValidationError{Field: "tasks", Message: fmt.Sprintf("has more than %d tasks", MaxBulk)}
+		return BulkResult{}, &ValidationError{Field: "tasks", Message: fmt.Sprintf("has more than %s tasks", text.Count(MaxBulk))}
 	default:
 		ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	}
@@ -119,7 +121,7 @@ func (s *Service) ChangeTasks(ctx context.Context, actor User, slug string, c Bu
 			return err
 		}
 		if len(tasks) > MaxBulk {
-			return &ValidationError{Field: "all", Message: fmt.Sprintf("is more than %d tasks: filter them", MaxBulk)}
+			return &ValidationError{Field: "all", Message: fmt.Sprintf("is more than %s tasks: filter them", text.Count(MaxBulk))}
 		}
 		now := s.now()
 		done.LeftOut = max(0, len(ids)-len(tasks))
@@ -149,7 +151,7 @@ func (s *Service) ChangeTasks(ctx context.Context, actor User, slug string, c Bu
 		if err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "task."+string(c.Action), fmt.Sprintf("%d tasks", done.Changed), detail)
+		return s.audit(ctx, tx, actor, &project.ID, "task."+string(c.Action), fmt.Sprintf("%s tasks", text.Count(done.Changed)), detail)
 	})
 	if err != nil {
 		return BulkResult{}, fmt.Errorf("%s many tasks of project %s: %w", c.Action, slug, err)
@@ -245,7 +247,7 @@ func (s *Service) UndoAssignment(ctx context.Context, actor User, slug string, a
 		if n == 0 {
 			return Conflict("none of these tasks waits as it was assigned: they were painted, or assigned again")
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "task.reassign", fmt.Sprintf("%d tasks", n), "")
+		return s.audit(ctx, tx, actor, &project.ID, "task.reassign", fmt.Sprintf("%s tasks", text.Count(n)), "")
 	})
 	if err != nil {
 		return 0, err

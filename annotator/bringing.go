@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // BringStore keeps maps that were made elsewhere.
@@ -258,7 +259,7 @@ func (s *Service) BringMaps(ctx context.Context, actor User, slug, from string, 
 			if added = len(chunk) - len(left); added == 0 {
 				return nil
 			}
-			if err := s.audit(ctx, tx, actor, &version.ProjectID, "edit.import", versionSubject(version.ID), fmt.Sprintf("%d maps from %s", added, from)); err != nil {
+			if err := s.audit(ctx, tx, actor, &version.ProjectID, "edit.import", versionSubject(version.ID), fmt.Sprintf("%s maps from %s", text.Count(added), from)); err != nil {
 				return err
 			}
 			return ConsiderForecast(ctx, tx, version.ProjectID)

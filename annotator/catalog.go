@@ -19,9 +19,10 @@ type ProjectStore interface {
 	// ProjectBySlug and ProjectByID return the project with its classes; ErrNotFound for a deleted one.
 	ProjectBySlug(ctx context.Context, slug string) (Project, error)
 	ProjectByID(ctx context.Context, id int64) (Project, error)
-	// ProjectSummaries returns the projects in given states with their counts, by name; slug "" means all. Of a member, only their own, with
-	// their role in each; nil: all, without.
-	ProjectSummaries(ctx context.Context, member *int64, slug string, states ...ProjectState) ([]ProjectSummary, error)
+	// ProjectSummaries returns the projects in given states with their counts, by name; slug "" means all. asks is who
+	// asks, 0 for the command line: it says what there is for them to judge, as task_drawn_by has it, and their role; member: only projects
+	// that they are a member of.
+	ProjectSummaries(ctx context.Context, asks int64, member bool, slug string, states ...ProjectState) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
 	// ChangeProject writes a project's name, description, feedback, second reviewer, mix, overlap and share of checks, RenameClass a class's name.
@@ -58,14 +59,13 @@ func (s *Service) Projects(ctx context.Context, actor User, state ProjectState) 
 
 // summaries are those of projects that the actor is a member of; of all for an admin.
 func (s *Service) summaries(ctx context.Context, actor User, slug string, states ...ProjectState) ([]ProjectSummary, error) {
-	member := &actor.ID
-	if actor.Role == RoleAdmin {
-		member = nil
-	}
-	all, err := s.store.ProjectSummaries(ctx, member, slug, states...)
+	all, err := s.store.ProjectSummaries(ctx, actor.ID, actor.Role != RoleAdmin, slug, states...)
 	for i := range all {
-		if member == nil {
+		if actor.Role == RoleAdmin {
 			all[i].Role = RoleAdmin
+		}
+		if !all[i].Role.May(RoleReviewer) || actor.ID == 0 { // as MayJudge says
+			all[i].ToReview, all[i].LabelsToJudge = 0, 0
 		}
 	}
 	return all, err

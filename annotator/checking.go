@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // This file has what checks are: tasks of images whose object's mask is known, which a painter is given among the others without being told,
@@ -58,7 +59,7 @@ func (s *Service) setChecks(ctx context.Context, project Project, share int) (Pr
 			return project, err
 		}
 		if sources.Masks == 0 {
-			return project, &ValidationError{Field: "check_share", Message: fmt.Sprintf("is 0 where no mask is known: none of the %d images that tasks come from (train and pool) has one", sources.Images)}
+			return project, &ValidationError{Field: "check_share", Message: fmt.Sprintf("is 0 where no mask is known: none of the %s images that tasks come from (train and pool) has one", text.Count(sources.Images))}
 		}
 	}
 	project.CheckShare = share

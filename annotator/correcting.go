@@ -110,7 +110,7 @@ func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft
 // mayCorrectNow is MayCorrect for an edit that may have been judged meanwhile.
 func (c TaskCard) mayCorrectNow(ctx context.Context, tx Store, actor User, edit Edit) error {
 	if !EditTransitions.May(edit.State, EventCorrect) {
-		return judgedAlready(ctx, tx, edit)
+		return judgedAlready(ctx, tx, actor, edit)
 	}
 	return c.MayCorrect(actor)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // EditStore keeps edits, which are only ever added to, and the reviews of them.
@@ -235,7 +236,7 @@ func (d Draft) check() error {
 	case d.BaseRevision < 0:
 		return &ValidationError{Field: "base_revision", Message: "is 0 or a revision"}
 	case len(d.History) > MaxHistoryBytes:
-		return &ValidationError{Field: "history", Message: fmt.Sprintf("has %d bytes, at most %d are kept", len(d.History), MaxHistoryBytes)}
+		return &ValidationError{Field: "history", Message: fmt.Sprintf("has %s bytes, at most %s are kept", text.Count(len(d.History)), text.Count(MaxHistoryBytes))}
 	case len(d.History) > 0 && !json.Valid(d.History):
 		return &ValidationError{Field: "history", Message: "is not JSON"}
 	case len(d.Provenance) > 64<<10:

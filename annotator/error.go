@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // The errors every adapter can rely on. Methods wrap them with what they were doing; ask with errors.Is.
@@ -30,6 +32,13 @@ var (
 // ErrDatabaseAway is the ErrUnavailable of a database that cannot be reached or does not answer. An error that wraps it may
 // name the server: it is logged, and not shown to users.
 var ErrDatabaseAway = fmt.Errorf("%w: the database does not answer", ErrUnavailable)
+
+// ErrBlobsAway is the ErrUnavailable of a bucket that cannot be reached or does not answer. An error that wraps it may name the server: it
+// is logged, and not shown to users.
+var ErrBlobsAway = fmt.Errorf("%w: the blob store does not answer", ErrUnavailable)
+
+// Away reports whether an error passes by itself, because what the studio stands on is away: its database or its bucket.
+func Away(err error) bool { return errors.Is(err, ErrDatabaseAway) || errors.Is(err, ErrBlobsAway) }
 
 // ValidationError names the field of a request that is wrong and what to do about it.
 type ValidationError struct {
@@ -124,9 +133,9 @@ type LeaseLimitError struct {
 
 func (e *LeaseLimitError) Error() string {
 	if e.Review {
-		return fmt.Sprintf("you have %d maps to review, as many as one person may: judge one of them, or leave it", e.Held)
+		return fmt.Sprintf("you have %s maps to review, as many as one person may: judge one of them, or leave it", text.Count(e.Held))
 	}
-	return fmt.Sprintf("you hold %d tasks, as many as one person may: submit, skip or put back one of them", e.Held)
+	return fmt.Sprintf("you hold %s tasks, as many as one person may: submit, skip or put back one of them", text.Count(e.Held))
 }
 
 // Is makes errors.Is(err, ErrConflict) true.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // RoundStore keeps rounds and their events.
@@ -167,7 +168,7 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r rec
 			return err
 		}
 		return s.audit(ctx, tx, actor, &project.ID, "round.start", roundSubject(round.ID),
-			fmt.Sprintf("%s, γ %v, %d edits", r.Strategy, r.Gamma, round.Edits))
+			fmt.Sprintf("%s, γ %v, %s edits", r.Strategy, r.Gamma, text.Count(round.Edits)))
 	})
 	if errors.Is(err, ErrConflict) && idempotencyKey != "" {
 		// The same request may have won the race to be first.

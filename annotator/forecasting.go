@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/forecast"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // ForecastStore keeps what was worked out before a round: whether the approved maps are likely to pay (internal/forecast).
@@ -145,12 +146,12 @@ func (s *Service) StartForecast(ctx context.Context, actor User, slug string) (J
 			return err
 		}
 		if missing := forecast.Enough - len(edits); missing > 0 {
-			return &ValidationError{Field: "edits", Message: fmt.Sprintf("%d are approved: approve %d more, a forecast needs %d", len(edits), missing, forecast.Enough)}
+			return &ValidationError{Field: "edits", Message: fmt.Sprintf("%s are approved: approve %s more, a forecast needs %d", text.Count(len(edits)), text.Count(missing), forecast.Enough)}
 		}
 		if job, err = tx.EnqueueForecast(ctx, version.ID); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &project.ID, "forecast.start", versionSubject(version.ID), fmt.Sprintf("v%d, %d edits", version.Number, len(edits)))
+		return s.audit(ctx, tx, actor, &project.ID, "forecast.start", versionSubject(version.ID), fmt.Sprintf("v%d, %s edits", version.Number, text.Count(len(edits))))
 	})
 	if err != nil {
 		return Job{}, fmt.Errorf("starting a forecast of %s: %w", slug, err)

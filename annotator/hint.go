@@ -3,6 +3,8 @@ package annotator
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Hints say how often a painter was shown what would help while the map was made. They stand in the edit's provenance, and go on from revision to
@@ -42,7 +44,7 @@ func (h Hints) Words() string {
 	case 1:
 		return "the painter was shown what would help, once"
 	}
-	return fmt.Sprintf("the painter was shown what would help, %d times", h.Help)
+	return fmt.Sprintf("the painter was shown what would help, %s times", text.Count(h.Help))
 }
 
 // MadeWith says in words what is to be known of how a map was made: what it began with, unless that is the map of its own version, and which hints

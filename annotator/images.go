@@ -90,7 +90,7 @@ func (s *Service) Images(ctx context.Context, actor User, slug string, f ImageFi
 		}
 	}
 	if f.Label != nil && (*f.Label < 0 || *f.Label >= len(project.Classes)) {
-		return ImagePage{}, &ValidationError{Field: "label", Message: fmt.Sprintf("%d is none of the project's %d classes, which are counted from 0", *f.Label, len(project.Classes))}
+		return ImagePage{}, &ValidationError{Field: "label", Message: fmt.Sprintf("%d is none of the project's %s classes, which are counted from 0", *f.Label, text.Count(len(project.Classes)))}
 	}
 	if f.Label != nil && f.Unlabelled {
 		return ImagePage{}, &ValidationError{Field: "unlabelled", Message: "an image with a label is not unlabelled: ask for one of the two"}
@@ -395,7 +395,7 @@ func (s *Service) changeImages(ctx context.Context, actor User, slug string, ids
 	case len(ids) == 0:
 		return 0, &ValidationError{Field: "images", Message: "no image is chosen: name some"}
 	case len(ids) > MaxChosenImages:
-		return 0, &ValidationError{Field: "images", Message: fmt.Sprintf("%d are chosen, at most %d are changed at once", len(ids), MaxChosenImages)}
+		return 0, &ValidationError{Field: "images", Message: fmt.Sprintf("%s are chosen, at most %s are changed at once", text.Count(len(ids)), text.Count(MaxChosenImages))}
 	}
 	var project Project
 	if slug != "" {

@@ -407,7 +407,7 @@ func (i *importer) prune(ctx context.Context, last []NewImage) error {
 			if err != nil {
 				return err
 			}
-			detail := fmt.Sprintf("%s: %d images that are gone are taken out, %d more to come", i.in.Source, ImportChunk, len(all.replace))
+			detail := fmt.Sprintf("%s: %s images that are gone are taken out, %s more to come", i.in.Source, text.Count(ImportChunk), text.Count(len(all.replace)))
 			return i.audit(ctx, tx, i.actor, &i.project.ID, "image.import", i.in.From, detail)
 		})
 		if err != nil {
@@ -440,7 +440,7 @@ func (i *importer) apply(ctx context.Context, tx Store, images []NewImage) (sync
 		return part, nil // the last part's line is written by end
 	}
 	first := i.report.Images + 1
-	detail := fmt.Sprintf("%s: images %d to %d of %d: %s", i.in.Source, first, first+part.report.Images-1, i.in.Images, part.report.Text())
+	detail := fmt.Sprintf("%s: images %s to %s of %s: %s", i.in.Source, text.Count(first), text.Count(first+part.report.Images-1), text.Count(i.in.Images), part.report.Text())
 	return part, i.audit(ctx, tx, i.actor, &i.project.ID, "image.import", i.in.From, detail)
 }
 

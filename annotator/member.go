@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // This file has who takes part in which project, and the one gate that everything of a project goes through (ADR 42).
@@ -303,6 +305,14 @@ func (s *Service) Highest(ctx context.Context, actor User) (Role, error) {
 	return s.highest(ctx, actor)
 }
 
+// Memberships lists the projects that the actor is a member of, with their role in each, by name.
+func (s *Service) Memberships(ctx context.Context, actor User) ([]Membership, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return nil, err
+	}
+	return s.store.Memberships(ctx, actor.ID)
+}
+
 func (s *Service) highest(ctx context.Context, u User) (Role, error) {
 	highest := u.Role
 	if highest == RoleAdmin {
@@ -336,7 +346,7 @@ func (s *Service) joinNew(ctx context.Context, tx Store, actor User, project Pro
 	if err != nil || n+more == 0 {
 		return err
 	}
-	return s.audit(ctx, tx, actor, &project.ID, "member.add", fmt.Sprintf("%d people", n+more), "everybody who has an account")
+	return s.audit(ctx, tx, actor, &project.ID, "member.add", fmt.Sprintf("%s people", text.Count(n+more)), "everybody who has an account")
 }
 
 // joinProjects makes a person who was just added a member of projects: by their slugs; nil: of all that are not deleted.

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // This file has the rules for images that several people paint, each in a slot of their own: which images, who may paint which slot, and
@@ -32,7 +34,7 @@ func (o Overlap) check() error {
 	case o.Share < 0 || o.Share > 100:
 		return &ValidationError{Field: "overlap.share", Message: "is between 0 and 100 per cent"}
 	case o.Painters < MinPainters || o.Painters > MaxPainters:
-		return &ValidationError{Field: "overlap.painters", Message: fmt.Sprintf("is between %d and %d people", MinPainters, MaxPainters)}
+		return &ValidationError{Field: "overlap.painters", Message: fmt.Sprintf("is between %s and %s people", text.Count(MinPainters), text.Count(MaxPainters))}
 	}
 	return nil
 }
@@ -42,7 +44,7 @@ func (o Overlap) String() string {
 	if o.Share == 0 {
 		return "every image painted by one person"
 	}
-	return fmt.Sprintf("%d %% of images painted by %d people each (seed %d)", o.Share, o.Painters, o.Seed)
+	return fmt.Sprintf("%d %% of images painted by %s people each (seed %d)", o.Share, text.Count(o.Painters), o.Seed)
 }
 
 // Covers reports whether an image is one that several people paint. It goes by the image and not by its task, since a task is made anew
@@ -76,13 +78,13 @@ func (t Task) closedTo(u User) error {
 	switch {
 	case t.Slot == 0:
 	case t.PainterID != nil && *t.PainterID != u.ID:
-		return Conflict("task %d is one of %d maps of its image by different people, and somebody has begun it", t.ID, t.Among.Painters)
+		return Conflict("task %d is one of %s maps of its image by different people, and somebody has begun it", t.ID, text.Count(t.Among.Painters))
 	case slices.Contains(t.Among.Others, u.ID):
-		return Conflict("task %d is one of %d maps of its image by different people, and you have another of them", t.ID, t.Among.Painters)
+		return Conflict("task %d is one of %s maps of its image by different people, and you have another of them", t.ID, text.Count(t.Among.Painters))
 	case slices.Contains(t.Among.Passed, u.ID):
-		return Conflict("task %d is one of %d maps of its image by different people, and you put another of them aside", t.ID, t.Among.Painters)
+		return Conflict("task %d is one of %s maps of its image by different people, and you put another of them aside", t.ID, text.Count(t.Among.Painters))
 	case slices.Contains(t.Among.Judges, u.ID):
-		return Conflict("task %d is one of %d maps of its image by different people, and you judged another of them", t.ID, t.Among.Painters)
+		return Conflict("task %d is one of %s maps of its image by different people, and you judged another of them", t.ID, text.Count(t.Among.Painters))
 	}
 	return nil
 }

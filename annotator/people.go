@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // UserStore keeps people, their password hashes and their tokens.
@@ -309,7 +311,7 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 			if err != nil {
 				return err
 			}
-			detail += "; " + fmt.Sprintf("%d tokens revoked", n)
+			detail += "; " + fmt.Sprintf("%s tokens revoked", text.Count(n))
 		}
 		return s.audit(ctx, tx, actor, nil, "user.change", fmt.Sprintf("user %d", id), detail)
 	})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Pin is a cell of the map that a verdict points at. Rows and columns count from 0 here, and from 1 where people read them.
@@ -29,7 +30,7 @@ func (p Pin) String() string {
 // checkPins refuses what is no pin on any map, and returns them with their words as they are kept.
 func checkPins(given []Pin) ([]Pin, error) {
 	if len(given) > MaxPins {
-		return nil, &ValidationError{Field: "pins", Message: fmt.Sprintf("has %d pins, at most %d", len(given), MaxPins)}
+		return nil, &ValidationError{Field: "pins", Message: fmt.Sprintf("has %s pins, at most %d", text.Count(len(given)), MaxPins)}
 	}
 	all := make([]Pin, 0, len(given))
 	there := map[[2]int]bool{}
@@ -55,7 +56,7 @@ func checkPins(given []Pin) ([]Pin, error) {
 func pinsOn(pins []Pin, m attention.Map) error {
 	for _, p := range pins {
 		if p.Row >= m.Height || p.Column >= m.Width {
-			return &ValidationError{Field: "pins", Message: fmt.Sprintf("%s is outside the map, which has %d rows and %d columns", Pin{Row: p.Row, Column: p.Column}, m.Height, m.Width)}
+			return &ValidationError{Field: "pins", Message: fmt.Sprintf("%s is outside the map, which has %s rows and %s columns", Pin{Row: p.Row, Column: p.Column}, text.Count(m.Height), text.Count(m.Width))}
 		}
 	}
 	return nil

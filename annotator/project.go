@@ -95,7 +95,9 @@ type ProjectSummary struct {
 	Images        int      `json:"images"`
 	OpenTasks     int      `json:"open_tasks"`
 	InReview      int      `json:"in_review"`
+	ToReview      int      `json:"to_review" doc:"Of in_review: what whoever asks may judge, also where somebody else has it to judge now. 0 for annotators."`
 	LabelsWaiting int      `json:"labels_waiting"` // labels that are said to be wrong, which a reviewer decides
+	LabelsToJudge int      `json:"labels_to_judge" doc:"Of labels_waiting: what whoever asks may decide. 0 for annotators."`
 	ApprovedEdits int      `json:"approved_edits"`
 	ActiveVersion *Version `json:"active_version,omitempty"`
 	RunningRound  *int64   `json:"running_round,omitempty"`

@@ -86,6 +86,10 @@ func TestAReviewIsOneReviewersAtATime(t *testing.T) {
 	if want := fmt.Sprintf("Grace has judged edit %d of task %d already: it is approved. Go on to the next one", first.Edit.ID, first.ID); !errors.Is(err, annotator.ErrConflict) || err.Error() != want {
 		t.Errorf("a second verdict: %v, want %q", err, want)
 	}
+	_, err = w.Service.Review(ctx, w.Admin, first.Edit.ID, annotator.VerdictReject, "too wide")
+	if want := fmt.Sprintf("you have judged edit %d of task %d already, in another window: it is approved. Go on to the next one", first.Edit.ID, first.ID); !errors.Is(err, annotator.ErrConflict) || err.Error() != want {
+		t.Errorf("a second verdict of the same person: %v, want %q", err, want)
+	}
 	// Whoever takes a verdict back has the map to judge again.
 	if back, err := w.Service.Retract(ctx, w.Admin, first.Edit.ID); err != nil || back.Lease == nil || !back.Lease.Mine {
 		t.Errorf("taken back: %+v, %v", back.Lease, err)

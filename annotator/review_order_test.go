@@ -130,3 +130,54 @@ func TestReviewsComeInAnOrder(t *testing.T) {
 }
 
 func abs(x float64) float64 { return max(x, -x) }
+
+// What a project says that there is to judge is what the rules let the person who asks judge: neither what they drew in, nor where they paint
+// another map of the image, nor what they said of a label. For painters and the command line there is nothing.
+func TestWhatWaitsIsWhatMayBeJudged(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	w.submitted(w.Ada)
+	w.submitted(w.Reviewer)
+	own := w.submitted(w.Admin)
+	if _, err := w.Service.ClaimReview(ctx, w.Reviewer, own.ID); err != nil { // it waits all the same
+		t.Fatal(err)
+	}
+	w.overlap(100, 2)
+	for range 2 {
+		w.submitted(w.Reviewer)
+		w.submitted(w.Ada)
+	}
+	for who, says := range map[annotator.User]annotator.LabelAnswer{w.Reviewer: annotator.LabelIsAmbiguous, w.Bob: annotator.LabelIsNone} {
+		d := w.next(who)
+		if _, err := w.Service.ProposeLabel(ctx, who, d.ImageID, annotator.LabelProposal{Says: says}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := w.Service.Reviews(ctx, w.Reviewer, "birds", annotator.ReviewQuery{})
+	w.must(err)
+	labels, err := w.Service.LabelVerdicts(ctx, w.Reviewer, "birds", annotator.LabelFilter{})
+	w.must(err)
+	judgeable := map[int]int{}
+	for _, who := range []annotator.User{w.Ada, w.Reviewer, w.Admin, annotator.System} {
+		var maps, verdicts int
+		for _, c := range page.Reviews {
+			if c.MayJudge(who) == nil {
+				maps++
+			}
+		}
+		for _, l := range labels {
+			if l.MayJudge(who) == nil {
+				verdicts++
+			}
+		}
+		p, err := w.Service.Project(ctx, who, "birds")
+		if err != nil || p.ToReview != maps || p.LabelsToJudge != verdicts || p.InReview != page.Total || p.LabelsWaiting != 2 {
+			t.Errorf("%s: %d of %d maps and %d of %d labels to judge, want %d and %d, %v", who.Name, p.ToReview, p.InReview, p.LabelsToJudge, p.LabelsWaiting, maps, verdicts, err)
+		}
+		judgeable[maps]++
+	}
+	if len(judgeable) < 3 || page.Total < 5 {
+		t.Errorf("the test tells nobody apart: %v of %d", judgeable, page.Total)
+	}
+}

@@ -117,7 +117,7 @@ func (s *Service) judge(ctx context.Context, tx Store, actor User, r Review, tol
 		return Task{}, err
 	}
 	if !EditTransitions.May(edit.State, r.Verdict.Event()) {
-		return Task{}, judgedAlready(ctx, tx, edit)
+		return Task{}, judgedAlready(ctx, tx, actor, edit)
 	}
 	if err := pinsOn(r.Pins, edit.Map); err != nil {
 		return Task{}, err
@@ -198,14 +198,23 @@ func (s *Service) ReasonCounts(ctx context.Context, actor User, slug string) ([]
 	return all, nil
 }
 
-// judgedAlready is the ErrConflict of an edit that does not wait for review: it says who has judged it, if somebody has.
-func judgedAlready(ctx context.Context, tx Store, edit Edit) error {
+// judgedAlready is the ErrConflict of an edit that does not wait for review: it says who has judged it, if somebody has, who
+// may be the actor, in another window.
+func judgedAlready(ctx context.Context, tx Store, actor User, edit Edit) error {
 	reviews, err := tx.Reviews(ctx, edit.TaskID)
 	if err != nil {
 		return err
 	}
 	for _, r := range slices.Backward(reviews) {
-		if r.EditID == edit.ID && r.TakenBackAt == nil {
+		if r.EditID != edit.ID || r.TakenBackAt != nil {
+			continue
+		}
+		switch r.ReviewerID {
+		case 0:
+			return Conflict("edit %d of task %d is %s already, by the rule that reviews a part of the maps. Go on to the next one", edit.ID, edit.TaskID, edit.State)
+		case actor.ID:
+			return Conflict("you have judged edit %d of task %d already, in another window: it is %s. Go on to the next one", edit.ID, edit.TaskID, edit.State)
+		default:
 			return Conflict("%s has judged edit %d of task %d already: it is %s. Go on to the next one", r.Reviewer, edit.ID, edit.TaskID, edit.State)
 		}
 	}

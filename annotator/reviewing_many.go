@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // MaxVerdicts is how many edits one request may judge, or take the verdict on back: those of a page.
@@ -72,7 +74,7 @@ func (s *Service) manyVerdicts(ctx context.Context, p Project, edits []int64, do
 	case len(edits) == 0:
 		return ManyVerdicts{}, &ValidationError{Field: "edits", Message: "name the edits"}
 	case len(edits) > MaxVerdicts:
-		return ManyVerdicts{}, &ValidationError{Field: "edits", Message: fmt.Sprintf("has more than %d edits", MaxVerdicts)}
+		return ManyVerdicts{}, &ValidationError{Field: "edits", Message: fmt.Sprintf("has more than %s edits", text.Count(MaxVerdicts))}
 	}
 	var all ManyVerdicts
 	err := s.store.InTx(ctx, func(tx Store) error {

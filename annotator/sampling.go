@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Sampling says how much of people's work is reviewed. The whole rule:
@@ -36,7 +38,7 @@ func (s Sampling) check() error {
 	case s.Share < 0 || s.Share > 100:
 		return &ValidationError{Field: "sampling", Message: fmt.Sprintf("reviews %d per cent: between 0 and 100", s.Share)}
 	case s.Newcomer < 0 || s.Newcomer > MaxNewcomer:
-		return &ValidationError{Field: "sampling", Message: fmt.Sprintf("begins after %d maps: between 0 and %d", s.Newcomer, MaxNewcomer)}
+		return &ValidationError{Field: "sampling", Message: fmt.Sprintf("begins after %s maps: between 0 and %d", text.Count(s.Newcomer), MaxNewcomer)}
 	}
 	return nil
 }
@@ -46,7 +48,7 @@ func (s Sampling) String() string {
 	if s.Share == 100 {
 		return "all maps"
 	}
-	return fmt.Sprintf("%d %% of an author's maps, after %d approved ones", s.Share, s.Newcomer)
+	return fmt.Sprintf("%d %% of an author's maps, after %s approved ones", s.Share, text.Count(s.Newcomer))
 }
 
 // DrawWhy is why a map is reviewed by people, or that it is not.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // SeedStore keeps edits that programs make under names of their own.
@@ -61,7 +62,7 @@ func (s *Service) SeedEdits(ctx context.Context, actor User, versionID int64, au
 			}
 		}
 		if err := s.audit(ctx, tx, actor, &version.ProjectID, "edit.generate", versionSubject(versionID),
-			fmt.Sprintf("%d edits from known masks, by %s", added, author)); err != nil {
+			fmt.Sprintf("%s edits from known masks, by %s", text.Count(added), author)); err != nil {
 			return err
 		}
 		return ConsiderForecast(ctx, tx, version.ProjectID)

@@ -137,6 +137,8 @@ type AuditEntry struct {
 	Action  string    `json:"action"`  // "edit.approve", "version.activate", …
 	Subject string    `json:"subject"` // "edit 41", "version 3"
 	Detail  string    `json:"detail,omitempty"`
+	// SubjectName is a person's name as it is now, with their number where others have it too; "" of everything else.
+	SubjectName string `json:"subject_name,omitempty" doc:"Of a person: their name, with their number where somebody else has it too."`
 }
 
 // AuditStore keeps the trail of who did what.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // SessionLasts is how long a browser stays signed in.
@@ -195,7 +197,7 @@ func (s *Service) endSessions(ctx context.Context, tx Store, actor User, userID,
 	if err != nil || n == 0 {
 		return n, err
 	}
-	detail := fmt.Sprintf("%d sessions", n)
+	detail := fmt.Sprintf("%s sessions", text.Count(n))
 	if n == 1 {
 		detail = "1 session"
 	}
@@ -237,7 +239,7 @@ func (s *Service) tellFailure(ctx context.Context, subject, detail string, from 
 		detail += "; " + where
 	}
 	if more > 0 {
-		detail += "; " + fmt.Sprintf("%d before it are not listed", more)
+		detail += "; " + fmt.Sprintf("%s before it are not listed", text.Count(more))
 	}
 	return s.audit(ctx, s.store, somebody, nil, "session.fail", subject, detail)
 }

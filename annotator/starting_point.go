@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // StartingPoint is a map that a painter can begin with, or why they cannot.
@@ -206,7 +207,7 @@ func (s *Service) addClassMean(ctx context.Context, add addPoint, v Version, pro
 		mean, maps = &m, sum.Maps
 	}
 	class := project.Classes[*image.Label]
-	name := fmt.Sprintf("The mean map of %s (%d approved maps)", class.Name, maps)
+	name := fmt.Sprintf("The mean map of %s (%s approved maps)", class.Name, text.Count(maps))
 	if maps == 1 {
 		name = fmt.Sprintf("The mean map of %s (1 approved map)", class.Name)
 	}

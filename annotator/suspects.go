@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Which labels are probably wrong is decided here, by what the versions of a project answer.
@@ -46,7 +48,7 @@ type Suspect struct {
 func (s Suspect) Why(of int) string {
 	why := []string{fmt.Sprintf("%.0f%% %s, where %.0f%% is usual; %.0f%% %s", 100*s.Probability, s.SuggestedName, 100*s.Threshold, 100*s.Given, s.LabelName)}
 	if of > 1 {
-		why = append(why, fmt.Sprintf("%d of %d versions say so", s.Versions, of))
+		why = append(why, fmt.Sprintf("%s of %s versions say so", text.Count(s.Versions), text.Count(of)))
 	}
 	if !s.HeldOut {
 		why = append(why, "trained on it, and still")

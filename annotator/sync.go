@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // This file decides what an import does about an image, from what the project has under its name and what the source has now.
@@ -67,9 +69,9 @@ func (p Painted) Text() string {
 	case p.Images == 0:
 		return ""
 	case p.Approved == 0:
-		return fmt.Sprintf("%d with people's maps", p.Images)
+		return fmt.Sprintf("%s with people's maps", text.Count(p.Images))
 	}
-	return fmt.Sprintf("%d with people's maps, %d approved", p.Images, p.Approved)
+	return fmt.Sprintf("%s with people's maps, %s approved", text.Count(p.Images), text.Count(p.Approved))
 }
 
 // Differences are the kinds in the order in which they are listed, in words for people.
@@ -461,26 +463,26 @@ func countOf(n int, what string) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d %s", n, what)
+	return text.Count(n) + " " + what
 }
 
 // Text returns the report in one line, for the trail and the job: what was done, then what was left as it was.
 func (r ImportReport) Text() string {
-	parts := []string{fmt.Sprintf("%d added, %d the same", r.Added, r.Known)}
+	parts := []string{fmt.Sprintf("%s added, %s the same", text.Count(r.Added), text.Count(r.Known))}
 	for _, part := range []struct {
 		n      int
 		format string
 	}{
-		{r.Repaired, "%d repaired"}, {r.Returned, "%d back again"}, {r.Updated, "%d updated"}, {r.Retired, "%d taken out"},
-		{r.NotUpdated(), "%d changed and left as they are"}, {r.Renamed, "%d renamed at the source"}, {r.Gone - r.Retired, "%d gone from the source and kept"}, {r.Broken, "%d cannot be read"},
-		{r.Corrected, "%d keep the class that people gave them"}, {r.Overruled, "%d corrected by people and overruled by the source's new class"},
+		{r.Repaired, "%s repaired"}, {r.Returned, "%s back again"}, {r.Updated, "%s updated"}, {r.Retired, "%s taken out"},
+		{r.NotUpdated(), "%s changed and left as they are"}, {r.Renamed, "%s renamed at the source"}, {r.Gone - r.Retired, "%s gone from the source and kept"}, {r.Broken, "%s cannot be read"},
+		{r.Corrected, "%s keep the class that people gave them"}, {r.Overruled, "%s corrected by people and overruled by the source's new class"},
 	} {
 		if part.n > 0 {
-			parts = append(parts, fmt.Sprintf(part.format, part.n))
+			parts = append(parts, fmt.Sprintf(part.format, text.Count(part.n)))
 		}
 	}
 	if r.Waiting > 0 {
-		parts = append(parts, fmt.Sprintf("%d of them wait for the round that runs", r.Waiting))
+		parts = append(parts, fmt.Sprintf("%s of them wait for the round that runs", text.Count(r.Waiting)))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -47,7 +47,7 @@ func (b TextBound) Problem(s string) string {
 	case n == 0 && b.Least > 0:
 		return "is empty"
 	case n < b.Least || n > b.Most:
-		return fmt.Sprintf("has %d characters, want %d to %d", n, b.Least, b.Most)
+		return fmt.Sprintf("has %s characters, want %s to %s", text.Count(n), text.Count(b.Least), text.Count(b.Most))
 	}
 	return ""
 }

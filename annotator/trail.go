@@ -19,6 +19,8 @@ type TrailLine struct {
 	Action  string    `json:"action"`
 	Subject string    `json:"subject"`
 	Detail  string    `json:"detail"`
+	// SubjectName is as that of AuditEntry.
+	SubjectName string `json:"subject_name,omitempty" doc:"Of a person: their name, with their number where somebody else has it too."`
 }
 
 // TrailKind names actions that are looked for together.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // This file has webhooks: lines of the trail that are sent on to an address outside (ADR 50).
@@ -312,14 +314,12 @@ func (s *Service) Deliveries(ctx context.Context, actor User, slug string, id, b
 
 // Redeliver sends a line again that arrived or was given up (lead of the webhook's project, or admin).
 func (s *Service) Redeliver(ctx context.Context, actor User, slug string, id, delivery int64) error {
-	w, err := s.Webhook(ctx, actor, slug, id)
-	if err != nil {
-		return err
-	}
-	if w.OffAt != nil {
-		return Conflict("the webhook is off: switch it on first")
-	}
-	return s.store.Redeliver(ctx, id, delivery)
+	return s.changeWebhook(ctx, actor, slug, id, "webhook.again", func(tx Store, _ User, w Webhook) error {
+		if w.OffAt != nil {
+			return Conflict("the webhook is off: switch it on first")
+		}
+		return tx.Redeliver(ctx, id, delivery)
+	})
 }
 
 // Posting returns what a worker needs to send a line; ErrWebhookOff where it is not to be sent any more: the webhook was removed or switched
@@ -400,7 +400,7 @@ func (s *Service) EndAttempt(ctx context.Context, p Posting, a DeliveryAttempt) 
 	case a.Gone:
 		return 0, s.switchOff(ctx, p.Webhook, "the receiver answered that it is gone (410)")
 	case a.Problem != "" && next == 0:
-		return 0, s.switchOff(ctx, p.Webhook, fmt.Sprintf("a line did not arrive in %d attempts: %s", p.Attempts+1, a.Problem))
+		return 0, s.switchOff(ctx, p.Webhook, fmt.Sprintf("a line did not arrive in %s attempts: %s", text.Count(p.Attempts+1), a.Problem))
 	}
 	return next, nil
 }

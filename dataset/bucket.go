@@ -261,7 +261,7 @@ func (o objects) each(ctx context.Context, use func(*blob.ListObject) error) err
 	}
 	for list := o.List(o.list()); ; {
 		file, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) || err == nil && o.one && file.Key != o.prefix { // a file of the name itself comes first
+		if err == io.EOF || err == nil && o.one && file.Key != o.prefix { //nolint:errorlint // a file of the name itself comes first; a connection that broke wraps io.EOF
 			return nil
 		}
 		if err != nil {

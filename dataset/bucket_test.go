@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -142,6 +143,25 @@ func TestBucketThatBreaksOff(t *testing.T) {
 	}
 	if err := d.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A list whose connection breaks is not a shorter list: an import would take the rest for gone.
+func TestListThatBreaksOff(t *testing.T) {
+	files := map[string]string{}
+	for n := range 1001 { // more than a page has
+		files[fmt.Sprintf("a/cat/%d.png", n)] = onePNG
+	}
+	at := s3With(t, files, func(inner http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.RawQuery, "continuation-token") {
+				panic(http.ErrAbortHandler)
+			}
+			inner.ServeHTTP(w, r)
+		})
+	})
+	if d, err := dataset.Read("s3://pictures/a"+at, dataset.Options{}); err == nil {
+		t.Errorf("%d pictures, and no error", d.Len())
 	}
 }
 

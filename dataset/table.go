@@ -163,7 +163,7 @@ func readTable(r io.Reader, encoding string) (*table, error) {
 					return row{}, illegible(place(i), name, cell)
 				}
 				if i < len(out.cells) {
-					out.cells[i] = strings.TrimSpace(cell)
+					out.cells[i] = text.Unguarded(strings.TrimSpace(cell))
 					filled = filled || out.cells[i] != ""
 				} else {
 					over = over || strings.TrimSpace(cell) != ""

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Tables whose labels are not in one column of names.
@@ -43,6 +44,31 @@ func TestTablesOfLabels(t *testing.T) {
 				t.Errorf("no note says %q: %v", c.says, d.Notes)
 			}
 		})
+	}
+}
+
+// A table that the studio wrote, in which no name is a formula to a spreadsheet, is read with the names as they are.
+func TestTableWithoutFormulas(t *testing.T) {
+	t.Parallel()
+	var table strings.Builder
+	rows := text.NewCSV(&table)
+	files := map[string]string{}
+	for _, row := range [][]string{{"file", "class", "group"}, {"-a.png", "=cat", "@home"}, {"'=b.png", "+dog", "-1"}, {"'c.png", "'tis", ""}} {
+		if err := rows.Write(row); err != nil {
+			t.Fatal(err)
+		}
+		if row[0] != "file" {
+			files[row[0]] = ""
+		}
+	}
+	rows.Flush()
+	if !strings.Contains(table.String(), "'-a.png,'=cat,'@home\n''=b.png,'+dog,-1") {
+		t.Errorf("written: %s", table.String())
+	}
+	files["images.csv"] = table.String()
+	d := open(t, dataset.Auto, tree(t, files))
+	if diff := cmp.Diff([]string{"|+dog|'=b.png", "|'tis|'c.png", "|=cat|-a.png"}, names(d.Samples())); diff != "" {
+		t.Error(diff, d.Skipped, d.Missing, d.Notes)
 	}
 }
 

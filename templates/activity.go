@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -53,7 +54,7 @@ var actionWords = map[string]string{
 	"identity.link": words.Key("connected with the institution"), "identity.unlink": words.Key("disconnected from the institution"),
 	"factor.begin": words.Key("began to set up the code at sign-in of"), "factor.on": words.Key("turned the code at sign-in on for"), "factor.off": words.Key("turned the code at sign-in off for"), "factor.codes": words.Key("made new recovery codes for"), "factor.recover": words.Key("used a recovery code of"),
 	"passkey.add": words.Key("added a passkey of"), "passkey.rename": words.Key("renamed a passkey of"), "passkey.remove": words.Key("removed a passkey of"),
-	"export.records": words.Key("exported from"), "export.archive": words.Key("archived"), "export.person": words.Key("downloaded the data of"), "export.trail": words.Key("downloaded"), "webhook.create": words.Key("made"), "webhook.remove": words.Key("removed"), "webhook.on": words.Key("switched on"), "webhook.off": words.Key("switched off"), "webhook.test": words.Key("tried"), "segmenter.set": words.Key("installed"), "segmenter.remove": words.Key("removed"), "forecast.start": words.Key("asked for a forecast of"), "edit.correct": words.Key("corrected"), "edit.import": words.Key("brought maps for"),
+	"export.records": words.Key("exported from"), "export.archive": words.Key("archived"), "export.person": words.Key("downloaded the data of"), "export.trail": words.Key("downloaded"), "webhook.create": words.Key("made"), "webhook.remove": words.Key("removed"), "webhook.on": words.Key("switched on"), "webhook.off": words.Key("switched off"), "webhook.test": words.Key("tried"), "webhook.again": words.Key("sent a line again by"), "segmenter.set": words.Key("installed"), "segmenter.remove": words.Key("removed"), "forecast.start": words.Key("asked for a forecast of"), "edit.correct": words.Key("corrected"), "edit.import": words.Key("brought maps for"),
 	"project.create": words.Key("made"), "project.change": words.Key("changed"), "class.rename": words.Key("renamed"), "project.unpack": words.Key("unpacked"), "project.close": words.Key("closed"), "project.reopen": words.Key("opened again"), "project.delete": words.Key("deleted"), "project.restore": words.Key("restored"), "project.purge": words.Key("removed the files of"), "project.start": words.Key("changed how maps begin in"), "image.import": words.Key("imported"), "label.propose": words.Key("says that a label is wrong, of"), "label.vouch": words.Key("says that the label is right, of"), "label.confirm": words.Key("confirmed what was said of the label of"),
 	"label.reject": words.Key("rejected what was said of the label of"), "label.withdraw": words.Key("took back what they said of the label of"), "image.exclude": words.Key("left out of measures in"), "image.include": words.Key("measures again on images of"),
 	"image.change": words.Key("changed"), "image.delete": words.Key("deleted"), "image.restore": words.Key("restored"), "image.purge": words.Key("purged"), "user.create": words.Key("added"), "member.add": words.Key("added as a member"), "member.change": words.Key("changed the role of"), "member.remove": words.Key("took out"), "user.change": words.Key("changed"),
@@ -65,4 +66,17 @@ func actionWord(ctx context.Context, action string) string {
 		return words.Say(ctx, w)
 	}
 	return action
+}
+
+// actorWord is who did it. The command line is nobody's name.
+func actorWord(ctx context.Context, actor string) string {
+	if actor == annotator.System.Name {
+		return words.T(ctx, "command line")
+	}
+	return actor
+}
+
+// subjectWord is what an entry is about; a person by their name.
+func subjectWord(ctx context.Context, e annotator.AuditEntry) string {
+	return cmp.Or(e.SubjectName, words.Say(ctx, e.Subject))
 }

@@ -25,6 +25,12 @@ type Frame struct {
 	Now     time.Time
 }
 
+// withoutNotice is the frame of a page that says itself what the last action did.
+func (f Frame) withoutNotice() Frame {
+	f.Notice = nil
+	return f
+}
+
 // Notice is one sentence about what just happened.
 type Notice struct {
 	Text string
@@ -52,7 +58,7 @@ type tab struct {
 func (f Frame) tabs(ctx context.Context) []tab {
 	tabs := []tab{{"queue", words.T(ctx, "Queue"), f.Project.OpenTasks}}
 	if f.May(annotator.RoleReviewer) {
-		tabs = append(tabs, tab{"review", words.T(ctx, "Review"), f.Project.InReview + f.Project.LabelsWaiting})
+		tabs = append(tabs, tab{"review", words.T(ctx, "Review"), toJudge(f.Project)})
 	}
 	tabs = append(tabs, tab{"images", words.T(ctx, "Images"), 0})
 	return append(tabs, tab{"rounds", words.T(ctx, "Rounds"), 0}, tab{"versions", words.T(ctx, "Versions"), 0},

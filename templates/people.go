@@ -52,6 +52,7 @@ type AccountView struct {
 	Wanted   annotator.NewToken // the request for a token that was refused
 	Tokens   []annotator.Token
 	Sessions []annotator.Session
+	Projects []annotator.Membership
 	Problem  string
 	Field    string // which form it belongs to: "name", "password", "token", "ways", "factor"
 

@@ -57,24 +57,41 @@ func NewReviews(page annotator.ReviewPage, order annotator.ReviewOrder, u annota
 	return v
 }
 
-func (v Reviews) title(ctx context.Context) string {
-	return words.N(ctx, v.Page.Total, "{n} map waits for review", "{n} maps wait for review")
+// title says how many maps the visitor may judge.
+func (v Reviews) title(ctx context.Context, f Frame) string {
+	return words.N(ctx, f.Project.ToReview, "{n} map waits for review", "{n} maps wait for review")
 }
 
-// hands says who has how many of the maps to judge: "Rose has 2." It is empty if nobody has one.
-func (v Reviews) hands(ctx context.Context) string {
-	var names []string
-	count := map[string]int{}
+// others says how many more wait for somebody else; "" for none.
+func (v Reviews) others(ctx context.Context, f Frame) string {
+	if n := v.Page.Total - f.Project.ToReview; n > 0 {
+		return words.N(ctx, n, "{n} more, in which you had a hand, waits for others.", "{n} more, in which you had a hand, wait for others.")
+	}
+	return ""
+}
+
+// toJudge is what the tab Review counts: maps and labels that the visitor may judge.
+func toJudge(p *annotator.ProjectSummary) int { return p.ToReview + p.LabelsToJudge }
+
+// hands says who has how many of the maps to judge: "You have 1, Rose has 2." It is empty if nobody has one.
+func (v Reviews) hands(ctx context.Context, f Frame) string {
+	var people []annotator.Task // one of each
+	count := map[int64]int{}
 	for _, t := range v.Page.Reviews {
 		if t.ReviewerID != nil {
-			if count[t.ReviewerName]++; count[t.ReviewerName] == 1 {
-				names = append(names, t.ReviewerName)
+			if count[*t.ReviewerID]++; count[*t.ReviewerID] == 1 {
+				people = append(people, t.Task)
 			}
 		}
 	}
 	var list []string
-	for _, name := range names {
-		list = append(list, words.T(ctx, "{name} has {n}", "name", name, "n", count[name]))
+	for _, t := range people {
+		n := Count(count[*t.ReviewerID])
+		if f.User != nil && *t.ReviewerID == f.User.ID {
+			list = slices.Insert(list, 0, words.T(ctx, "you have {n}", "n", n))
+			continue
+		}
+		list = append(list, words.T(ctx, "{name} has {n}", "name", t.ReviewerName, "n", n))
 	}
 	return words.Sentence(ctx, strings.Join(list, ", "))
 }
@@ -108,7 +125,7 @@ const (
 type Review struct {
 	Task      *annotator.TaskDetail
 	Revisions []annotator.Edit
-	Waiting   int                   // submitted tasks, this one included
+	Waiting   int                   // maps that the visitor may judge, this one included
 	Problem   string                // what was wrong with the last verdict
 	Comment   string                // the comment that was typed with that verdict
 	Reasons   []annotator.Reason    // the reasons that were chosen with it
@@ -297,25 +314,35 @@ func byWhom(ctx context.Context, t annotator.TaskDetail) string {
 	return t.AuthorName
 }
 
-// approvedWord says what a verdict of approval is, in the history: that of whoever corrected the map says so.
+// approvedWord says what a verdict of approval is, in the history: that of whoever corrected or adopted the map says so.
 func (v Review) approvedWord(ctx context.Context, r annotator.Review) string {
 	for _, e := range v.Revisions {
-		if e.ID == r.EditID && e.Corrects > 0 && e.AuthorID == r.ReviewerID {
+		switch {
+		case e.ID != r.EditID:
+		case e.AdoptsMean():
+			return words.T(ctx, "✓ {name} adopted the mean of the maps of {painters} as", "name", r.Reviewer, "painters", e.Author)
+		case e.Source == annotator.SourceAdopted:
+			return words.T(ctx, "✓ {name} adopted the map of {painter} as", "name", r.Reviewer, "painter", e.Author)
+		case e.Corrects > 0 && e.AuthorID == r.ReviewerID:
 			return words.T(ctx, "✓ {name} corrected revision {revision} of {painter} and approved", "name", r.Reviewer, "revision", e.Corrects, "painter", e.Painter)
 		}
 	}
 	return words.T(ctx, "✓ {name} approved", "name", r.Reviewer)
 }
 
-// sourceWord says how an edit was made, and by whom.
-func sourceWord(ctx context.Context, s annotator.EditSource, by string) string {
-	switch s {
-	case annotator.SourceModel:
+// sourceWord says how a task's edit was made, and by whom; what has none is to be painted.
+func sourceWord(ctx context.Context, t annotator.TaskDetail) string {
+	by := byWhom(ctx, t)
+	switch {
+	case t.Edit == nil:
+	case t.Edit.Source == annotator.SourceModel:
 		return words.T(ctx, "the model's own map, confirmed by {name}", "name", by)
-	case annotator.SourceGenerator:
+	case t.Edit.Source == annotator.SourceGenerator:
 		return words.T(ctx, "made from a known mask, by no person")
-	case annotator.SourceAdopted:
-		return words.T(ctx, "adopted of maps by {name}", "name", by)
+	case t.Edit.AdoptsMean():
+		return words.T(ctx, "the mean of the maps of {names}, adopted", "names", by)
+	case t.Edit.Source == annotator.SourceAdopted:
+		return words.T(ctx, "the map of {name}, adopted", "name", by)
 	}
 	return words.T(ctx, "painted by {name}", "name", by)
 }

@@ -2,6 +2,7 @@ package templates
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -36,20 +37,43 @@ func (v Trail) with(path, field, value string) string {
 	return path + "?" + q.Encode()
 }
 
+// person is what people call somebody: their name, with their address where somebody else has it too. Of who is not there (any more), fallback.
+func (v Trail) person(id int64, fallback string) string {
+	at := slices.IndexFunc(v.People, func(u annotator.User) bool { return u.ID == id })
+	if at < 0 {
+		return fallback
+	}
+	u := v.People[at]
+	if slices.ContainsFunc(v.People, func(o annotator.User) bool { return o.ID != u.ID && strings.EqualFold(o.Name, u.Name) }) {
+		return fmt.Sprintf("%s (%s)", u.Name, u.Email)
+	}
+	return u.Name
+}
+
+// actor is who did what a line says, by the name that they had then.
+func (v Trail) actor(ctx context.Context, l annotator.TrailLine) string {
+	if name := v.person(l.ActorID, l.Actor); strings.HasPrefix(name, l.Actor+" (") {
+		return name
+	}
+	return actorWord(ctx, l.Actor)
+}
+
 // subject is what a line is about; a person by their name, and nobody for who signed in.
 func (v Trail) subject(ctx context.Context, l annotator.TrailLine) string {
-	if number, is := strings.CutPrefix(l.Subject, "user "); is {
-		n, err := strconv.ParseInt(number, 10, 64)
-		at := slices.IndexFunc(v.People, func(u annotator.User) bool { return u.ID == n })
-		switch {
-		case err != nil || at < 0:
-		case l.Action == "session.start" && n == l.ActorID:
-			return ""
-		case n == l.ActorID:
-			return words.T(ctx, "{name} (themself)", "name", v.People[at].Name)
-		default:
-			return v.People[at].Name
-		}
+	number, is := strings.CutPrefix(l.Subject, "user ")
+	n, err := strconv.ParseInt(number, 10, 64)
+	switch {
+	case !is || err != nil:
+		return words.Say(ctx, l.Subject)
+	case l.Action == "session.start" && n == l.ActorID:
+		return ""
 	}
-	return words.Say(ctx, l.Subject)
+	name := v.person(n, l.SubjectName)
+	switch {
+	case name == "":
+		return words.Say(ctx, l.Subject)
+	case n == l.ActorID:
+		return words.T(ctx, "{name} (themself)", "name", name)
+	}
+	return name
 }

@@ -59,7 +59,11 @@ func TestAgreementPages(t *testing.T) {
 	}
 	reviewer.post(one, url.Values{"edit": {"0"}, "source": {"1"}}).want(http.StatusConflict).has(".notice-bad", "changed meanwhile")
 	reviewer.post(one, sources).want(http.StatusSeeOther)
-	reviewer.get(one).want(http.StatusOK).has(".adopt", "Rounds learn from it")
+	done := reviewer.get(one).want(http.StatusOK)
+	done.has(".adopt", "Rounds learn from it")
+	adopted := reviewer.get(done.page().Find(`.adopt a[href*="/review/"]`).AttrOr("href", "")).want(http.StatusOK)
+	adopted.has("header .muted", "the mean of the maps of")
+	adopted.has(".history li", "adopted the mean of the maps of")
 
 	work := reviewer.get("/projects/birds/people").want(http.StatusOK)
 	work.has(".work tbody tr", "1.5")

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/words"
 )
 
 // agreement registers what several people paint of the same image.
@@ -14,6 +15,9 @@ func (a *api) agreement() {
 	handle(a, annotator.RoleReviewer, list, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[annotator.Shared], error) {
 		shared, err := service().Shared(ctx, actor, in.Project)
 		shared.Agreement, shared.Images = orEmpty(shared.Agreement), orEmpty(shared.Images)
+		for i := range shared.Agreement {
+			shared.Agreement[i].Label = words.Say(ctx, shared.Agreement[i].Label)
+		}
 		return &answer[annotator.Shared]{shared}, err
 	})
 	type workList struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // parameterPlaces are where a request has its parameters, as problems name them and as the tags of a request's fields do.
@@ -49,7 +50,7 @@ func checkQuery(ctx huma.Context, o *huma.Operation) *Problem {
 				values = strings.Split(strings.Join(values, ","), ",")
 			}
 		} else if len(values) > 1 {
-			message = fmt.Sprintf("is there %d times: give one value", len(values))
+			message = fmt.Sprintf("is there %s times: give one value", text.Count(len(values)))
 		}
 		for _, v := range values {
 			if v == "" && (schema.Type != huma.TypeString || schema.Enum != nil || schema.MinLength != nil && *schema.MinLength > 0) {

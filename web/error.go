@@ -107,6 +107,9 @@ func outcome(err error) failure {
 	case errors.Is(err, annotator.ErrDatabaseAway): // the error may name the server, so it is only logged
 		return failure{status: http.StatusServiceUnavailable, title: "The database does not answer", retry: tryAgain,
 			detail: "the database does not answer: try again in a moment. What was saved before is safe; whether the last change was kept shows then"}
+	case errors.Is(err, annotator.ErrBlobsAway): // nor is where the bucket is
+		return failure{status: http.StatusServiceUnavailable, title: "The blob store does not answer", retry: tryAgain,
+			detail: "the blob store, which has pictures and models, does not answer: try again in a moment. Painting and saving go on without it"}
 	case errors.As(err, &picture) && errors.Is(err, annotator.ErrMissing):
 		return failure{status: http.StatusNotFound, title: "The picture is missing", detail: picture.Error()}
 	case errors.As(err, &picture):

@@ -58,6 +58,38 @@ func TestLanguageOfProblems(t *testing.T) {
 	}
 }
 
+// What the API's validator refuses is said in the reader's language, title and fields, as is what a measure is called.
+func TestLanguageOfTheValidator(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	admin := s.as(annotator.RoleAdmin)
+	for _, c := range []struct{ method, path, body string }{
+		{http.MethodGet, "/tasks", ""}, {http.MethodGet, "/projects/birds/images?limit=0", ""}, {http.MethodGet, "/projects/birds/images?limit=x", ""}, {http.MethodGet, "/projects/birds/images?limit=1&limit=2", ""},
+		{http.MethodGet, "/projects/birds/images?stat=deleted", ""}, {http.MethodGet, "/projects?state=lost", ""}, {http.MethodGet, "/projects/birds/images?since=yesterday", ""},
+		{http.MethodPatch, "/projects/birds", `{"check_share": 101}`}, {http.MethodPatch, "/projects/birds", `{"check_share": "1"}`}, {http.MethodPatch, "/projects/birds", `{"name": null}`},
+		{http.MethodPatch, "/projects/birds", ``}, {http.MethodPost, "/projects", `{}`}, {http.MethodPost, "/projects", `[]`}, {http.MethodPost, "/projects", `{"slug": "x", "name": "x", "more": 1}`},
+		{http.MethodPost, "/projects/birds/images/delete", `{"images": []}`}, {http.MethodPost, "/projects/birds/images/delete", `{"images": ["a"]}`}, {http.MethodPost, "/projects/birds/tasks/bulk", `{"action": "sell"}`},
+	} {
+		r := admin.do(c.method, apiPrefix+c.path, strings.NewReader(c.body), "Content-Type", "application/json", "Accept-Language", "ja")
+		p := into[Problem](r)
+		said := []string{p.Title, p.Detail}
+		for _, wrong := range p.Errors {
+			said = append(said, wrong.Message)
+		}
+		for _, text := range said {
+			if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r > 0x3000 }) || p.Status < 400 {
+				t.Errorf("%s %s %s: %d, %q", c.method, c.path, c.body, p.Status, text)
+			}
+		}
+	}
+	shared := into[annotator.Shared](admin.api(http.MethodGet, "/projects/birds/agreement", nil, "Accept-Language", "ja").want(http.StatusOK))
+	for _, a := range shared.Agreement {
+		if a.Measure == "spearman" && a.Label != "順位相関" {
+			t.Errorf("a measure is called %q", a.Label)
+		}
+	}
+}
+
 // Why a task is in a list, and why one was left out of many, is said in the reader's language; a class has the name that it has now.
 func TestLanguageOfLists(t *testing.T) {
 	t.Parallel()

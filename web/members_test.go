@@ -112,3 +112,18 @@ func TestAStreamAsksForItsProjectAgain(t *testing.T) {
 	}
 	b.get(fmt.Sprintf("%s/rounds/%d/events", apiPrefix, round.ID)).want(http.StatusNotFound)
 }
+
+// People find their projects on the page Account, with their role in each; an admin, who sees all, those that they are a member of.
+func TestAccountListsProjects(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	page := s.as(annotator.RoleAnnotator).get("/account").want(http.StatusOK)
+	page.has(`#projects li a[href="/projects/birds/queue"]`, "Birds")
+	page.has("#projects li", "annotator")
+	me := s.people[annotator.RoleAdmin]
+	must(t, s.service.RemoveMember(t.Context(), me, "birds", s.people[annotator.RoleReviewer].ID))
+	none := s.as(annotator.RoleReviewer).get("/account").want(http.StatusOK)
+	none.has("#projects", "member of no project")
+	none.hasNot("#projects li")
+	s.as(annotator.RoleAdmin).get("/account").want(http.StatusOK).has("#projects", "every project")
+}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/internal/words"
 	"github.com/abn-studio/studio/templates"
 )
@@ -79,7 +80,7 @@ func (s *Server) labelOf(v *visit) (annotator.LabelVerdict, error) {
 	}
 	verdict, err := s.service.LabelVerdict(v.Context(), v.actor, id)
 	if err == nil && verdict.ProjectID != v.project.ID {
-		err = fmt.Errorf("verdict %d on a label: %w", id, annotator.ErrNotFound)
+		err = fmt.Errorf("verdict %s on a label: %w", text.Count(id), annotator.ErrNotFound)
 	}
 	return verdict, err
 }

@@ -134,6 +134,9 @@ func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 			return err
 		}
 	}
+	if view.Projects, err = s.service.Memberships(v.Context(), v.actor); err != nil {
+		return err
+	}
 	if view.Tokens, err = s.service.Tokens(v.Context(), v.actor, v.actor.ID); err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ func (s *Server) showReview(v *visit, status int, view templates.Review) error {
 	if err != nil {
 		return err
 	}
-	view.Revisions, view.Waiting = revisions, v.project.InReview
+	view.Revisions, view.Waiting = revisions, v.project.ToReview
 	view.Refused, view.Corrects = view.Task.MayJudge(v.actor), view.Task.MayCorrect(v.actor) == nil
 	title := words.T(v.Context(), "Review #{id}", "id", strconv.FormatInt(view.Task.ID, 10))
 	if v.FormValue("part") == reviewPart {

@@ -102,7 +102,7 @@ func init() {
 	huma.DefaultArrayNullable = false // the API writes [] for an empty list
 	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		p := &Problem{Title: http.StatusText(status), Status: status, Detail: message}
+		p := &Problem{Title: titleOf(status), Status: status, Detail: message}
 		for _, err := range errs {
 			if detailed, ok := err.(huma.ErrorDetailer); ok {
 				p.add(detailed.ErrorDetail())
@@ -121,6 +121,28 @@ func init() {
 				p.inWordsOfRecipe()
 			}
 		}
+		p.say(ctx.Context())
 		return p
+	}
+}
+
+// titleOf is the title of what huma refuses, as outcome has it.
+func titleOf(status int) string {
+	switch status {
+	case http.StatusUnprocessableEntity:
+		return notValid
+	case http.StatusBadRequest, http.StatusUnsupportedMediaType:
+		return "Not understood"
+	case http.StatusRequestEntityTooLarge:
+		return "Too large"
+	}
+	return http.StatusText(status)
+}
+
+// say puts a problem that was made in English, as huma's are, into the language of whoever reads it.
+func (p *Problem) say(ctx context.Context) {
+	p.Title, p.Detail = words.Say(ctx, p.Title), words.Say(ctx, p.Detail)
+	for _, wrong := range p.Errors {
+		wrong.Message = words.Say(ctx, wrong.Message)
 	}
 }

@@ -71,20 +71,32 @@ var passwordHash = sync.OnceValue(func() string {
 	return hash
 })
 
-// newStudio starts a studio without any project.
+// newStudio starts a studio with a project, "birds", whose files are in a folder.
 func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	t.Helper()
-	return studioOf(t, nil, change...)
+	blobs, err := blob.Open(t.Context(), t.TempDir(), blob.Options{})
+	must(t, err)
+	return studioOn(t, blobs, change...)
 }
 
 // studioOf is newStudio for a studio whose people an institution signs in, too.
 func studioOf(t *testing.T, institution *annotator.Institution, change ...func(*Config)) *studio {
 	t.Helper()
-	ctx := t.Context()
-	s := &studio{t: t, store: pgtest.Store(t), people: map[annotator.Role]annotator.User{}, sources: jobs.Sources{"shared": t.TempDir()}}
-	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
+	blobs, err := blob.Open(t.Context(), t.TempDir(), blob.Options{})
 	must(t, err)
-	s.blobs = blobs
+	return startStudio(t, blobs, institution, change...)
+}
+
+// studioOn starts a studio with its files in a store.
+func studioOn(t *testing.T, blobs *blob.Store, change ...func(*Config)) *studio {
+	t.Helper()
+	return startStudio(t, blobs, nil, change...)
+}
+
+func startStudio(t *testing.T, blobs *blob.Store, institution *annotator.Institution, change ...func(*Config)) *studio {
+	t.Helper()
+	ctx := t.Context()
+	s := &studio{t: t, store: pgtest.Store(t), people: map[annotator.Role]annotator.User{}, sources: jobs.Sources{"shared": t.TempDir()}, blobs: blobs}
 	scorer := inference.NewLiveScorer(network.NewStore(blobs.Path, 0), blobs, inference.LiveScorerOptions{FeatureBytes: 16 << 20})
 	t.Cleanup(func() { must(t, scorer.Close()) })
 	segmenters := inference.NewSegmenters(blobs, blobs.Path)
@@ -96,6 +108,7 @@ func studioOf(t *testing.T, institution *annotator.Institution, change ...func(*
 	for _, f := range change {
 		f(&c)
 	}
+	var err error
 	s.server, err = NewServer(c)
 	must(t, err)
 	s.http = httptest.NewServer(s.server.Handler())

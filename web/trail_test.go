@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"github.com/abn-studio/studio/annotator"
 )
 
@@ -73,7 +75,7 @@ func TestTrailOfTheStudio(t *testing.T) {
 		return byToken.do(http.MethodGet, apiPrefix+"/audit/export?format="+format+"&kind=tokens", nil, "Authorization", "Bearer "+secret).want(http.StatusOK)
 	}
 	rows, err := csv.NewReader(strings.NewReader(string(take("csv").body))).ReadAll()
-	if err != nil || len(rows) != 2 || strings.Join(rows[0], " ") != "id at actor_id actor project action subject detail" || !strings.HasPrefix(rows[1][7], "'=HYPERLINK") {
+	if err != nil || len(rows) != 2 || strings.Join(rows[0], " ") != "id at actor_id actor project action subject detail subject_name" || !strings.HasPrefix(rows[1][7], "'=HYPERLINK") {
 		t.Errorf("as csv: %q, %v", rows, err)
 	}
 	var line annotator.TrailLine
@@ -88,4 +90,44 @@ func TestTrailOfTheStudio(t *testing.T) {
 	painter.get(apiPrefix + "/audit/export?format=csv").want(http.StatusForbidden)
 	reads := into[tokenMade](admin.api(http.MethodPost, "/tokens", map[string]any{"name": "reads", "scopes": []string{"read"}, "current_password": password}).want(http.StatusCreated)).Token
 	byToken.do(http.MethodGet, apiPrefix+"/audit", nil, "Authorization", "Bearer "+reads).want(http.StatusForbidden)
+}
+
+// Pages and API name the people whom a line is about: no page says "user 9". Where two have one name, the page of the studio's trail has
+// their addresses too, and that of a project, which everybody in it reads, their numbers.
+func TestTrailNamesPeople(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	ctx := t.Context()
+	me, admin := s.people[annotator.RoleAdmin], s.as(annotator.RoleAdmin)
+	var twins []annotator.User
+	for _, n := range []annotator.NewUser{{Name: "Lea Twin", Email: "lea@example.org"}, {Name: "lea twin", Email: "lee@example.org"}, {Name: "Sam Alone", Email: "sam@example.org"}} {
+		n.Role, n.Password = annotator.RoleAnnotator, password
+		u, err := s.service.CreateUser(ctx, me, n)
+		must(t, err)
+		_, err = s.service.SetMember(ctx, me, "birds", u.ID, annotator.RoleReviewer)
+		must(t, err)
+		must(t, s.service.RemoveMember(ctx, me, "birds", u.ID))
+		_, err = s.service.ChangeUser(ctx, me, u.ID, annotator.UserChange{Disabled: new(true)})
+		must(t, err)
+		twins = append(twins, u)
+	}
+	activity := admin.get("/projects/birds/activity").want(http.StatusOK)
+	trail := admin.get("/audit").want(http.StatusOK)
+	for page, wants := range map[*response][]string{
+		activity: {"took out Sam Alone", fmt.Sprintf("took out Lea Twin (user %d)", twins[0].ID), fmt.Sprintf("took out lea twin (user %d)", twins[1].ID)},
+		trail:    {"took out Sam Alone", "took out Lea Twin (lea@example.org)", "took out lea twin (lee@example.org)", "changed Sam Alone"},
+	} {
+		for _, want := range wants {
+			page.has("ol.trail li", want)
+		}
+		page.page().Find("ol.trail li").Each(func(_ int, line *goquery.Selection) {
+			if strings.Contains(line.Text(), " user ") {
+				t.Errorf("a person by their number: %q", line.Text())
+			}
+		})
+	}
+	lines := into[trailList](admin.api(http.MethodGet, fmt.Sprintf("/audit?person=%d&kind=members", twins[2].ID), nil).want(http.StatusOK)).Entries
+	if len(lines) == 0 || lines[0].SubjectName != "Sam Alone" {
+		t.Errorf("by the API: %+v", lines)
+	}
 }

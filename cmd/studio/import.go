@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -201,7 +200,7 @@ func (c *importCommand) source() error {
 // differenceFile is --report: it is written as differences are found, so that an import that fails leaves those it found.
 type differenceFile struct {
 	file  *os.File
-	lines *csv.Writer
+	lines *text.CSV
 	begun int64 // bytes of the first line
 }
 
@@ -217,7 +216,7 @@ func (c *importCommand) openReport() (*differenceFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &differenceFile{file: file, lines: csv.NewWriter(file)}
+	f := &differenceFile{file: file, lines: text.NewCSV(file)}
 	f.write("kind", "name", "was", "is", "maps")
 	f.lines.Flush()
 	if err := cmp.Or(f.lines.Error(), file.Sync()); err != nil {

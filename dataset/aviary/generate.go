@@ -3,7 +3,6 @@ package aviary
 import (
 	"bufio"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"image"
 	"image/png"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Generate writes the data set as an image folder that dataset.Open reads as "folder":
@@ -120,7 +121,7 @@ func writeMetadata(file string, plan []Picture) (err error) {
 			err = closing
 		}
 	}()
-	table := csv.NewWriter(f)
+	table := text.NewCSV(f)
 	if err := table.Write([]string{"file", "group", "mask", "scene", "home"}); err != nil {
 		return err
 	}

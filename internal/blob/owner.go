@@ -40,7 +40,11 @@ func (s *Store) Claim(ctx context.Context, owner string) error {
 
 func (s *Store) owner(ctx context.Context) (string, error) {
 	if s.bucket != nil {
-		data, err := s.bucket.ReadAll(ctx, ownerName)
+		var data []byte
+		err := s.bucket.within(ctx, func(ctx context.Context) (err error) {
+			data, err = s.bucket.ReadAll(ctx, ownerName)
+			return err
+		})
 		if gcerrors.Code(err) == gcerrors.NotFound {
 			return "", nil
 		}
@@ -55,7 +59,7 @@ func (s *Store) owner(ctx context.Context) (string, error) {
 
 func (s *Store) setOwner(ctx context.Context, owner string) error {
 	if s.bucket != nil {
-		return s.bucket.WriteAll(ctx, ownerName, []byte(owner+"\n"), nil)
+		return s.bucket.write(ctx, ownerName, owner+"\n")
 	}
 	file, err := os.OpenFile(filepath.Join(s.files.dir, ownerName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {

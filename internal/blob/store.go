@@ -14,8 +14,6 @@ import (
 	"regexp"
 	"strings"
 
-	"gocloud.dev/gcerrors"
-
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/fault"
@@ -31,7 +29,7 @@ type Options struct {
 }
 
 // Store is a content-addressed store. It is safe for concurrent use, also by several processes. Its errors say what was being done
-// and wrap annotator.ErrMissing, ErrDamaged (a file's bytes do not have the hash that names it), ErrFull, or ErrUnavailable
+// and wrap annotator.ErrMissing, ErrDamaged (a file's bytes do not have the hash that names it), ErrFull, or ErrBlobsAway
 // (a bucket does not answer).
 type Store struct {
 	files  *folder // the store itself, or the cache of bucket
@@ -215,18 +213,23 @@ func (s *Store) Path(ctx context.Context, hash string) (string, error) {
 
 // Writable writes something small and removes it, for health checks.
 func (s *Store) Writable(ctx context.Context) error {
-	if err := disk.Writable(s.files.incoming()); err != nil || s.bucket == nil {
+	// A cache may have been deleted with the folder in it.
+	if err := disk.Folder("", s.files.incoming()).Writable(ctx); err != nil || s.bucket == nil {
 		return err
 	}
 	const name = "write-check" // no hash is called that
-	err := s.bucket.WriteAll(ctx, name, []byte("studio\n"), nil)
-	if err == nil {
-		err = s.bucket.Delete(ctx, name)
+	if err := s.bucket.write(ctx, name, "studio\n"); err != nil {
+		return err
 	}
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return nil // another process checks too
+	return s.bucket.remove(ctx, name) // it is not there if another process checks too
+}
+
+// Ping reports whether the bucket answers; nil for a folder.
+func (s *Store) Ping(ctx context.Context) error {
+	if s.bucket == nil {
+		return nil
 	}
-	return err
+	return s.bucket.ping(ctx)
 }
 
 // Exists reports whether the store has a file.
@@ -250,7 +253,7 @@ func (s *Store) Remove(ctx context.Context, hash string) error {
 		return nil
 	}
 	if s.bucket != nil {
-		if err := s.bucket.Delete(ctx, hash); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		if err := s.bucket.remove(ctx, hash); err != nil {
 			return fmt.Errorf("removing file %s: %w", hash, err)
 		}
 	}

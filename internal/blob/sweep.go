@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -61,21 +60,16 @@ func (s *Store) SweepIncoming() (removed int, err error) {
 }
 
 func (b *bucket) sweep(ctx context.Context, before time.Time, keep func(string) bool) (removed int, bytes int64, err error) {
-	for objects := b.List(nil); ; {
-		object, err := objects.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return removed, bytes, nil
-		}
-		if err != nil {
-			return removed, bytes, err
-		}
+	err = b.each(ctx, func(object *bucketObject) error {
 		if !valid(object.Key) || object.ModTime.After(before) || keep(object.Key) {
-			continue
+			return nil
 		}
-		if err := b.Delete(ctx, object.Key); err != nil {
-			return removed, bytes, err
+		if err := b.remove(ctx, object.Key); err != nil {
+			return err
 		}
 		removed++
 		bytes += object.Size
-	}
+		return nil
+	})
+	return removed, bytes, err
 }

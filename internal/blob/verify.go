@@ -32,18 +32,16 @@ func (s *Store) List(ctx context.Context) ([]Stored, error) {
 		}
 		return all, err
 	}
-	for objects := s.bucket.List(nil); ; {
-		object, err := objects.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
-		if err != nil {
-			return all, fmt.Errorf("listing the blob store: %w: %w", annotator.ErrUnavailable, err)
-		}
+	err := s.bucket.each(ctx, func(object *bucketObject) error {
 		if valid(object.Key) {
 			all = append(all, Stored{object.Key, object.Size})
 		}
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("listing the blob store: %w", err)
 	}
+	return all, err
 }
 
 // Verify reads a file to its end and keeps no copy: nil, annotator.ErrDamaged, ErrMissing, or why it could not be read.

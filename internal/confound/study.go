@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/dataset"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // studyFormat must be changed when the same options would make other pictures.
@@ -183,7 +184,7 @@ func groupTable(scenes []scene) ([]byte, error) {
 
 func asCSV(head []string, scenes []scene, cells func(shot) []string) ([]byte, error) {
 	var out bytes.Buffer
-	w := csv.NewWriter(&out)
+	w := text.NewCSV(&out)
 	if err := w.Write(head); err != nil {
 		return nil, err
 	}

@@ -112,19 +112,27 @@ func (c *Check) look(ctx context.Context, running chan struct{}) {
 	close(running)
 }
 
-// PlaceError is a place that cannot be written to, whatever the reason: it matches annotator.ErrFull. What it says is for
-// anybody.
+// PlaceError is a place that cannot be written to: it matches annotator.ErrFull, whatever the reason, but where the place is away
+// (annotator.ErrUnavailable). What it says is for anybody.
 type PlaceError struct {
 	Place string
 	Err   error
 }
 
 func (e *PlaceError) Error() string {
-	if errors.Is(e.Err, annotator.ErrFull) {
+	switch {
+	case errors.Is(e.Err, annotator.ErrFull):
 		return e.Place + " takes no more files: its disk is full, over its quota, or read-only"
+	case errors.Is(e.Err, annotator.ErrUnavailable):
+		return e.Place + " does not answer"
 	}
 	return e.Place + " cannot be written to"
 }
 
-// Unwrap gives annotator.ErrFull and the cause.
-func (e *PlaceError) Unwrap() []error { return []error{annotator.ErrFull, e.Err} }
+// Unwrap gives annotator.ErrFull and the cause, or the cause alone.
+func (e *PlaceError) Unwrap() []error {
+	if errors.Is(e.Err, annotator.ErrUnavailable) {
+		return []error{e.Err}
+	}
+	return []error{annotator.ErrFull, e.Err}
+}

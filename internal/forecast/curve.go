@@ -71,7 +71,7 @@ func LearningCurveOf(rounds []CurveRound) LearningCurve {
 		c.Sentence = fmt.Sprintf("1 round has finished; a curve needs %d, with different numbers of maps.", curveRounds)
 		return c
 	case len(numbers) < curveRounds:
-		c.Sentence = fmt.Sprintf("%d rounds have finished, all with %d maps: what more maps add can be told once rounds had different numbers of them.", n, c.Rounds[0].Edits)
+		c.Sentence = fmt.Sprintf("%s rounds have finished, all with %s maps: what more maps add can be told once rounds had different numbers of them.", text.Count(n), text.Count(c.Rounds[0].Edits))
 		return c
 	}
 	var xy, xx float64
@@ -90,7 +90,7 @@ func LearningCurveOf(rounds []CurveRound) LearningCurve {
 	more := math.Log1p(float64(last.Edits+NextMaps)) - last.x()
 	half := z * math.Sqrt(variance) * more
 	c.Next = &MoreMapsGain{Maps: NextMaps, Gain: c.Slope * more, Low: c.Slope*more - half, High: c.Slope*more + half, Total: c.Slope * (last.x() + more)}
-	c.Sentence = fmt.Sprintf("%d more maps: %s points (95%% %s to %s), %s in all.", NextMaps, text.SignedPoints(c.Next.Gain), text.Points(c.Next.Low), text.Points(c.Next.High), text.SignedPoints(c.Next.Total))
+	c.Sentence = fmt.Sprintf("%s more maps: %s points (95%% %s to %s), %s in all.", text.Count(NextMaps), text.SignedPoints(c.Next.Gain), text.Points(c.Next.Low), text.Points(c.Next.High), text.SignedPoints(c.Next.Total))
 	return c
 }
 

@@ -91,12 +91,12 @@ func (t *MapsInPlace) judge() {
 func (t *MapsInPlace) verdict() {
 	n, d := t.Wrong.Images, t.OverShuffled
 	edited, shuffled, flat := t.Wrong.Of(Edited), t.Wrong.Of(Shuffled), t.Wrong.Of(Flat)
-	about := fmt.Sprintf("of %d images that the network gets wrong %s become right with the edited map in place of its own, %s with another image's (a mean over draws): %s points (95%% %s to %s)",
-		n, count(edited.Right), count(shuffled.Right), text.SignedPoints(d.Value), text.Points(d.Low), text.Points(d.High))
+	about := fmt.Sprintf("of %s images that the network gets wrong %s become right with the edited map in place of its own, %s with another image's (a mean over draws): %s points (95%% %s to %s)",
+		text.Count(n), count(edited.Right), count(shuffled.Right), text.SignedPoints(d.Value), text.Points(d.Low), text.Points(d.High))
 	switch {
 	case n < Enough:
 		t.Verdict, t.Advice = Unclear, []Advice{MoreMaps}
-		t.Sentence = fmt.Sprintf("Too little to go by: %s with an edited map, and the network gets %s of them wrong; %d are needed", images(t.Images), count(float64(n)), Enough) + "."
+		t.Sentence = fmt.Sprintf("Too little to go by: %s with an edited map, and the network gets %s of them wrong; %s are needed", images(t.Images), count(float64(n)), text.Count(Enough)) + "."
 		return
 	case t.Draws == 0:
 		t.Verdict, t.Advice = Unclear, []Advice{MoreMaps}
@@ -128,7 +128,7 @@ func images(n int) string {
 	if n == 1 {
 		return "1 image"
 	}
-	return fmt.Sprintf("%d images", n)
+	return fmt.Sprintf("%s images", text.Count(n))
 }
 
 // count writes a number of images, which of several draws need not be whole.

@@ -81,8 +81,8 @@ func (h *holds) lose(id int64) {
 	}
 }
 
-// attend works on a part, under a context that ends when another worker takes the part over. If work fails because the database is
-// away, attend waits until the database answers and then has River try the part again, without counting an attempt. It keeps the
+// attend works on a part, under a context that ends when another worker takes the part over. If work fails because the database or the
+// bucket is away, attend waits until both answer and then has River try the part again, without counting an attempt. It keeps the
 // part until then, since giving it back has to be written to the database.
 func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(context.Context) error) error {
 	attrs := about(part)
@@ -106,11 +106,11 @@ func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(c
 		w.log.WarnContext(ctx, "part of a job was taken over by another worker, and let go")
 		return nil
 	}
-	if !errors.Is(err, annotator.ErrDatabaseAway) {
+	if !annotator.Away(err) {
 		return err
 	}
-	w.log.WarnContext(ctx, "part of a job waits for the database", "err", err)
-	for w.config.Store.Ping(ctx) != nil {
+	w.log.WarnContext(ctx, "part of a job waits for the database, or for the bucket", "err", err)
+	for w.config.Store.Ping(ctx) != nil || w.config.Blobs.Ping(ctx) != nil {
 		select {
 		case <-ctx.Done():
 			return err

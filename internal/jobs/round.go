@@ -66,7 +66,7 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 		}
 		return river.JobSnooze(0)
 	case errors.Is(err, annotator.ErrUnavailable):
-		return err // the database was away: try again
+		return err // the database or the bucket was away: try again
 	default:
 		if err := w.config.Store.HoldsRound(ended, claim); errors.Is(err, annotator.ErrSuperseded) {
 			w.log.WarnContext(ctx, "round was taken over by another worker", "round", round.ID) // this attempt failed because its folder was moved

@@ -32,7 +32,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "FactorBegun", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "NeedsCode", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "PasskeyOwner", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "FactorBegun", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "Memberships", "Webhook", "Webhooks", "Deliveries", "NeedsCode", "NextLabelVerdict", "OpenInvitation", "OpenModel", "Painters", "PasskeyOwner", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Sessions", "Shared", "SharedImage", "ShownImages", "SignInWays", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Trail", "Upload", "UserBySession", "UserByToken", "Users", "Version", "Versions", "Within", "Work", "Workers",
 }
 
@@ -42,6 +42,8 @@ var untold = map[string]string{
 	"RenewLease": "who works on goes on",
 	"NextReview": "who only has a map to judge; the verdict is told", "NextReviewIn": "as NextReview", "ClaimReview": "as NextReview", "RenewReview": "as NextReview", "ReleaseReview": "as NextReview",
 	"SignIn": "only what fails is told, and annotator's tests have that", "CheckPresence": "as SignIn", "MayAddPasskey": "as SignIn", "SignInByPasskey": "as SignIn; that it was used stands beside it", "RefusePasskey": "the line is all that it writes", "CheckCode": "as SignIn: which code was last taken is no change of anything else",
+
+	"Posting": "a worker's: that it switches a webhook off is told (TestWebhooksEndWithTheirHoldersRight)", "EndAttempt": "as Posting (TestWebhooksTryAgain)",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
 	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "BeginSourceImport": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
@@ -251,6 +253,11 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		u := person()
 		setup := ok(s.BeginFactor(ctx, u, "plum-kettle-91"))
 		return u, func() string { return ok(totp.GenerateCode(setup.Secret, w.Clock.Now())) }
+	}
+	webhook := func() annotator.Webhook {
+		_, hook, err := s.AddWebhook(ctx, w.Admin, "birds", annotator.NewWebhook{URL: "https://ci.example.org/"})
+		ok(0, err)
+		return hook
 	}
 	type change = func() error // prepared, so that it may fail once and then be made
 	changes := map[string]func() change{
@@ -675,6 +682,36 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			secret, _, err := s.InviteTo(ctx, w.Admin, "birds", w.Bob.Email, annotator.RoleLead)
 			ok(0, err)
 			return func() error { return s.JoinByInvitation(ctx, w.Bob, secret) }
+		},
+		"AddWebhook": func() change {
+			return func() error {
+				_, _, err := s.AddWebhook(ctx, w.Admin, "birds", annotator.NewWebhook{URL: "https://ci.example.org/"})
+				return err
+			}
+		},
+		"SwitchOff": func() change {
+			hook := webhook()
+			return func() error { return s.SwitchOff(ctx, w.Admin, "birds", hook.ID) }
+		},
+		"SwitchOn": func() change {
+			hook := webhook()
+			ok(0, s.SwitchOff(ctx, w.Admin, "birds", hook.ID))
+			return func() error { return s.SwitchOn(ctx, w.Admin, "birds", hook.ID) }
+		},
+		"TryWebhook": func() change {
+			hook := webhook()
+			return func() error { return s.TryWebhook(ctx, w.Admin, "birds", hook.ID) }
+		},
+		"Redeliver": func() change {
+			hook := webhook()
+			ok(0, s.TryWebhook(ctx, w.Admin, "birds", hook.ID))
+			sent := ok(s.Deliveries(ctx, w.Admin, "birds", hook.ID, 0))
+			ok(0, w.Store.EndAttempt(ctx, sent[0].ID, annotator.DeliveryAttempt{At: hook.CreatedAt}, false))
+			return func() error { return s.Redeliver(ctx, w.Admin, "birds", hook.ID, sent[0].ID) }
+		},
+		"RemoveWebhook": func() change {
+			hook := webhook()
+			return func() error { return s.RemoveWebhook(ctx, w.Admin, "birds", hook.ID) }
 		},
 		"EndSession": func() change {
 			session := ok(s.BeginSession(ctx, w.Bob, annotator.Client{}))

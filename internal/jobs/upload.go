@@ -50,7 +50,7 @@ func (a *addWorker) Work(ctx context.Context, part *river.Job[postgres.AddArgs])
 	case err == nil:
 		return nil
 	case errors.Is(err, annotator.ErrUnavailable), ctx.Err() != nil && part.Attempt < part.MaxAttempts:
-		return err // the database was away, or this worker stops: another tries again
+		return err // the database or the bucket was away, or this worker stops: another tries again
 	}
 	return a.refuse(ctx, part.Args, reasonOf(err))
 }

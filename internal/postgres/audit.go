@@ -32,6 +32,14 @@ func (s *Store) InsertAudit(ctx context.Context, projectID *int64, actor annotat
 	return wrap(err, "writing the audit trail (%s of %s)", e.Action, e.Subject)
 }
 
+// subjectName is the column of a line a's person, if it is about one. Names are looked up as they are now: who was removed has none left.
+const subjectName = `coalesce(CASE WHEN a.subject ~ '^user [1-9][0-9]{0,17}$' THEN
+	(SELECT u.name || CASE WHEN EXISTS (SELECT FROM users o WHERE o.id <> u.id AND lower(o.name) = lower(u.name)) THEN ' (' || a.subject || ')' ELSE '' END
+		FROM users u WHERE u.id = substr(a.subject, 6)::bigint) END, '') AS subject_name`
+
+// entryColumns are those of annotator.AuditEntry.
+const entryColumns = `a.id, a.at, a.actor, a.action, a.subject, a.detail, ` + subjectName
+
 // trailOf selects lines of the whole studio's trail, with the conditions of the filter's fields that are set, so that their indexes are used.
 func trailOf(f annotator.TrailFilter) (sql string, args []any) {
 	var where []string
@@ -57,7 +65,7 @@ func trailOf(f annotator.TrailFilter) (sql string, args []any) {
 	if !f.Until.IsZero() {
 		add(`a.at < ?`, f.Until)
 	}
-	return `SELECT a.id, a.at, coalesce(a.actor_id, 0) AS actor_id, a.actor, coalesce(p.slug, '') AS project, a.action, a.subject, a.detail
+	return `SELECT a.id, a.at, coalesce(a.actor_id, 0) AS actor_id, a.actor, coalesce(p.slug, '') AS project, a.action, a.subject, a.detail, ` + subjectName + `
 		FROM audit a LEFT JOIN projects p ON p.id = a.project_id WHERE ` + strings.Join(append(where, "true"), " AND "), args
 }
 
@@ -81,7 +89,7 @@ func (s *Store) TrailAfter(ctx context.Context, f annotator.TrailFilter, after i
 // AuditEntries implements annotator.AuditStore.
 func (s *Store) AuditEntries(ctx context.Context, projectID, before int64, limit int) ([]annotator.AuditEntry, error) {
 	entries, err := list(ctx, s, pgx.RowToStructByName[annotator.AuditEntry], `
-		SELECT id, at, actor, action, subject, detail FROM audit
-		WHERE project_id = $1 AND ($2::bigint = 0 OR id < $2) ORDER BY id DESC LIMIT $3`, projectID, before, limit)
+		SELECT `+entryColumns+` FROM audit a
+		WHERE a.project_id = $1 AND ($2::bigint = 0 OR a.id < $2) ORDER BY a.id DESC LIMIT $3`, projectID, before, limit)
 	return entries, wrap(err, "reading the audit trail of project %d", projectID)
 }

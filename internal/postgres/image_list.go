@@ -98,7 +98,7 @@ func (s *Store) ImageTasks(ctx context.Context, imageID int64) ([]annotator.Task
 // AuditOf implements annotator.ImageListStore.
 func (s *Store) AuditOf(ctx context.Context, projectID int64, subject string, limit int) ([]annotator.AuditEntry, error) {
 	entries, err := list(ctx, s, pgx.RowToStructByName[annotator.AuditEntry], `
-		SELECT id, at, actor, action, subject, detail FROM audit WHERE project_id = $1 AND subject = $2 ORDER BY id DESC LIMIT $3`, projectID, subject, limit)
+		SELECT `+entryColumns+` FROM audit a WHERE a.project_id = $1 AND a.subject = $2 ORDER BY a.id DESC LIMIT $3`, projectID, subject, limit)
 	return entries, wrap(err, "reading the trail of %s", subject)
 }
 

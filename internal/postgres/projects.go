@@ -67,12 +67,16 @@ func (s *Store) RenameClass(ctx context.Context, projectID int64, class annotato
 	return wrap(err, "renaming class %d of project %d", class.Index, projectID)
 }
 
+// hadAHand is a condition that is cheap, and holds wherever task_drawn_by has the person $6 of a task t: most have drawn in few of what waits.
+const hadAHand = `(EXISTS (SELECT FROM edits e WHERE e.task_id = t.id AND e.author_id = $6) OR
+				EXISTS (SELECT FROM tasks s WHERE s.version_id = t.version_id AND s.image_id = t.image_id AND s.painter_id = $6))`
+
 // ProjectSummaries implements annotator.ProjectStore.
-func (s *Store) ProjectSummaries(ctx context.Context, member *int64, slug string, states ...annotator.ProjectState) ([]annotator.ProjectSummary, error) {
+func (s *Store) ProjectSummaries(ctx context.Context, asks int64, member bool, slug string, states ...annotator.ProjectState) ([]annotator.ProjectSummary, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (p annotator.ProjectSummary, err error) {
 		var active, job *int64
 		err = row.Scan(append(projectFields(&p.Project),
-			&p.Role, &p.Images, &p.OpenTasks, &p.InReview, &p.LabelsWaiting, &p.ApprovedEdits, &active, &p.RunningRound, &job)...)
+			&p.Role, &p.Images, &p.OpenTasks, &p.InReview, &p.ToReview, &p.LabelsWaiting, &p.LabelsToJudge, &p.ApprovedEdits, &active, &p.RunningRound, &job)...)
 		if active != nil {
 			p.ActiveVersion = &annotator.Version{ID: *active}
 		}
@@ -86,14 +90,16 @@ func (s *Store) ProjectSummaries(ctx context.Context, member *int64, slug string
 			(SELECT count(*) FROM images i WHERE i.project_id = p.id AND i.retired_at IS NULL),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),
+			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted' AND NOT (`+hadAHand+` AND $6 = ANY (task_drawn_by(t.id)))),
 			(SELECT count(*) FROM label_verdicts l WHERE l.project_id = p.id AND l.state = 'proposed'),
+			(SELECT count(*) FROM label_verdicts l WHERE l.project_id = p.id AND l.state = 'proposed' AND l.author_id <> $6),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved' AND t.slot = 0),
 			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
 			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan') AND NOT `+silent+`)
 		FROM projects p WHERE ($1 = '' OR slug = $1) AND CASE WHEN deleted_at IS NOT NULL THEN $2 WHEN closed_at IS NOT NULL THEN $3 ELSE $4 END = ANY ($5)
-			AND ($6::bigint IS NULL OR EXISTS (SELECT FROM memberships m WHERE m.project_id = p.id AND m.user_id = $6))
-		ORDER BY lower(p.name), p.id`, slug, annotator.ProjectDeleted, annotator.ProjectClosed, annotator.ProjectOpen, texts(states), member)
+			AND (NOT $7::boolean OR EXISTS (SELECT FROM memberships m WHERE m.project_id = p.id AND m.user_id = $6))
+		ORDER BY lower(p.name), p.id`, slug, annotator.ProjectDeleted, annotator.ProjectClosed, annotator.ProjectOpen, texts(states), asks, member)
 	for i := range all {
 		if err != nil {
 			break

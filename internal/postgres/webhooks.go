@@ -8,6 +8,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // InsertWebhook implements annotator.WebhookStore.
@@ -22,7 +23,7 @@ func (s *Store) InsertWebhook(ctx context.Context, projectID *int64, w annotator
 			return err
 		}
 		if n >= annotator.MaxWebhooks {
-			return annotator.Conflict("there are %d webhooks, and more there cannot be: remove one first", n)
+			return annotator.Conflict("there are %s webhooks, and more there cannot be: remove one first", text.Count(n))
 		}
 		id, err = one(ctx, tx, pgx.RowTo[int64], `
 			INSERT INTO webhooks (project_id, url, secret, kinds, held_by, created_at) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,

@@ -8,6 +8,8 @@ import (
 
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/trainer/measure"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // answersEnd is how the names of files of answers end: a table of a line an image and a column an arm, which takes a twentieth of the
@@ -40,7 +42,7 @@ func writeAnswers(w io.Writer, rows []measure.ArmRow) error {
 		}
 		answers[answer{at, r.Arm}], has[r.Arm] = r.Predicted, true
 	}
-	table := csv.NewWriter(w)
+	table := text.NewCSV(w)
 	head := answersHead
 	for _, arm := range arms.All() {
 		if has[arm] {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -25,6 +24,8 @@ import (
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Split divides labelled pictures into the splits that a study needs, each class by the same shares.
@@ -159,7 +160,7 @@ func (s Split) Make(ctx context.Context, out string, meter *progress.Meter) (d D
 // tableOf says of every picture where it goes, what it is made of and where its object is.
 func tableOf(list []divided) string {
 	var rows strings.Builder
-	table := csv.NewWriter(&rows)
+	table := text.NewCSV(&rows)
 	_ = table.Write([]string{"file", "class", "split", "source", "sha256", "mask_sha256", "group", "cluster"})
 	for _, one := range list {
 		_ = table.Write([]string{one.file, one.class, one.split, one.sample.Name, one.hash, one.mask, one.sample.Group, one.sample.Cluster})
@@ -170,14 +171,14 @@ func tableOf(list []divided) string {
 
 // groupsOf is what the pictures' folder says of classes, whose names need not be names of folders, of groups and of clusters.
 func groupsOf(list []divided) string {
-	var text strings.Builder
-	table := csv.NewWriter(&text)
+	var rows strings.Builder
+	table := text.NewCSV(&rows)
 	_ = table.Write([]string{dataset.ColumnFile, dataset.ColumnClass, dataset.ColumnSplit, dataset.ColumnGroup, dataset.ColumnCluster})
 	for _, one := range list {
 		_ = table.Write([]string{one.file, one.class, one.split, one.sample.Group, one.sample.Cluster})
 	}
 	table.Flush()
-	return text.String()
+	return rows.String()
 }
 
 // read looks at every picture and says where it goes, in the order of splits, classes and numbers.

@@ -2,7 +2,6 @@ package takeout
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,10 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // newTable writes records as rows. The names of columns are those of T's fields in JSON.
@@ -44,14 +44,13 @@ func (j *jsonLines[T]) close() error         { return nil }
 
 // csvRows writes a row a record (RFC 4180), after one with the names of the columns.
 type csvRows[T any] struct {
-	rows    *csv.Writer
+	rows    *text.CSV
 	columns []reflect.StructField
 	cells   []string
-	guarded bool // no cell is a formula to a spreadsheet
 }
 
 func newCSV[T any](w io.Writer) (*csvRows[T], error) {
-	c := &csvRows[T]{rows: csv.NewWriter(w)}
+	c := &csvRows[T]{rows: text.NewCSV(w)}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
 			c.columns, c.cells = append(c.columns, field), append(c.cells, name)
@@ -67,9 +66,6 @@ func (c *csvRows[T]) write(record T) error {
 		if err != nil {
 			return fmt.Errorf("column %s: %w", column.Name, err)
 		}
-		if c.guarded && column.Type.Kind() == reflect.String {
-			cell = guard(cell)
-		}
 		c.cells[i] = cell
 	}
 	return c.rows.Write(c.cells)
@@ -81,14 +77,6 @@ func (c *csvRows[T]) finish() error {
 }
 
 func (c *csvRows[T]) close() error { return nil }
-
-// guard puts an apostrophe before a text that a spreadsheet would take for a formula (OWASP, CSV Injection): people write such texts.
-func guard(cell string) string {
-	if first, _ := utf8.DecodeRuneInString(cell); strings.ContainsRune("=+-@\t\r\n＝＋－＠|%", first) && cell != "" {
-		return "'" + cell
-	}
-	return cell
-}
 
 // csvCell writes a value as a cell. Lists and objects are JSON, a missing value is empty.
 func csvCell(value any) (string, error) {

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ import (
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -348,5 +350,49 @@ func TestParseDate(t *testing.T) {
 	}
 	if _, err := ParseDate("28/11/2026"); err == nil {
 		t.Error("28/11/2026 is taken")
+	}
+}
+
+// No cell of an export is a formula to a spreadsheet, whichever text of a record somebody chose.
+func TestTablesHaveNoFormulas(t *testing.T) {
+	t.Parallel()
+	guarded[annotator.ExportedMap](t)
+	guarded[annotator.ExportedPrediction](t)
+	guarded[annotator.ExportedReview](t)
+	guarded[annotator.ExportedTask](t)
+	guarded[annotator.ExportedLine](t)
+	guarded[annotator.TrailLine](t)
+}
+
+// guarded writes a record all of whose texts are a formula.
+func guarded[T any](t *testing.T) {
+	t.Helper()
+	const formula = `=HYPERLINK("https://elsewhere.example","x")`
+	var record T
+	value, texts := reflect.ValueOf(&record).Elem(), 0
+	for _, field := range reflect.VisibleFields(value.Type()) {
+		if field.Type.Kind() == reflect.String {
+			value.FieldByIndex(field.Index).SetString(formula)
+			texts++
+		}
+	}
+	var file bytes.Buffer
+	table, err := newTable[T](Format{Key: "csv"}, &file)
+	must(t, err)
+	must(t, table.write(record))
+	must(t, table.finish())
+	rows, err := csv.NewReader(&file).ReadAll()
+	must(t, err)
+	found := 0
+	for i, cell := range rows[1] {
+		if strings.HasPrefix(cell, "=") {
+			t.Errorf("%T: %s is a formula: %s", record, rows[0][i], cell)
+		}
+		if text.Unguarded(cell) == formula {
+			found++
+		}
+	}
+	if texts == 0 || found == 0 {
+		t.Errorf("%T: %d texts, %d found again", record, texts, found)
 	}
 }

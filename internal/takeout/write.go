@@ -153,17 +153,9 @@ func drainTable[T any](records iter.Seq2[T, error], format Format, w io.Writer) 
 	return drain(records, to)
 }
 
-// WriteTrail writes the whole studio's trail as jsonl or csv. Admins open it in spreadsheets, and everybody writes some of it, so that no
-// cell of csv is a formula.
+// WriteTrail writes the whole studio's trail as jsonl or csv.
 func WriteTrail(lines iter.Seq2[annotator.TrailLine, error], format Format, w io.Writer) error {
-	to, err := newTable[annotator.TrailLine](format, w)
-	if err != nil {
-		return err
-	}
-	if table, is := to.(*csvRows[annotator.TrailLine]); is {
-		table.guarded = true
-	}
-	_, err = drain(lines, to)
+	_, err := drainTable(lines, format, w)
 	return err
 }
 

@@ -3,6 +3,7 @@
 //	text.go  a string
 //	json.go  the strings of a JSON document, before a decoder mends them without a word
 //	encoding.go  what text files are written in: byte order marks, UTF-16, others by name; names in one Unicode form
+//	csv.go  tables, in which no cell is a formula to a spreadsheet
 //	count.go  whole numbers and their nouns; number.go  others, differences with their sign, points, sizes
 //
 // Text is checked where it enters: addresses, forms and JSON in web, names and comments in annotator, tables and

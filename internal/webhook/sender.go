@@ -17,6 +17,8 @@ import (
 
 	"code.dny.dev/ssrf"
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Within is how long an attempt may take, from the name's look-up to the answer's head.
@@ -147,7 +149,7 @@ func told(ctx context.Context, err error) error {
 	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &invalid):
 		return errors.New("its certificate is not trusted")
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return fmt.Errorf("no answer came within %d seconds", int(Within.Seconds()))
+		return fmt.Errorf("no answer came within %s seconds", text.Count(int(Within.Seconds())))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errors.New("nothing answers there: the connection was refused")
 	}

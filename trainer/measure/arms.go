@@ -286,7 +286,7 @@ func (t *ArmTable) tell() {
 	low, high := text.Points(*b.Low), text.Points(*b.High)
 	about := fmt.Sprintf("95%% %s to %s, %s", low, high, text.Plural(t.Images, "image"))
 	if n := len(t.Of(t.Maps).Seeds); n > 1 {
-		about = fmt.Sprintf("95%% %s to %s, %s, %d seeds", low, high, text.Plural(t.Images, "image"), n)
+		about = fmt.Sprintf("95%% %s to %s, %s, %s seeds", low, high, text.Plural(t.Images, "image"), text.Count(n))
 	}
 	switch d := *b.Difference; {
 	case *b.Low > 0:

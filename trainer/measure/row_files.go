@@ -2,7 +2,6 @@ package measure
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // WriteArmRows writes rows as JSON Lines.
@@ -56,7 +57,7 @@ func WriteArmCSV(w io.Writer, rows []ArmRow, classes []string) error {
 		return ""
 	}
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	table := csv.NewWriter(w)
+	table := text.NewCSV(w)
 	head := []string{"arm", "seed", "set", "image", "group", "cluster", "label", "label_name", "predicted", "predicted_name", "correct", "confidence", "top5", "attention_correct"}
 	if err := table.Write(append(head, figures...)); err != nil {
 		return err

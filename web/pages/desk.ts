@@ -18,6 +18,8 @@ export interface Actions {
   judge(desk: ReviewDesk, verdict: Verdict): void;
   /** Goes on without a verdict. */
   later(desk: ReviewDesk): void;
+  /** The map was only looked at, and is this person's to judge now. */
+  taken(desk: ReviewDesk): void;
 }
 
 // A verdict is on what has been seen: none is taken before all pictures are drawn and have stood there for a moment, so that the second of
@@ -129,15 +131,16 @@ export class ReviewDesk {
     return this.buttons.length > 0;
   }
 
-  /** Says something about the verdict, above its form. */
+  /** Says something about the verdict, over what is above its buttons: nothing moves under a hand that is about to press one. */
   tell(words: string): void {
     this.root.querySelector("[data-told]")?.remove();
     const notice = document.createElement("p");
-    notice.className = "notice notice-bad";
+    notice.className = "notice notice-bad verdict-told";
     notice.role = "alert";
     notice.dataset["told"] = "";
     notice.textContent = words;
-    (this.form ?? this.root).prepend(notice);
+    notice.addEventListener("click", () => notice.remove());
+    (this.root.querySelector(".verdict-row, .beside-verdict") ?? this.form ?? this.root).prepend(notice);
   }
 
   /** The verdict has arrived. */
@@ -222,6 +225,7 @@ export class ReviewDesk {
     this.say("");
     this.root.querySelector("[data-told]")?.remove();
     this.keep();
+    this.actions.taken(this);
   }
 
   /** Keeps the map for as long as the person is there. A lease that ran out while nobody else wanted the map is taken again. */

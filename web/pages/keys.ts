@@ -1,15 +1,27 @@
 // Keys that press a button, a link or a field: data-key="n".
 import { letterOf } from "../editor/src/input/letter.ts";
+import { Settings } from "../editor/src/settings.ts";
 
 const typing = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
   !(target instanceof HTMLInputElement && (target.type === "checkbox" || target.type === "range" || target.type === "radio"));
 
+/** Whether keys without Ctrl or Alt do anything: switched off in the editor's help, they are off on all pages (WCAG 2.1.4). */
+function singleKeys(): boolean {
+  try {
+    return new Settings(localStorage).get("singleKeys");
+  } catch {
+    return true; // a browser that forbids storage has no choice either
+  }
+}
+
 /** Calls handle for a key pressed while nobody types; true means that it was used. */
 export function onKey(handle: (key: string, event: KeyboardEvent) => boolean): void {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    if (handle(letterOf(event), event)) event.preventDefault();
+    const key = letterOf(event);
+    if (key.length === 1 && key !== " " && !singleKeys()) return;
+    if (handle(key, event)) event.preventDefault();
   });
 }
 

@@ -7,9 +7,14 @@ import type { Cell, Panes } from "./panes.ts";
 const svg = "http://www.w3.org/2000/svg";
 const still = 4; // pixels that a press may move and still be a click
 
+let pointing = false; // a button of the mouse, a finger or a pen is down
+addEventListener("pointerdown", () => (pointing = true), { capture: true, passive: true });
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (pointing = false), { capture: true, passive: true });
+
 export class Pins {
   private all: Pin[] = [];
   private cursor: Cell | null = null; // of the keyboard
+  private scrolled: { readonly from: number; readonly to: number } | null = null; // to bring words into sight, in pixels
   private readonly field: HTMLElement | null;
   private readonly list: HTMLElement | null;
   private readonly stage: HTMLElement | null; // the edit's
@@ -112,15 +117,26 @@ export class Pins {
     }
     if (!pin) return null;
     const words = this.list?.children[this.all.indexOf(pin)]?.querySelector("input");
+    const before = this.scrolled?.from ?? scrollY;
     words?.focus({ preventScroll: true });
     words?.scrollIntoView({ block: "nearest" }); // no further than it must be, so that the map stays in sight
+    this.scrolled = scrollY === before ? null : { from: before, to: scrollY };
     return made ? pin : null;
+  }
+
+  /** The words are written: the page goes back to where it was before they came into sight, unless the person has scrolled it. */
+  private scrollBack(): void {
+    const { scrolled } = this;
+    if (!scrolled || this.list?.contains(document.activeElement)) return;
+    if (scrollY === scrolled.to) scrollTo({ top: scrolled.from });
+    this.scrolled = null;
   }
 
   private remove(pin: Pin): void {
     this.all = this.all.filter((other) => other !== pin);
     this.draw();
     this.changed();
+    setTimeout(() => this.scrollBack());
   }
 
   /** Draws pins and cursor over all maps and, with `listed`, the list with their words. */
@@ -148,9 +164,11 @@ export class Pins {
       if (event.key !== "Enter" && event.key !== "Escape") return;
       event.preventDefault(); // and sends no verdict
       this.cursor = { row: pin.row, column: pin.column };
-      this.focus();
+      this.stage?.focus({ preventScroll: true });
       this.draw(false);
     });
+    // Nothing moves while a button is being pressed: the page scrolls once that is done.
+    words.addEventListener("blur", () => (pointing ? addEventListener("pointerup", () => setTimeout(() => this.scrollBack()), { once: true }) : setTimeout(() => this.scrollBack())));
     const off = document.createElement("button");
     off.type = "button";
     off.className = "quiet small-button";

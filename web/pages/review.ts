@@ -8,6 +8,7 @@ import { drawMaps, mapOpacity } from "./maps.ts";
 import { t } from "../editor/src/words.ts";
 
 const client = new Client((request, init) => fetch(request, init));
+client.project = location.pathname.split("/")[2] ?? "";
 const held = { held: true }; // of a place in the history: its map was taken to judge, and is taken again when the page comes back
 const project = location.pathname.split("/").slice(0, 4).join("/"); // /projects/birds/review
 
@@ -15,11 +16,15 @@ class Session {
   private current: ReviewDesk;
   private ahead: Promise<ReviewDesk | null> = Promise.resolve(null); // what comes next, taken already
   private next: ReviewDesk | null = null; // the same, once it is here
+  private aheadOf: ReviewDesk | null = null; // after which map it comes
   private settled: Promise<boolean> = Promise.resolve(true); // whether the verdict before has arrived
   private readonly status = document.createElement("p");
   private readonly actions: Actions = {
     judge: (desk, verdict) => void this.judge(desk, verdict),
     later: (desk) => void this.later(desk),
+    taken: (desk) => {
+      if (desk === this.current && this.aheadOf !== desk) this.lookAhead();
+    },
   };
 
   constructor(root: HTMLElement) {
@@ -162,10 +167,13 @@ class Session {
     else history.replaceState(state, "", this.current.address);
   }
 
-  /** Takes and prepares what comes after the present map. */
+  /** Takes and prepares what comes after the present map. Who only looks at a map takes none, and keeps none from others. */
   private lookAhead(): void {
     this.next = null;
+    this.ahead = Promise.resolve(null);
     const { current } = this;
+    if (!current.held) return;
+    this.aheadOf = current;
     const ahead = this.fetchNext(current, [current.task]);
     this.ahead = ahead;
     void ahead.then(async (desk) => {

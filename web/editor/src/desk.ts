@@ -492,7 +492,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   private setUp(detail: TaskDetail, readOnly: string): void {
     this.detail = detail;
-    this.project = detail.project.slug;
+    this.project = this.client.project = detail.project.slug;
     const model = fromWire(detail.prediction.map);
     const { h, w } = detail.prediction.map;
     const edit = detail.edit;
@@ -589,9 +589,12 @@ export class Desk extends Emitter<DeskEvents> {
       }
     };
     const autosave = new Autosave(detail.id, this.user, document, edit?.revision ?? 0, this.journal, send, unanswered);
+    let outside = false; // said once, though it is tried again
     autosave.on("state", (state) => {
       this.emit("save", state);
       if (state.kind === "saved" && this.stale) this.rescore(true); // the studio answers again
+      if (state.kind === "outside" && !outside) this.emit("notice", this.whyUnsaved());
+      if (state.kind !== "saving") outside = state.kind === "outside";
       if (state.kind === "lost") void this.takeAgain(true);
     });
     this.autosave = autosave;
@@ -709,6 +712,8 @@ export class Desk extends Emitter<DeskEvents> {
         return t("Not saved: {message}", { message: state.message });
       case "signed-out":
         return t("Your session has ended: sign in again, then submit");
+      case "outside":
+        return t("Not saved: {message}. What you painted is kept in this browser", { message: state.message });
       case "refused":
         return t("Not saved: {message}", { message: state.message });
       default:

@@ -29,7 +29,10 @@ export const count = (n: number): string => n.toLocaleString(language);
 export const clock = (at: Date): string => at.toLocaleTimeString(language);
 
 const fill = (text: string, values?: Values): string =>
-  values ? text.replace(/\{(\w+)\}/g, (braced, name: string) => isolated(String(values[name] ?? braced))) : text;
+  values ? text.replace(/\{(\w+)\}/g, (braced, name: string) => written(values[name] ?? braced)) : text;
+
+/** A value as people read it; a number that names a thing, as of a task, is handed in as text. */
+const written = (value: string | number): string => (typeof value === "number" && Number.isInteger(value) ? count(value) : isolated(String(value)));
 
 /** A text that people typed, as it stands in another: a mark that turns the direction of what follows, such as U+202E, ends with it. */
 const isolated = (value: string): string => (/[\u202a\u202b\u202d\u202e\u2066-\u2068]/.test(value) ? `\u2068${value}\u2069` : value);

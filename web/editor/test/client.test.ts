@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Client } from "../src/api/client.ts";
 import { wireMap } from "../src/grid.ts";
 import { passing, Problem, Unreachable } from "../src/api/problem.ts";
+import { t } from "../src/words.ts";
 import { FakeNetwork, savedEdit, type SentRequest } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -114,5 +115,11 @@ describe("the API's client", () => {
     await client.save(4, draft);
     await client.save(4, draft, true);
     expect(kept).toEqual([false, true]);
+  });
+});
+
+describe("texts of scripts", () => {
+  it("have whole numbers as people read them", () => {
+    expect(t("{n} files, {share} of them, #{id}", { n: 5320, share: 0.5, id: "5320" })).toBe("5,320 files, 0.5 of them, #5320");
   });
 });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { MemoryStorage, savedEdit, scores, task, TestEditor } from "./editor.ts";
+import { sameBits } from "../src/grid.ts";
+import { MemoryStorage, savedEdit, scores, task, TestEditor, type SentRequest } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -277,6 +278,36 @@ describe("the desk", () => {
     t.network.on("PUT", /draft$/, (r) => [200, savedEdit(1, r.body["map"] as never)]);
     await Promise.all([t.desk.signIn("ana@example.org", "right"), t.wait(600)]);
     expect([t.desk.saveState.kind, asked]).toEqual(["saved", 1]);
+  });
+
+  it("says to who is taken out of the project while painting that they are, keeps the strokes, and saves them once they are back", async () => {
+    const t = await new TestEditor().open();
+    const gone = (r: SentRequest): [number, unknown] => [404, { title: "Not found", detail: `${r.path}: not found` }];
+    t.network.on("GET", /^\/projects\/birds$/, gone);
+    t.network.on("PUT", /draft$/, gone);
+    t.network.on("POST", /submit$|score$|next/, gone);
+    t.click(3, 3);
+    await t.wait(300);
+    await Promise.all([t.desk.submit(), t.wait(300)]);
+    const words = "Not saved: you are no longer a member of this project, or it was deleted. Ask who leads it, or an admin of the studio. What you painted is kept in this browser";
+    expect(t.desk.saveState.kind).toBe("outside");
+    expect(t.notices).toContain(words);
+    expect(t.notices.at(-1)).toBe(words);
+    expect(t.notices.filter((notice) => notice.includes("not found"))).toEqual([]);
+    const again = await new TestEditor(t.storage).open(); // as where the page is opened again
+    expect(sameBits(again.values, t.values)).toBe(true);
+    t.network.on("PUT", /draft$/, (r) => [200, savedEdit(1, r.body["map"] as never)]);
+    await t.wait(30_000);
+    expect(t.desk.saveState.kind).toBe("saved");
+  });
+
+  it("says of a task that is gone from a project that is there just that", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("GET", /^\/projects\/birds$/, () => [200, {}]);
+    t.network.on("PUT", /draft$/, () => [404, { title: "Not found", detail: "task 1: not found" }]);
+    t.click(3, 3);
+    await t.wait(300);
+    expect(t.desk.saveState).toEqual({ kind: "refused", message: "task 1: not found" });
   });
 
   it("marks scores that are of an earlier map while the studio does not answer", async () => {

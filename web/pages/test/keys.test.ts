@@ -30,6 +30,16 @@ describe("keys", () => {
     expect(press("q")).toBe(false);
   });
 
+  it("do nothing where a person has switched off keys without Ctrl or Alt", () => {
+    const clicked = vi.fn();
+    find("button").addEventListener("click", clicked);
+    localStorage.setItem("abn-editor/settings", JSON.stringify({ singleKeys: false }));
+    expect([press("n"), press("/")]).toEqual([false, false]);
+    localStorage.removeItem("abn-editor/settings");
+    press("n");
+    expect(clicked).toHaveBeenCalledTimes(1);
+  });
+
   it("are left alone while somebody types, and with Control, Alt or Command", () => {
     const clicked = vi.fn();
     find("button").addEventListener("click", clicked);

@@ -44,10 +44,15 @@ const desk = (task: number, held: string, picture = "") => `<div data-desk="${ta
 
 /** The page of one edit with its script. */
 async function open(held = "mine", picture = "", state: unknown = null): Promise<void> {
-  for (const [target, type, listener] of listening.splice(0)) target.removeEventListener(type, listener);
   document.body.innerHTML = desk(8, held, picture);
   document.title = "Review #8 · ABN Studio";
   history.replaceState(state, "", "/projects/birds/review/8");
+  await reopen();
+}
+
+/** Runs the script on the page that is there. */
+async function reopen(): Promise<void> {
+  for (const [target, type, listener] of listening.splice(0)) target.removeEventListener(type, listener);
   vi.resetModules();
   await import("../review.ts");
 }
@@ -172,10 +177,11 @@ describe("a review", () => {
     dispatchEvent(new PopStateEvent("popstate"));
     await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("8"); });
     expect(asked.filter(({ method }) => method === "GET").map(({ address }) => address)).toEqual(["/projects/birds/review/8?part=review"]);
-    expect([of("/release"), of("/review/next").at(-1)!.body]).toEqual([[], "part=review&after=8&except=8"]);
     await pass(20);
+    expect([of("/release"), of("/review/next").length]).toEqual([[], 3]); // 8 is only looked at
     find("[data-later]").click();
     await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("9"); });
+    expect(of("/review/next").map(({ body }) => body)).toContain("part=review&after=8&except=8");
   });
 
   it("says that nothing else waits, and stays", async () => {
@@ -186,13 +192,28 @@ describe("a review", () => {
   });
 
   it("that is only looked at is taken once something is written, and again after a reload", async () => {
+    waiting = [9];
+    asked = [];
     await open("");
-    await pass(20);
-    expect(of("/claim")).toEqual([]);
+    await judgeable();
+    expect([of("/claim"), of("/review/next")]).toEqual([[], []]); // nor is the one after it
     find("textarea").dispatchEvent(new Event("input"));
     await vi.waitFor(() => { expect(of("/claim").map(({ address }) => address)).toEqual(["/api/v1/tasks/8/review/claim"]); });
+    await vi.waitFor(() => { expect(of("/review/next").length).toBe(1); });
+    pressKey("a");
+    await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("9"); });
     await open("", "", { held: true });
     await vi.waitFor(() => { expect(of("/claim").length).toBe(2); });
+  });
+
+  it("that is only looked at is judged at once, and followed by the next", async () => {
+    waiting = [9];
+    asked = [];
+    await open("");
+    await judgeable();
+    pressKey("a");
+    await vi.waitFor(() => { expect(find("[data-desk]").dataset["desk"]).toBe("9"); });
+    expect(of("/edits/108/review").map(({ body }) => body)).toEqual([{ verdict: "approve" }]);
   });
 
   it("is judged once its pictures are drawn and have been seen for a moment, and once", async () => {
@@ -248,6 +269,36 @@ describe("a review", () => {
     expect(of("/edits/108/review")).toEqual([]);
     pressKey("a");
     await vi.waitFor(() => { expect(of("/edits/108/review").map(({ body }) => body)).toEqual([{ verdict: "approve" }]); });
+  });
+
+  it("is told what it lacks over what is above its buttons, where nothing moves", async () => {
+    find("form[data-verdict]").insertAdjacentHTML("afterbegin", `<div class="verdict-row"></div>`);
+    await judgeable();
+    find("button[value=reject]").click();
+    await vi.waitFor(() => { expect(find("[data-told]").parentElement!.className).toBe("verdict-row"); });
+    expect(find("[data-told]").className).toContain("verdict-told");
+    find("[data-told]").click();
+    expect(document.querySelector("[data-told]")).toBeNull();
+  });
+
+  it("goes back to where the page was once a pin has its words, unless the person has scrolled", async () => {
+    const told = `<div data-pin-field data-longest="200" data-most="9" hidden><ol data-pin-list></ol></div>`;
+    for (const moved of [false, true]) {
+      document.body.innerHTML = desk(8, "mine").replace("<textarea>", `${told}<textarea>`);
+      await reopen();
+      const stage = find("canvas.of-edit").closest<HTMLElement>("[data-stage]")!;
+      const into = vi.spyOn(HTMLElement.prototype, "scrollIntoView").mockImplementation(() => { window.scrollTo(0, 121); });
+      window.scrollTo(0, 0);
+      for (const key of ["ArrowDown", "Enter"]) stage.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+      const words = find<HTMLInputElement>("[data-pin-list] input");
+      expect([document.activeElement === words, window.scrollY]).toEqual([true, 121]);
+      if (moved) window.scrollTo(0, 300);
+      words.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+      await vi.waitFor(() => { expect(window.scrollY).toBe(moved ? 300 : 0); });
+      await pass(5);
+      expect(window.scrollY).toBe(moved ? 300 : 0);
+      into.mockRestore();
+    }
   });
 
   it("zooms all panes as one, and reads both maps off under the pointer", () => {

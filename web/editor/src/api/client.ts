@@ -4,7 +4,7 @@
 import createClient from "openapi-fetch";
 import type { WireMap } from "../grid.ts";
 import type { Click } from "../likeness.ts";
-import { Problem, Unreachable } from "./problem.ts";
+import { Outside, Problem, Unreachable } from "./problem.ts";
 import type {
   ActivationMap, CorrectRequestBody, DraftBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, ReviewRequestBody, Segment, Scores, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
 } from "./schema.d.ts";
@@ -33,16 +33,28 @@ export class Client {
   /** Is called when a request is answered that nobody is signed in. */
   signedOut: () => void = () => undefined;
 
+  /** The slug of the project that the page is of, which its person was a member of when they opened it; "" where that is not known. */
+  project = "";
+
   constructor(fetch: Fetch) {
     const onSignedOut = () => this.signedOut();
+    const outside = () => this.outside(fetch);
     this.api = createClient<paths>({ baseUrl: base, headers: { Accept: "application/json" }, fetch: patiently(fetch) });
     this.api.use({
       async onResponse({ request, response }) {
         if (response.ok) return;
         if (response.status === 401 && !request.url.endsWith(`${base}/session`)) onSignedOut();
-        throw await problemOf(response);
+        const problem = await problemOf(response);
+        throw problem.status === 404 && (await outside()) ? new Outside(problem.title) : problem;
       },
     });
+  }
+
+  /** Whether the studio tells this person no longer of the project: to whoever is no member, it is not there. */
+  private async outside(fetch: Fetch): Promise<boolean> {
+    if (!this.project) return false;
+    const asked = new Request(`${base}/projects/${this.project}`, { headers: { Accept: "application/json" } });
+    return (await patiently(fetch)(asked).catch(() => null))?.status === 404;
   }
 
   task(id: number): Promise<TaskDetail> {

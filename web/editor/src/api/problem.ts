@@ -19,6 +19,13 @@ export class Problem extends Error {
   }
 }
 
+/** What was asked for is not there, and nor is the project that the page is of: its person was taken out of it, or it was deleted. */
+export class Outside extends Problem {
+  constructor(title: string) {
+    super(404, title, t("you are no longer a member of this project, or it was deleted. Ask who leads it, or an admin of the studio"), undefined);
+  }
+}
+
 /** Whether a failure is one of the network or of a server that is away for a moment. */
 export const passing = (error: unknown): boolean =>
   error instanceof Unreachable ||

@@ -3194,6 +3194,8 @@ export interface components {
             /** Format: int64 */
             id: number;
             subject: string;
+            /** @description Of a person: their name, with their number where somebody else has it too. */
+            subject_name?: string;
         };
         AuditList: {
             entries: components["schemas"]["AuditEntry"][];
@@ -4673,6 +4675,11 @@ export interface components {
             images: number;
             /** Format: int64 */
             in_review: number;
+            /**
+             * Format: int64
+             * @description Of labels_waiting: what whoever asks may decide. 0 for annotators.
+             */
+            labels_to_judge: number;
             /** Format: int64 */
             labels_waiting: number;
             mix: {
@@ -4696,6 +4703,11 @@ export interface components {
             second_reviewer: boolean;
             slug: string;
             start: components["schemas"]["Start"];
+            /**
+             * Format: int64
+             * @description Of in_review: what whoever asks may judge, also where somebody else has it to judge now. 0 for annotators.
+             */
+            to_review: number;
         };
         ProposeRequestBody: {
             /**
@@ -5798,6 +5810,8 @@ export interface components {
             /** @description The slug of the project it is of; empty: of the studio. */
             project: string;
             subject: string;
+            /** @description Of a person: their name, with their number where somebody else has it too. */
+            subject_name?: string;
         };
         TrailList: {
             entries: components["schemas"]["TrailLine"][];

@@ -6,10 +6,11 @@
 //                              ▲          ├─ unreachable ──▶ offline ── backoff, or `online` ──▶ saving
 //                              │          ├─ 409, current ──▶ conflict ── mine ──▶ saving, theirs ──▶ saved
 //                              │          ├─ 409 ──▶ lost ── taken again ──▶ saving
+//                              │          ├─ 404, and the project is not there either ──▶ outside ── a member again ──▶ saving
 //                              │          ├─ 401 ──▶ signed out ── signed in again ──▶ saving
 //                              └─ stroke ─┴─ 4xx ──▶ refused
 
-import { passing, Problem } from "../api/problem.ts";
+import { Outside, passing, Problem } from "../api/problem.ts";
 import type { Edit } from "../api/schema.d.ts";
 import { Emitter } from "../emitter.ts";
 import { checksum, fromWire, stateFromWire } from "../grid.ts";
@@ -26,6 +27,7 @@ export type SaveState =
   | { readonly kind: "conflict"; readonly current: Edit }
   | { readonly kind: "lost"; readonly message: string } // somebody else holds the task, or nobody
   | { readonly kind: "signed-out" } // the session has ended: it is saved once the person has signed in again
+  | { readonly kind: "outside"; readonly message: string } // no member of the project any more: it is saved once they are one again
   | { readonly kind: "refused"; readonly message: string };
 
 export const coalesce = 250; // ms that a save waits for another stroke
@@ -218,8 +220,9 @@ export class Autosave extends Emitter<{ state: SaveState }> {
       return this.become({ kind: "conflict", current });
     }
     const signedOut = error instanceof Problem && error.status === 401;
-    if (signedOut) this.schedule(this.retry = lastRetry); // somebody may sign in in another tab
-    this.become(signedOut ? { kind: "signed-out" } : { kind: "refused", message });
+    const outside = error instanceof Outside;
+    if (signedOut || outside) this.schedule(this.retry = lastRetry); // somebody may sign in in another tab, or be let in again
+    this.become(signedOut ? { kind: "signed-out" } : { kind: outside ? "outside" : "refused", message });
   }
 
   private settled(): void {

@@ -21,6 +21,7 @@ export function saveWords(state: SaveState, now: number, correcting = false): st
     case "conflict": return t("two versions");
     case "lost": return t("lease lost");
     case "signed-out": return t("signed out: kept here");
+    case "outside": return t("no member: kept here");
     case "refused": return t("not saved");
   }
 }
@@ -45,7 +46,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
     state.dataset["state"] = desk.phase.kind === "reading" ? "readonly" : now.kind;
     const waits = desk.canTakeBack && !desk.correcting;
     say(words, desk.phase.kind === "reading" ? t("read only") : waits ? t("in review") : saveWords(now, Date.now(), desk.correcting));
-    if (["offline", "conflict", "lost", "refused", "signed-out"].includes(now.kind)) say(told, saveWords(now, Date.now()));
+    if (["offline", "conflict", "lost", "refused", "outside", "signed-out"].includes(now.kind)) say(told, saveWords(now, Date.now()));
     else if (now.kind === "saved" && told.textContent !== "") say(told, t("saved"));
     state.title = desk.correcting ? t("What you paint is kept in this browser, and stored once you approve it") : waits ? t("It waits for review. The first stroke takes it back") : now.kind === "looking" ? t("You look at this task. The first stroke takes it, and nobody else can paint it then") : "message" in now ? now.message : "";
     act.hidden = desk.correcting || !desk.canTakeBack && !["conflict", "lost", "looking", "signed-out"].includes(now.kind);

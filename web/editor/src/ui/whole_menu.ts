@@ -67,7 +67,7 @@ function both(desk: Desk, { near }: StartingPoint): HTMLElement[] {
   const { detail } = desk;
   if (!near || !detail) return [];
   const picture = (image: number, of: string) => h("img", { src: pictureURL({ image: { id: image }, version_id: near.version_id }, "thumb"), alt: of, width: 72, loading: "lazy" });
-  return [h("span.menu-both", {}, picture(detail.image.id, t("This picture")), picture(near.image_id, t("The picture of #{id}", { id: near.task_id })), h("span.muted", {}, t("likeness {value}", { value: near.likeness.toFixed(2) })))];
+  return [h("span.menu-both", {}, picture(detail.image.id, t("This picture")), picture(near.image_id, t("The picture of #{id}", { id: String(near.task_id) })), h("span.muted", {}, t("likeness {value}", { value: near.likeness.toFixed(2) })))];
 }
 
 /** What the map can begin with. The studio is asked when the menu opens. */
