@@ -121,6 +121,7 @@ func TestSend(t *testing.T) {
 		t.Errorf("a certificate that nobody vouches for: %v", err)
 	}
 	server.Close()
+	s = webhook.NewSender(webhook.Options{Private: networks(t, "127.0.0.1/32"), Roots: roots}) // without connections from before
 	if _, err := s.Send(t.Context(), server.URL, secret, "msg_1", time.Now(), body); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("nobody there: %v", err)
 	}

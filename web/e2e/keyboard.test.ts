@@ -117,6 +117,7 @@ describe.skipIf(!browserThere)("by keyboard alone", () => {
       await until("it is approved", async () => (await stateOf(task)) === "approved");
       const { edit } = await watcher.get<TaskDetail>(`/tasks/${task}`);
       expect(edit?.author).toBe(studio.account("reviewer").Name);
+      await reviewer.waitForURL((url) => !url.pathname.endsWith("/correct")); // the page goes on by itself
       for (const page of [painter, reviewer]) await page.goto("about:blank"); // Chromium now and then never ends a context that is closed here
     });
   }
