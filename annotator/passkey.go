@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Passkey is a key of an authenticator of a person's, which signs them in (ADR 49). Package passkey makes and checks them.
@@ -53,7 +55,7 @@ func (s *Service) MayAddPasskey(ctx context.Context, actor User, password string
 	}
 	there, err := s.store.Passkeys(ctx, actor.ID)
 	if err == nil && len(there) >= mostPasskeys {
-		return nil, Conflict("you have %d passkeys, as many as one person may: remove one of them first", len(there))
+		return nil, Conflict("you have %s passkeys, as many as one person may: remove one of them first", text.Count(len(there)))
 	}
 	return there, err
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/pquerna/otp/hotp"
 	"github.com/pquerna/otp/totp"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // This file has the second factor of who signs in with a password: codes of an authenticator app, and recovery codes (ADR 49).
@@ -277,7 +279,7 @@ func (s *Service) useCode(ctx context.Context, tx Store, user User, typed string
 		if err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, user, nil, "factor.recover", userSubject(user.ID), fmt.Sprintf("%d recovery codes left", left))
+		return s.audit(ctx, tx, user, nil, "factor.recover", userSubject(user.ID), fmt.Sprintf("%s recovery codes left", text.Count(left)))
 	}
 	if f, err = s.takeCode(f, code); err != nil {
 		return err

@@ -4,6 +4,7 @@ package oidctest
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"log/slog"
 	"net/http"
@@ -20,10 +21,10 @@ import (
 )
 
 // ClientID and Secret are those of the one client that the provider knows.
-const (
-	ClientID = "studio"
-	Secret   = "a secret of the studio's"
-)
+const ClientID = "studio"
+
+// Secret is another one in each run.
+var Secret = rand.Text()
 
 // Person is somebody whom the provider knows.
 type Person struct {
