@@ -209,7 +209,7 @@ func (s *Service) vouchedFor(ctx context.Context, tx Store, v Vouched) (User, er
 	}
 	email, err := checkEmail(v.Email)
 	if err != nil {
-		return User{}, &RefusedError{RefusedAddress} //nolint:nilerr // what is wrong with it is the institution's
+		return User{}, &RefusedError{RefusedAddress} // what is wrong with it is the institution's
 	}
 	if !v.Verified { // anybody could have typed it there: nothing is said of the account that has it, and none is made
 		return User{}, &RefusedError{RefusedUnverified}

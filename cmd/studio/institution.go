@@ -82,8 +82,9 @@ type sealingFlags struct {
 
 // key is the key, or none.
 func (f sealingFlags) key() (sealed.Key, error) {
-	text, err := os.Getenv("STUDIO_SECRET_KEY"), error(nil)
+	text := os.Getenv("STUDIO_SECRET_KEY")
 	if f.SecretKeyFile != "" {
+		var err error
 		if text, err = secretIn("--secret-key-file", f.SecretKeyFile); err != nil {
 			return sealed.Key{}, err
 		}

@@ -65,7 +65,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return fmt.Errorf("--source %w", err)
 	}
-	sealing, err := c.sealingFlags.key()
+	sealing, err := c.key()
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type Party struct{ webauthn *webauthn.WebAuthn }
 func NewParty(home string) (*Party, error) {
 	at, err := url.Parse(home)
 	if err != nil || at.Hostname() == "" || net.ParseIP(at.Hostname()) != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // what is no address has no passkeys either
 	}
 	limit := webauthn.TimeoutConfig{Enforce: true, Timeout: CeremonyLasts, TimeoutUVD: CeremonyLasts}
 	w, err := webauthn.New(&webauthn.Config{
