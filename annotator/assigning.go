@@ -189,6 +189,9 @@ func (s *Service) bulkRule(ctx context.Context, actor User, c *BulkChange) (rule
 		given := map[int64]bool{} // images of which they have a slot by this very change
 		return func(t Task, now time.Time) (Task, error) {
 			if err := t.closedTo(who); err != nil {
+				if who.ID != actor.ID {
+					err = t.closedToThem(who, err)
+				}
 				return t, err
 			}
 			if t.Slot > 0 && given[t.ImageID] {

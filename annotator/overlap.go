@@ -89,6 +89,19 @@ func (t Task) closedTo(u User) error {
 	return nil
 }
 
+// closedToThem is what closedTo says of u, told to somebody else.
+func (t Task) closedToThem(u User, you error) error {
+	switch {
+	case slices.Contains(t.Among.Others, u.ID):
+		return Conflict("task %d is one of several maps of its image by different people, and %s has another of them", t.ID, u.Name)
+	case slices.Contains(t.Among.Passed, u.ID):
+		return Conflict("task %d is one of several maps of its image by different people, and %s put another of them aside", t.ID, u.Name)
+	case slices.Contains(t.Among.Judges, u.ID):
+		return Conflict("task %d is one of several maps of its image by different people, and %s judged another of them", t.ID, u.Name)
+	}
+	return you
+}
+
 // hidesFrom reports whether u is not shown the maps of the task yet: nobody who paints one of several maps of an image sees another, and
 // annotators see none but their own, until all are approved or put aside.
 func (t Task) hidesFrom(u User) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -382,8 +383,10 @@ func TestSlotsStayTogether(t *testing.T) {
 	if err := w.Service.Skip(ctx, w.Bob, drew.ID, "not mine"); !errors.Is(err, annotator.ErrConflict) {
 		t.Errorf("Bob puts the slot that Ada began aside: %v", err)
 	}
-	if _, err := w.Service.ChangeTasks(ctx, w.Admin, "birds", annotator.BulkChange{Action: annotator.BulkAssign, Tasks: []int64{looked.ID}, User: w.Ada.ID}); err != nil {
-		t.Fatal(err)
+	given, err := w.Service.ChangeTasks(ctx, w.Admin, "birds", annotator.BulkChange{Action: annotator.BulkAssign, Tasks: []int64{looked.ID}, User: w.Ada.ID})
+	w.must(err)
+	if why := given.Why; !strings.Contains(why, w.Ada.Name+" has another of them") {
+		t.Errorf("whoever assigns it is told %s", why)
 	}
 	for _, slot := range w.slots(image) {
 		task, err := w.Store.Task(ctx, slot.TaskID)

@@ -198,10 +198,11 @@ func (s *Server) retract(v *visit) error {
 	if err != nil {
 		return err
 	}
+	back := v.review(templates.ParseReviewOrder(form), t.ID, 0)
 	edit, err := strconv.ParseInt(form.Get("edit"), 10, 64)
 	if err != nil || t.Edit == nil || t.Edit.ID != edit {
 		v.warn("Nothing was taken back: #{id} has a newer map.", "id", strconv.FormatInt(t.ID, 10))
-		return v.redirect(v.to("review/%d", t.ID))
+		return v.redirect(back)
 	}
 	if _, err := s.service.Retract(v.Context(), v.actor, edit); err != nil {
 		problem, err := problemText(err)
@@ -209,8 +210,8 @@ func (s *Server) retract(v *visit) error {
 			return err
 		}
 		v.warn("The verdict stays: {why}.", "why", words.Say(v.Context(), problem))
-		return v.redirect(v.to("review/%d", t.ID))
+		return v.redirect(back)
 	}
 	v.say("The verdict on #{id} is taken back; it waits for another one.", "id", strconv.FormatInt(t.ID, 10))
-	return v.redirect(v.to("review/%d", t.ID))
+	return v.redirect(back)
 }

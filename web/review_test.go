@@ -209,6 +209,8 @@ func TestAdminsSampleReviews(t *testing.T) {
 	}
 	address := fmt.Sprintf("/projects/birds/review/%d", passed.ID)
 	reviewer.get(address).has(".history", "Approved by the rule (sampling), not by a person")
-	reviewer.post(address+"/retract", map[string][]string{"edit": {fmt.Sprint(passed.Edit.ID)}}).want(http.StatusSeeOther)
+	if to := reviewer.post(address+"/retract", map[string][]string{"edit": {fmt.Sprint(passed.Edit.ID)}, "order": {"newest"}}).want(http.StatusSeeOther).Header.Get("Location"); to != address+"?order=newest" {
+		t.Errorf("after it was taken back the order is another: %s", to)
+	}
 	reviewer.get(address).has("form[data-verdict]", "")
 }

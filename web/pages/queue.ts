@@ -19,7 +19,7 @@ export function contactSheet(): void {
     if (step !== undefined) {
       const next = at < 0 ? 0 : at + step;
       if (next < 0 || next >= all.length) return at >= 0;
-      if (event.shiftKey && at >= 0) for (const link of [all[at], all[next]]) check(boxOf(link));
+      if (event.shiftKey && at >= 0) for (const link of all.slice(Math.min(at, next), Math.max(at, next) + 1)) check(boxOf(link));
       all[next]?.focus();
       all[next]?.scrollIntoView({ block: "nearest" });
       return true;

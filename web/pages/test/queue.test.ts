@@ -38,6 +38,9 @@ describe("the contact sheet", () => {
     const at = () => links().indexOf(document.activeElement as HTMLAnchorElement) + 1;
     const walk = ["ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp", "ArrowDown", "ArrowDown", "ArrowDown"].map((key) => (press(key), at()));
     expect(walk).toEqual([1, 2, 4, 3, 1, 1, 3, 5, 5]);
+    // With Shift it selects all from one to the other, over rows too.
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", shiftKey: true, bubbles: true, cancelable: true }));
+    expect(boxes().filter((box) => box.checked).map((box) => box.value)).toEqual(["3", "4", "5"]);
   });
 
   it("selects the card whose box has the focus, as the one whose link has it", () => {
