@@ -76,7 +76,7 @@ export function keysHelp(desk: Desk, element: HTMLDialogElement, close: () => vo
   show();
   element.append(
     values,
-    h("label.reason", {}, singles, t("Keys without Ctrl or Alt (off: buttons, arrows, Enter and keys with Ctrl do it all)")),
+    h("label.check", {}, singles, t("Keys without Ctrl or Alt (off: buttons, arrows, Enter and keys with Ctrl do it all)")),
     h("div.row", {}, change, reset, told), table,
     h("p.muted", {}, h("a", { href: "/guide", target: "_blank" }, t("How to paint a map: good maps and bad ones, on one page"))),
     h("div.row.end", {}, button("button.primary", { onclick: close }, t("Close"))),
