@@ -2,9 +2,7 @@ package annotator
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"time"
 )
 
@@ -58,9 +56,7 @@ func (s *Service) NewSetupLink(ctx context.Context, actor User) (key string, err
 	if err := may(actor, RoleAdmin); err != nil {
 		return "", err
 	}
-	random := make([]byte, 32) // 256 random bits need no salt
-	rand.Read(random)
-	made := base64.RawURLEncoding.EncodeToString(random)
+	made := newSecret()
 	err = s.store.InTx(ctx, func(tx Store) error {
 		key = ""
 		someone, err := tx.HasPeople(ctx)

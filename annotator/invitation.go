@@ -2,8 +2,6 @@ package annotator
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -89,9 +87,7 @@ func (s *Service) invite(ctx context.Context, actor User, projectID *int64, with
 			return "", Invitation{}, &ValidationError{Field: "projects", Message: fmt.Sprintf("%s is named twice", p.Project)}
 		}
 	}
-	random := make([]byte, 32) // 256 random bits need no salt
-	rand.Read(random)
-	secret = base64.RawURLEncoding.EncodeToString(random)
+	secret = newSecret()
 	now := s.now()
 	i = Invitation{Email: n.Email, Role: n.Role, Projects: n.Projects, By: actor.Name, ByID: actor.ID, Within: within, CreatedAt: now, ExpiresAt: now.Add(InvitationLasts)}
 	err = s.store.InTx(ctx, func(tx Store) (err error) {

@@ -145,9 +145,7 @@ func (s *Service) CreateToken(ctx context.Context, actor User, ownerID int64, n 
 	if err := s.present(ctx, actor, n.Password, n.Session); err != nil {
 		return "", Token{}, err
 	}
-	random := make([]byte, 32) // 256 random bits need no salt
-	rand.Read(random)
-	secret = "abn_" + base64.RawURLEncoding.EncodeToString(random)
+	secret = "abn_" + newSecret()
 	err = s.store.InTx(ctx, func(tx Store) error {
 		var err error
 		if token.ID, err = tx.InsertToken(ctx, token, tokenHash(secret)); err != nil {
@@ -242,6 +240,13 @@ func ScopeWords(scopes []Scope) string {
 		words[i] = string(s)
 	}
 	return strings.Join(words, ", ")
+}
+
+// newSecret is a text of 256 random bits, as links and tokens have it. So many need no salt: of one its tokenHash is kept.
+func newSecret() string {
+	random := make([]byte, 32)
+	rand.Read(random)
+	return base64.RawURLEncoding.EncodeToString(random)
 }
 
 func tokenHash(secret string) []byte {

@@ -41,8 +41,8 @@ type Webhook struct {
 	Older      int64 // id to continue from, 0 at the end
 }
 
-// webhooksPath is the address of the list that a page belongs to.
-func webhooksPath(f Frame) string {
+// WebhooksPath is the address of the webhooks of the frame's project, or, without one, of the studio.
+func WebhooksPath(f Frame) string {
 	if f.Project != nil {
 		return f.To("webhooks")
 	}

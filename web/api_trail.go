@@ -88,8 +88,13 @@ func (s *Server) sendTrail(w http.ResponseWriter, r *http.Request, actor annotat
 
 // olderThan is where the next page of the trail begins, 0 after the last.
 func olderThan(lines []annotator.TrailLine) int64 {
-	if n := len(lines); n >= annotator.TrailPage {
-		return lines[n-1].ID
+	return olderIn(lines, annotator.TrailPage, func(l annotator.TrailLine) int64 { return l.ID })
+}
+
+// olderIn is the number of a page's last thing, from which the next page goes on; 0 where the page is not full, and so the last.
+func olderIn[T any](page []T, full int, id func(T) int64) int64 {
+	if len(page) < full {
+		return 0
 	}
-	return 0
+	return id(page[len(page)-1])
 }

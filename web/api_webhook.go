@@ -107,7 +107,7 @@ func (a *api) webhooks() {
 	}
 	deliveries := func(ctx context.Context, actor annotator.User, slug string, id, before int64) (*answer[deliveryList], error) {
 		sent, err := s().Deliveries(ctx, actor, slug, id, before)
-		return &answer[deliveryList]{deliveryList{orEmpty(sent), olderDelivery(sent)}}, err
+		return &answer[deliveryList]{deliveryList{orEmpty(sent), olderIn(sent, annotator.DeliveryPage, deliveryID)}}, err
 	}
 	const sent = "What a webhook has sent and is to send, newest first"
 	handle(a, admins, get("deliveries", all+one+"/deliveries", sent), func(ctx context.Context, actor annotator.User, in *deliveriesRequest) (*answer[deliveryList], error) {
@@ -161,10 +161,4 @@ func (a *api) webhooks() {
 	}
 }
 
-// olderDelivery is where the next page of deliveries begins, 0 after the last.
-func olderDelivery(sent []annotator.Delivery) int64 {
-	if n := len(sent); n >= annotator.DeliveryPage {
-		return sent[n-1].ID
-	}
-	return 0
-}
+func deliveryID(d annotator.Delivery) int64 { return d.ID }

@@ -20,13 +20,6 @@ func (v *visit) slugOrStudio() string {
 	return v.project.Slug
 }
 
-func (v *visit) webhooksPath() string {
-	if v.project == nil {
-		return "/webhooks"
-	}
-	return v.to("webhooks")
-}
-
 // webhooksPage lists webhooks.
 func (s *Server) webhooksPage(v *visit) error {
 	return s.showWebhooks(v, http.StatusOK, templates.Webhooks{})
@@ -78,7 +71,7 @@ func (s *Server) webhookPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render(templates.WebhookPage(v.frame(words.T(v.Context(), "Webhook"), "activity"), templates.Webhook{Webhook: w, Deliveries: sent, Older: olderDelivery(sent)}))
+	return v.render(templates.WebhookPage(v.frame(words.T(v.Context(), "Webhook"), "activity"), templates.Webhook{Webhook: w, Deliveries: sent, Older: olderIn(sent, annotator.DeliveryPage, deliveryID)}))
 }
 
 // changeWebhook does what a button of a webhook's page says.
@@ -91,7 +84,8 @@ func (s *Server) changeWebhook(v *visit) error {
 	if err != nil {
 		return err
 	}
-	slug, back := v.slugOrStudio(), v.webhooksPath()+"/"+strconv.FormatInt(id, 10)
+	slug, list := v.slugOrStudio(), templates.WebhooksPath(templates.Frame{Project: v.project})
+	back := list + "/" + strconv.FormatInt(id, 10)
 	var told string // in words
 	switch form.Get("do") {
 	case "test":
@@ -101,7 +95,7 @@ func (s *Server) changeWebhook(v *visit) error {
 	case "off":
 		told, err = words.T(v.Context(), "Switched off: nothing is sent."), s.service.SwitchOff(v.Context(), v.actor, slug, id)
 	case "remove":
-		back = v.webhooksPath()
+		back = list
 		told, err = words.T(v.Context(), "Removed."), s.service.RemoveWebhook(v.Context(), v.actor, slug, id)
 	case "again":
 		delivery, bad := strconv.ParseInt(form.Get("delivery"), 10, 64)
