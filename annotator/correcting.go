@@ -9,9 +9,10 @@ import (
 
 // Correct puts a reviewer's revision in the place of a submitted edit, and approves it: the reviewer has changed the map themselves, in
 // place of returning it. It is the one way in which somebody judges what they drew in (TaskCard.MayCorrect). The edit stays in the history
-// as corrected, and the new revision names it. Where the project asks for a second reviewer, the new revision waits for another person's
-// verdict instead. d.BaseRevision is the edit's; *ValidationError if nothing is changed, *LeaseError if somebody else has it to judge.
-func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft, comment string) (TaskDetail, error) {
+// as corrected, with what the reviewer says of it (j, whose Verdict is not read: it is VerdictCorrect), and the new revision names it.
+// Where the project asks for a second reviewer, the new revision waits for another person's verdict instead. d.BaseRevision is the edit's;
+// *ValidationError if nothing is changed, *LeaseError if somebody else has it to judge.
+func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft, j Judgement) (TaskDetail, error) {
 	actor, err := s.holding(ctx, actor, ThingEdit.Of(editID))
 	if err != nil {
 		return TaskDetail{}, err
@@ -19,8 +20,7 @@ func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft
 	if err := d.check(); err != nil {
 		return TaskDetail{}, err
 	}
-	comment, err = BoundComment.check("comment", comment)
-	if err != nil {
+	if j, err = j.checkWords(); err != nil {
 		return TaskDetail{}, err
 	}
 	// The scores are computed before the transaction, so that no lock is held meanwhile.
@@ -33,6 +33,9 @@ func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft
 		return TaskDetail{}, err
 	}
 	if d, err = d.correcting(edit); err != nil {
+		return TaskDetail{}, err
+	}
+	if err := pinsOn(j.Pins, edit.Map); err != nil {
 		return TaskDetail{}, err
 	}
 	if err := card.mayCorrectNow(ctx, s.store, actor, edit); err != nil {
@@ -70,7 +73,7 @@ func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft
 		if err := task.FreeToJudge(actor, now); err != nil {
 			return err
 		}
-		if err := tx.CorrectEdit(ctx, editID); err != nil {
+		if _, err := tx.JudgeEdit(ctx, Review{EditID: editID, ReviewerID: actor.ID, Verdict: VerdictCorrect, Comment: j.Comment, Reasons: j.Reasons, Pins: j.Pins, CreatedAt: now}); err != nil {
 			return err
 		}
 		made, err := s.revise(ctx, tx, actor, task, latest, d)
@@ -81,13 +84,16 @@ func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft
 			return err
 		}
 		detail := fmt.Sprintf("task %d, revision %d, which corrects revision %d", task.ID, made.Revision, made.Corrects)
+		if told := said(j.Comment, j.Reasons, j.Pins); told != "" {
+			detail += ": " + told
+		}
 		if err := s.audit(ctx, tx, actor, &task.ProjectID, "edit.correct", editSubject(made.ID), detail); err != nil {
 			return err
 		}
 		if project.SecondReviewer {
 			return tx.UpdateTask(ctx, task.unheld())
 		}
-		if _, err := tx.JudgeEdit(ctx, Review{EditID: made.ID, ReviewerID: actor.ID, Verdict: VerdictApprove, Comment: comment, CreatedAt: now}); err != nil {
+		if _, err := tx.JudgeEdit(ctx, Review{EditID: made.ID, ReviewerID: actor.ID, Verdict: VerdictApprove, CreatedAt: now}); err != nil {
 			return err
 		}
 		if task, err = task.Judge(VerdictApprove, now); err != nil {
@@ -96,7 +102,7 @@ func (s *Service) Correct(ctx context.Context, actor User, editID int64, d Draft
 		if err := tx.UpdateTask(ctx, task); err != nil {
 			return err
 		}
-		if err := s.audit(ctx, tx, actor, &task.ProjectID, "edit.approve", editSubject(made.ID), comment); err != nil {
+		if err := s.audit(ctx, tx, actor, &task.ProjectID, "edit.approve", editSubject(made.ID), ""); err != nil {
 			return err
 		}
 		return ConsiderForecast(ctx, tx, task.ProjectID)

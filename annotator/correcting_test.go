@@ -2,7 +2,9 @@ package annotator_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -20,15 +22,16 @@ func TestAReviewerCorrectsAndApproves(t *testing.T) {
 	ctx := t.Context()
 	d := w.submitted(w.Ada)
 	var invalid *annotator.ValidationError
-	if _, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, correction(1, 0.75), ""); !errors.As(err, &invalid) || invalid.Field != "map" {
+	if _, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, correction(1, 0.75), annotator.Judgement{}); !errors.As(err, &invalid) || invalid.Field != "map" {
 		t.Errorf("without a change: %v, want a *ValidationError", err)
 	}
 	var stale *annotator.StaleError
-	if _, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, correction(0, 0.5), ""); !errors.As(err, &stale) {
+	if _, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, correction(0, 0.5), annotator.Judgement{}); !errors.As(err, &stale) {
 		t.Errorf("of another revision: %v, want a *StaleError", err)
 	}
 	changes := annotator.Draft{BaseRevision: 1, Source: annotator.SourcePainted, Changes: &annotator.Changes{Cells: []int{0}, Values: []float32{0.25}}}
-	got, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, changes, "the branch was in it")
+	got, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, changes, annotator.Judgement{
+		Comment: "the branch was in it", Reasons: []annotator.Reason{annotator.ReasonTooWide}, Pins: []annotator.Pin{{Row: 1, Column: 1, Words: "here"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +40,20 @@ func TestAReviewerCorrectsAndApproves(t *testing.T) {
 		got.AuthorName != "Ada" || e.Map.Values[0] != 0.25 || e.Map.Values[1] != 0.75 || e.Before == nil || e.After == nil || got.Lease != nil {
 		t.Errorf("corrected: %s, %+v by %s for %s, lease %+v", got.State, e, e.Author, e.Painter, got.Lease)
 	}
-	if r := got.Reviews; len(r) != 1 || r[0].EditID != e.ID || r[0].Reviewer != "Rose" || r[0].Verdict != annotator.VerdictApprove || r[0].Comment != "the branch was in it" {
-		t.Errorf("the verdict: %+v", r)
+	// What was wrong is said of the painter's revision.
+	if r := got.Reviews; len(r) != 2 || r[0].EditID != d.Edit.ID || r[0].Reviewer != "Rose" || r[0].Verdict != annotator.VerdictCorrect || r[0].Comment != "the branch was in it" ||
+		len(r[0].Reasons) != 1 || len(r[0].Pins) != 1 || r[1].EditID != e.ID || r[1].Reviewer != "Rose" || r[1].Verdict != annotator.VerdictApprove {
+		t.Errorf("the verdicts: %+v", r)
+	}
+	if counts, err := w.Service.ReasonCounts(ctx, w.Ada, "birds"); err != nil || !slices.Contains(counts, annotator.ReasonCount{Reason: annotator.ReasonTooWide, Count: 1}) {
+		t.Errorf("the reasons: %+v, %v", counts, err)
+	}
+	if work, err := w.Store.Work(ctx, w.Project.ID, nil, time.Now()); err != nil || len(work) != 1 || work[0].Rate == nil || *work[0].Rate != 0 {
+		t.Errorf("what was approved as it was painted: %+v, %v", work, err)
+	}
+	pinned := annotator.Judgement{Pins: []annotator.Pin{{Row: 99, Column: 1, Words: "here"}}}
+	if _, err := w.Service.Correct(ctx, w.Reviewer, w.submitted(w.Ada).Edit.ID, correction(1, 0.5), pinned); !errors.As(err, &invalid) || invalid.Field != "pins" {
+		t.Errorf("a pin beside the map: %v, want a *ValidationError", err)
 	}
 	all, err := w.Service.Revisions(ctx, w.Ada, d.ID)
 	if err != nil || len(all) != 2 || all[0].State != annotator.EditCorrected || all[0].Author != "Ada" || !all[0].Map.Equal(d.Edit.Map) {
@@ -53,7 +68,7 @@ func TestAReviewerCorrectsAndApproves(t *testing.T) {
 		t.Errorf("exported: %+v, %v", maps, err)
 	}
 	for _, author := range []string{"Ada", "Rose"} {
-		if reviews, err := w.Store.ExportReviews(ctx, w.Project.ID, annotator.ExportFilter{Author: author}, 0, 10); err != nil || len(reviews) != 1 || reviews[0].Author != "Ada" || reviews[0].CorrectedBy != "Rose" {
+		if reviews, err := w.Store.ExportReviews(ctx, w.Project.ID, annotator.ExportFilter{Author: author}, 0, 10); err != nil || len(reviews) == 0 || reviews[len(reviews)-1].Author != "Ada" || reviews[len(reviews)-1].CorrectedBy != "Rose" {
 			t.Errorf("exported verdicts of maps by %s: %+v, %v", author, reviews, err)
 		}
 	}
@@ -72,11 +87,11 @@ func TestAReviewerCorrectsAndApproves(t *testing.T) {
 	if _, err := w.Service.TakeBack(ctx, w.Ada, d.ID); !errors.Is(err, annotator.ErrConflict) {
 		t.Errorf("its painter taking it back: %v, want ErrConflict", err)
 	}
-	again, err := w.Service.Correct(ctx, w.Reviewer, e.ID, correction(2, 0.5), "")
+	again, err := w.Service.Correct(ctx, w.Reviewer, e.ID, correction(2, 0.5), annotator.Judgement{})
 	if err != nil || again.Edit.Corrects != 1 || again.Edit.Painter != "Ada" || again.State != annotator.TaskApproved {
 		t.Errorf("corrected again: %+v, %v", again.Edit, err)
 	}
-	if _, err := w.Service.Correct(ctx, w.Admin, again.Edit.ID, correction(3, 0.25), ""); !errors.Is(err, annotator.ErrConflict) {
+	if _, err := w.Service.Correct(ctx, w.Admin, again.Edit.ID, correction(3, 0.25), annotator.Judgement{}); !errors.Is(err, annotator.ErrConflict) {
 		t.Errorf("correcting what is approved: %v, want ErrConflict", err)
 	}
 }
@@ -87,18 +102,18 @@ func TestWhoMayCorrect(t *testing.T) {
 	w := setup(t)
 	ctx := t.Context()
 	mine := w.submitted(w.Reviewer)
-	if _, err := w.Service.Correct(ctx, w.Reviewer, mine.Edit.ID, correction(1, 0.5), ""); !errors.Is(err, annotator.ErrForbidden) {
+	if _, err := w.Service.Correct(ctx, w.Reviewer, mine.Edit.ID, correction(1, 0.5), annotator.Judgement{}); !errors.Is(err, annotator.ErrForbidden) {
 		t.Errorf("its painter: %v, want ErrForbidden", err)
 	}
 	d := w.submitted(w.Ada)
-	if _, err := w.Service.Correct(ctx, w.Bob, d.Edit.ID, correction(1, 0.5), ""); !errors.Is(err, annotator.ErrForbidden) {
+	if _, err := w.Service.Correct(ctx, w.Bob, d.Edit.ID, correction(1, 0.5), annotator.Judgement{}); !errors.Is(err, annotator.ErrForbidden) {
 		t.Errorf("an annotator: %v, want ErrForbidden", err)
 	}
 	if _, err := w.Service.ClaimReview(ctx, w.Admin, d.ID); err != nil {
 		t.Fatal(err)
 	}
 	var held *annotator.LeaseError
-	if _, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, correction(1, 0.5), ""); !errors.As(err, &held) || held.Holder != "Grace" {
+	if _, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, correction(1, 0.5), annotator.Judgement{}); !errors.As(err, &held) || held.Holder != "Grace" {
 		t.Errorf("while the admin has it: %v, want a *LeaseError", err)
 	}
 	// Who painted a part of it, and gave it to another person, does not correct it either.
@@ -108,7 +123,7 @@ func TestWhoMayCorrect(t *testing.T) {
 	w.claim(w.Ada, part.ID)
 	w.save(w.Ada, part.ID, 1, 0.25)
 	w.submit(w.Ada, part.ID, 2)
-	if _, err := w.Service.Correct(ctx, w.Reviewer, w.latest(part.ID).ID, correction(2, 0.75), ""); !errors.Is(err, annotator.ErrForbidden) {
+	if _, err := w.Service.Correct(ctx, w.Reviewer, w.latest(part.ID).ID, correction(2, 0.75), annotator.Judgement{}); !errors.Is(err, annotator.ErrForbidden) {
 		t.Errorf("who painted a part of it: %v, want ErrForbidden", err)
 	}
 	// The database asks the same of whatever program writes.
@@ -140,8 +155,8 @@ func TestASecondReviewerOfACorrection(t *testing.T) {
 	if _, err := w.Service.ClaimReview(ctx, w.Reviewer, d.ID); err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, correction(1, 0.5), "")
-	if err != nil || got.State != annotator.TaskSubmitted || got.Edit.State != annotator.EditSubmitted || got.Edit.Author != "Rose" || len(got.Reviews) != 0 || got.Lease != nil {
+	got, err := w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, correction(1, 0.5), annotator.Judgement{Comment: "the beak"})
+	if err != nil || got.State != annotator.TaskSubmitted || got.Edit.State != annotator.EditSubmitted || got.Edit.Author != "Rose" || len(got.Reviews) != 1 || got.Reviews[0].Comment != "the beak" || got.Lease != nil {
 		t.Fatalf("corrected: %s, %+v, %v", got.State, got.Edit, err)
 	}
 	w.judges(d.ID, w.Admin) // neither who painted nor who corrected it

@@ -24,11 +24,9 @@ type EditStore interface {
 	// SubmitEdit moves a draft to submitted, and keeps the model's scores with its own map (before) and with the edit's (after); nil:
 	// they were not computed.
 	SubmitEdit(ctx context.Context, id int64, before, after *Scores, at time.Time) error
-	// JudgeEdit adds a review and moves the submitted edit to approved or rejected.
+	// JudgeEdit adds a review and moves the submitted edit to approved, rejected or corrected.
 	JudgeEdit(ctx context.Context, r Review) (Review, error)
 	Reviews(ctx context.Context, taskID int64) ([]Review, error)
-	// CorrectEdit moves a submitted edit to corrected.
-	CorrectEdit(ctx context.Context, id int64) error
 	// ReasonCounts counts the verdicts of a project that have a reason and were not taken back.
 	ReasonCounts(ctx context.Context, projectID int64) (map[Reason]int, error)
 	// TakeBackEdit moves a submitted edit to taken back.

@@ -282,7 +282,7 @@ func (s *Service) useInvitation(ctx context.Context, tx Store, i Invitation, per
 		if err := tx.SetMember(ctx, project.ID, person.ID, p.Role, by.byID(), s.now()); err != nil {
 			return err
 		}
-		if err := s.audit(ctx, tx, by, &project.ID, "member.add", userSubject(person.ID), string(p.Role)+", by invitation"); err != nil {
+		if err := s.audit(ctx, tx, by, &project.ID, "member.add", userSubject(person.ID), fmt.Sprintf("%s, by invitation", p.Role)); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/internal/fingerprint"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // A measure on images that the network has seen, or nearly so, is too good. Which images those are, and what leaving them out means,
@@ -232,7 +233,7 @@ func (s *Service) LeaveOut(ctx context.Context, actor User, slug string, within 
 	if err := cmp.Or(checkWithin(within), checkChosen(images)); err != nil {
 		return 0, err
 	}
-	return s.changeMeasured(ctx, actor, slug, true, func(looks []Look) ([]int64, string, error) {
+	return s.changeMeasured(ctx, actor, slug, true, func(looks []Look) ([]int64, func(int) string, error) {
 		_, leaks := findLeaks(looks, within)
 		found := map[int64]bool{}
 		var all []int64
@@ -242,13 +243,16 @@ func (s *Service) LeaveOut(ctx context.Context, actor User, slug string, within 
 		}
 		for _, id := range images {
 			if !found[id] {
-				return nil, "", &ValidationError{Field: "images", Message: fmt.Sprintf("image %d is none of the project's held-out images that a training image is like within %d bits", id, within)}
+				return nil, nil, &ValidationError{Field: "images", Message: fmt.Sprintf("image %d is none of the project's held-out images that a training image is like within %d bits", id, within)}
 			}
 		}
 		if images != nil {
 			all = images
 		}
-		return all, fmt.Sprintf("%%d held-out images that are like a training image within %d bits", within), remaining(looks, all)
+		told := func(changed int) string {
+			return fmt.Sprintf("%s held-out images that are like a training image within %s bits", text.Count(changed), text.Count(within))
+		}
+		return all, told, remaining(looks, all)
 	})
 }
 
@@ -289,7 +293,7 @@ func (s *Service) TakeIn(ctx context.Context, actor User, slug string, images []
 	if err := checkChosen(images); err != nil {
 		return 0, err
 	}
-	return s.changeMeasured(ctx, actor, slug, false, func(looks []Look) ([]int64, string, error) {
+	return s.changeMeasured(ctx, actor, slug, false, func(looks []Look) ([]int64, func(int) string, error) {
 		var all []int64
 		out := map[int64]bool{}
 		for _, l := range looks {
@@ -300,18 +304,18 @@ func (s *Service) TakeIn(ctx context.Context, actor User, slug string, images []
 		}
 		for _, id := range images {
 			if !out[id] {
-				return nil, "", &ValidationError{Field: "images", Message: fmt.Sprintf("image %d is none of the project's images that are left out for being like a training image", id)}
+				return nil, nil, &ValidationError{Field: "images", Message: fmt.Sprintf("image %d is none of the project's images that are left out for being like a training image", id)}
 			}
 		}
 		if images != nil {
 			all = images
 		}
-		return all, "%d images", nil
+		return all, func(changed int) string { return fmt.Sprintf("%s images", text.Count(changed)) }, nil
 	})
 }
 
-// changeMeasured leaves out or takes in what choose says, and what the trail says of it (with %d for how many).
-func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, out bool, choose func([]Look) ([]int64, string, error)) (changed int, err error) {
+// changeMeasured leaves out or takes in what choose says, and what the trail says of it.
+func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, out bool, choose func([]Look) ([]int64, func(changed int) string, error)) (changed int, err error) {
 	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return 0, err
@@ -325,7 +329,7 @@ func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, o
 		if err != nil {
 			return err
 		}
-		images, detail, err := choose(looks)
+		images, told, err := choose(looks)
 		if err != nil {
 			return err
 		}
@@ -336,7 +340,7 @@ func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, o
 		if out {
 			action = "image.exclude"
 		}
-		if err := s.audit(ctx, tx, actor, &project.ID, action, projectSubject(slug), fmt.Sprintf(detail, changed)); err != nil {
+		if err := s.audit(ctx, tx, actor, &project.ID, action, projectSubject(slug), told(changed)); err != nil {
 			return err
 		}
 		active, err := tx.ActiveVersion(ctx, project.ID)

@@ -325,7 +325,7 @@ func TestPaintersDoNotSeeEachOthersMaps(t *testing.T) {
 	w.submit(w.Reviewer, theirs.ID, 1)
 	w.judges(mine.ID, w.Admin)
 	w.judges(theirs.ID, w.Admin)
-	if _, err := w.Service.Correct(ctx, w.Admin, w.latest(mine.ID).ID, annotator.Draft{BaseRevision: 1, Source: annotator.SourcePainted, Map: draft(0, 0.5).Map}, ""); !errors.Is(err, annotator.ErrConflict) {
+	if _, err := w.Service.Correct(ctx, w.Admin, w.latest(mine.ID).ID, annotator.Draft{BaseRevision: 1, Source: annotator.SourcePainted, Map: draft(0, 0.5).Map}, annotator.Judgement{}); !errors.Is(err, annotator.ErrConflict) {
 		t.Errorf("one of several maps is corrected: %v", err)
 	}
 	if _, err := w.Service.Adopt(ctx, w.Reviewer, "birds", image, annotator.Adoption{Sources: []int64{w.latest(mine.ID).ID, w.latest(theirs.ID).ID}}); !errors.Is(err, annotator.ErrForbidden) {

@@ -216,7 +216,7 @@ func TestRoles(t *testing.T) {
 		}},
 		"NextReview": {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
 		"Correct": {annotator.RoleReviewer, func(u annotator.User) error {
-			return only(s.Correct(ctx, u, 1, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}, ""))
+			return only(s.Correct(ctx, u, 1, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}, annotator.Judgement{}))
 		}},
 		"NextReviewIn": {annotator.RoleReviewer, func(u annotator.User) error {
 			return only(s.NextReviewIn(ctx, u, "birds", annotator.ReviewFar, 0))

@@ -149,6 +149,12 @@ func TestALeaseOfAReviewEndsWithIt(t *testing.T) {
 		t.Errorf("Ada takes it back: %+v, %v", back.Lease, err)
 	}
 	free("taken back by its painter", d.ID)
+	if _, err := w.Service.RenewReview(ctx, w.Reviewer, d.ID); err == nil || !strings.Contains(err.Error(), "Ada is painting task") {
+		t.Errorf("its reviewer is told %v", err)
+	}
+	if _, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""); err == nil || !strings.Contains(err.Error(), "Ada has taken edit") {
+		t.Errorf("its reviewer, who judges it, is told %v", err)
+	}
 	w.must(w.Service.Skip(ctx, w.Ada, d.ID, "later"))
 
 	d = taken()

@@ -19,7 +19,7 @@ func (c TaskCard) MayJudge(u User) error {
 	case u.ID == 0:
 		return fmt.Errorf("%w: only a person reviews", ErrForbidden)
 	case c.State != TaskSubmitted:
-		return Conflict("task %d is %s, not waiting for review", c.ID, c.State)
+		return c.notInReview()
 	case c.Among.Painters > 0 && slices.Contains(c.DrawnBy, u.ID):
 		return fmt.Errorf("%w: you paint one of the maps of the image of task %d, so somebody else judges them", ErrForbidden, c.ID)
 	case slices.Contains(c.DrawnBy, u.ID):
@@ -57,9 +57,21 @@ type Judgement struct {
 
 // check refuses what is no judgement, and returns it as it is kept.
 func (j Judgement) check() (Judgement, error) {
-	if err := oneOf("verdict", j.Verdict, Verdicts); err != nil {
+	if err := oneOf("verdict", j.Verdict, GivenVerdicts); err != nil {
 		return j, err
 	}
+	j, err := j.checkWords()
+	if err != nil {
+		return j, err
+	}
+	if j.Comment == "" && len(j.Reasons) == 0 && len(j.Pins) == 0 && j.Verdict == VerdictReject {
+		return j, &ValidationError{Field: "comment", Message: "say what should change, choose a reason or pin a cell: a rejection goes back to its author"}
+	}
+	return j, nil
+}
+
+// checkWords is check for all but the verdict.
+func (j Judgement) checkWords() (Judgement, error) {
 	var err error
 	if j.Comment, err = BoundComment.check("comment", j.Comment); err != nil {
 		return j, err
@@ -67,13 +79,8 @@ func (j Judgement) check() (Judgement, error) {
 	if j.Reasons, err = checkReasons(j.Reasons); err != nil {
 		return j, err
 	}
-	if j.Pins, err = checkPins(j.Pins); err != nil {
-		return j, err
-	}
-	if j.Comment == "" && len(j.Reasons) == 0 && len(j.Pins) == 0 && j.Verdict == VerdictReject {
-		return j, &ValidationError{Field: "comment", Message: "say what should change, choose a reason or pin a cell: a rejection goes back to its author"}
-	}
-	return j, nil
+	j.Pins, err = checkPins(j.Pins)
+	return j, err
 }
 
 // Judge is Review with pins on cells of the map.
@@ -181,6 +188,24 @@ func said(comment string, reasons []Reason, pins []Pin) string {
 	return strings.TrimSpace(all + " (" + pinWords(pins) + ")")
 }
 
+// SaidReasons is the other way for the reasons with which a verdict's line in the trail begins, and the rest of it.
+func SaidReasons(told string) (reasons []Reason, rest string) {
+	for rest = told; ; {
+		after := rest
+		if len(reasons) > 0 {
+			after = strings.TrimPrefix(rest, ", ")
+		}
+		at := slices.IndexFunc(Reasons, func(r Reason) bool {
+			left, begins := strings.CutPrefix(after, string(r))
+			return begins && (left == "" || strings.ContainsRune(",: ", rune(left[0])))
+		})
+		if at < 0 {
+			return reasons, rest
+		}
+		reasons, rest = append(reasons, Reasons[at]), strings.TrimPrefix(after, string(Reasons[at]))
+	}
+}
+
 // ReasonCounts counts the reasons of a project's verdicts, each reason of Reasons in its place.
 func (s *Service) ReasonCounts(ctx context.Context, actor User, slug string) ([]ReasonCount, error) {
 	_, project, err := s.project(ctx, actor, RoleAnnotator, slug)
@@ -217,6 +242,9 @@ func judgedAlready(ctx context.Context, tx Store, actor User, edit Edit) error {
 		default:
 			return Conflict("%s has judged edit %d of task %d already: it is %s. Go on to the next one", r.Reviewer, edit.ID, edit.TaskID, edit.State)
 		}
+	}
+	if edit.State == EditTakenBack {
+		return Conflict("%s has taken edit %d of task %d back. Go on to the next one", edit.Author, edit.ID, edit.TaskID)
 	}
 	return Conflict("edit %d is %s, not waiting for review", edit.ID, edit.State)
 }

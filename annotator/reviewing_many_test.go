@@ -35,7 +35,7 @@ func TestManyMapsAreAcceptedAndTakenBack(t *testing.T) {
 	for _, l := range done.Left {
 		why[l.EditID] = l.Why
 	}
-	for edit, words := range map[int64]string{own.Edit.ID: "you drew a map of task", held.Edit.ID: "is reviewing task", changed.Edit.ID: "not waiting for review", 1 << 40: "none of this project"} {
+	for edit, words := range map[int64]string{own.Edit.ID: "you drew a map of task", held.Edit.ID: "is reviewing task", changed.Edit.ID: "has taken edit", 1 << 40: "none of this project"} {
 		if !strings.Contains(why[edit], words) {
 			t.Errorf("edit %d was left since %q, want %q", edit, why[edit], words)
 		}

@@ -201,14 +201,18 @@ type Draft struct {
 // Verdict is a reviewer's judgement.
 type Verdict string
 
-// The verdicts. A rejection needs a comment or a Reason: it goes back to its author.
+// The verdicts. A rejection needs a comment, a Reason or a Pin: it goes back to its author.
 const (
 	VerdictApprove Verdict = "approve"
 	VerdictReject  Verdict = "reject"
+	VerdictCorrect Verdict = "correct" // the reviewer changed the map themselves: Service.Correct gives it
 )
 
-// Verdicts are both of them.
-var Verdicts = []Verdict{VerdictApprove, VerdictReject}
+// Verdicts are all of them.
+var Verdicts = []Verdict{VerdictApprove, VerdictReject, VerdictCorrect}
+
+// GivenVerdicts are those that a reviewer gives of a map as it is.
+var GivenVerdicts = []Verdict{VerdictApprove, VerdictReject}
 
 // Review is one judgement of one submitted edit.
 type Review struct {

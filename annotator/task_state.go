@@ -118,12 +118,20 @@ func (t Task) TakeReview(u User, leases int, now time.Time) (Task, error) {
 // FreeToJudge returns a *LeaseError if somebody other than u has the task to judge, ErrConflict if it is not in review.
 func (t Task) FreeToJudge(u User, now time.Time) error {
 	if t.State != TaskSubmitted {
-		return Conflict("task %d is %s, not waiting for review", t.ID, t.State)
+		return t.notInReview()
 	}
 	if t.ReviewerID != nil && *t.ReviewerID != u.ID {
 		return &LeaseError{Task: t.ID, Holder: t.ReviewerName, Review: true, Left: t.LeaseExpiresAt.Sub(now)}
 	}
 	return nil
+}
+
+// notInReview is the ErrConflict of a task that is not to be judged now. Its author may have taken it back while a reviewer looked at it.
+func (t Task) notInReview() error {
+	if t.State == TaskLeased && t.AuthorName != "" {
+		return Conflict("%s is painting task %d again. Go on to the next one", t.AuthorName, t.ID)
+	}
+	return Conflict("task %d is %s, not waiting for review", t.ID, t.State)
 }
 
 // ReviewHeldBy returns an error unless u has the task to judge: ErrConflict if it is not in review, else a *LeaseError.
@@ -315,7 +323,7 @@ func (t Task) Submit(u User, now time.Time) (Task, error) {
 func (t Task) Judge(v Verdict, now time.Time) (Task, error) {
 	to, may := TaskTransitions.Next(t.State, v.Event())
 	if !may {
-		return t, Conflict("task %d is %s, not waiting for review", t.ID, t.State)
+		return t, t.notInReview()
 	}
 	t = t.unheld()
 	t.State, t.Returned, t.UpdatedAt = to, v == VerdictReject, now
@@ -350,10 +358,14 @@ func (t Task) Retract(now time.Time) (Task, error) {
 
 // Event is what a verdict does to the task and to its submitted revision.
 func (v Verdict) Event() Event {
-	if v == VerdictReject {
+	switch v {
+	case VerdictReject:
 		return EventReject
+	case VerdictCorrect:
+		return EventCorrect
+	default:
+		return EventApprove
 	}
-	return EventApprove
 }
 
 // nextStates lists the states in which NextTask looks for a task, in order: returned to the user, held by the user, open to everybody.

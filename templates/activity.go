@@ -3,7 +3,9 @@ package templates
 import (
 	"cmp"
 	"context"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/words"
@@ -74,6 +76,49 @@ func actorWord(ctx context.Context, actor string) string {
 		return words.T(ctx, "command line")
 	}
 	return actor
+}
+
+var (
+	saidPins = regexp.MustCompile(`\(row\s\d+,\scolumn\s\d+.*\)$`)
+	saidCell = regexp.MustCompile(`row\s(\d+),\scolumn\s(\d+)`)
+)
+
+// detailWords is the detail of a line of the trail. Between its own words the studio leaves as they are those that people wrote.
+func detailWords(ctx context.Context, action, detail string) string {
+	switch action {
+	case "edit.approve", "edit.reject":
+		return verdictWords(ctx, detail)
+	case "edit.correct":
+		if which, told, found := strings.Cut(detail, ": "); found {
+			return words.Say(ctx, which) + ": " + verdictWords(ctx, told)
+		}
+	case "export.records":
+		if kind, format, found := strings.Cut(detail, " as "); found {
+			return words.T(ctx, "{records} as {format}", "records", words.Say(ctx, kind), "format", format)
+		}
+	case "invitation.create", "invitation.accept":
+		parts := strings.Split(detail, ", ")
+		for i, part := range parts {
+			parts[i] = words.Say(ctx, part)
+		}
+		return strings.Join(parts, ", ")
+	}
+	return words.Say(ctx, detail)
+}
+
+// verdictWords is what a reviewer said: reasons of the studio's, their own words, and the places of their pins.
+func verdictWords(ctx context.Context, told string) string {
+	reasons, rest := annotator.SaidReasons(told)
+	if len(reasons) == 0 {
+		rest = words.Say(ctx, rest) // a sentence of the studio's
+	}
+	rest = saidPins.ReplaceAllStringFunc(rest, func(pins string) string {
+		return saidCell.ReplaceAllStringFunc(pins, func(cell string) string {
+			at := saidCell.FindStringSubmatch(cell)
+			return words.T(ctx, "row {row}, column {column}", "row", at[1], "column", at[2])
+		})
+	})
+	return reasonWords(ctx, reasons) + rest
 }
 
 // subjectWord is what an entry is about; a person by their name.

@@ -337,7 +337,7 @@ func (a *api) reviews() {
 	type reviewRequest struct {
 		Edit int64 `path:"edit"`
 		Body struct {
-			Verdict annotator.Verdict  `json:"verdict"`
+			Verdict annotator.Verdict  `json:"verdict" doc:"approve or reject; a correction comes with its map (correctEdit)."`
 			Comment string             `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one, a reason or a pin."`
 			Reasons []annotator.Reason `json:"reasons,omitempty" maxItems:"5" doc:"What is wrong with the map."`
 			Pins    []annotator.Pin    `json:"pins,omitempty" bound:"pins" doc:"Cells of the edit's map that the verdict points at, each with words."`
@@ -355,7 +355,9 @@ func (a *api) reviews() {
 		Edit int64 `path:"edit"`
 		Body struct {
 			DraftBody
-			Comment string `json:"comment,omitempty" bound:"comment" doc:"Goes to the author."`
+			Comment string             `json:"comment,omitempty" bound:"comment" doc:"What was wrong with the submitted map: it stays in its history, for its author."`
+			Reasons []annotator.Reason `json:"reasons,omitempty" maxItems:"5" doc:"What was wrong with it."`
+			Pins    []annotator.Pin    `json:"pins,omitempty" bound:"pins" doc:"Cells of the submitted map that this is about, each with words."`
 		}
 	}
 	correct := huma.Operation{OperationID: "correctEdit", Method: http.MethodPost, Path: "/tasks/{task}/edits/{edit}/correct", Summary: "Change a submitted map and approve it in one step",
@@ -367,7 +369,7 @@ func (a *api) reviews() {
 		if err != nil {
 			return nil, err
 		}
-		t, err := a.server.service.Correct(ctx, actor, in.Edit, d, in.Body.Comment)
+		t, err := a.server.service.Correct(ctx, actor, in.Edit, d, annotator.Judgement{Comment: in.Body.Comment, Reasons: in.Body.Reasons, Pins: in.Body.Pins})
 		return &answer[annotator.TaskDetail]{tidy(ctx, t)}, err
 	})
 	type byEdit struct {

@@ -7,7 +7,7 @@ import (
 // Format and FormatVersion are what archive.json says of itself. A version is read by the studios that write it and by later ones.
 const (
 	Format        = "abn-studio-project"
-	FormatVersion = 3 // 2: the marks of edits. 3: what adopted maps are made of, scores of checks, draws, pins
+	FormatVersion = 4 // 2: the marks of edits. 3: what adopted maps are made of, scores of checks, draws, pins. 4: what is said of corrected maps
 )
 
 // since are the tables that archives of earlier formats do not have.

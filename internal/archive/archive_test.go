@@ -331,7 +331,7 @@ func TestDamagedArchives(t *testing.T) {
 		"no zip":          {[]byte("hello"), "no archive of a project"},
 		"cut off":         {raw[:len(raw)/2], "cut off"},
 		"another zip":     {rewritten(t, raw, func(string, string) string { return "-" }), "has no archive.json"},
-		"a newer one":     {in("archive.json", `"version": 3`, `"version": 4`), "in format 4, and this studio reads up to 3"},
+		"a newer one":     {in("archive.json", fmt.Sprintf(`"version": %d`, FormatVersion), `"version": 99`), fmt.Sprintf("in format 99, and this studio reads up to %d", FormatVersion)},
 		"another format":  {in("archive.json", Format, "something"), "its format is"},
 		"a table lacks":   {without("rows/edits.jsonl"), "rows/edits.jsonl"},
 		"a file lacks":    {without("files/" + hash), "list of files"},

@@ -420,7 +420,7 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"Correct": func() change {
 			d := submittedIn(w.Bob, unique("correcting"))
 			return func() error {
-				return only(w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, annotator.Draft{BaseRevision: d.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.25)}, ""))
+				return only(w.Service.Correct(ctx, w.Reviewer, d.Edit.ID, annotator.Draft{BaseRevision: d.Edit.Revision, Source: annotator.SourcePainted, Map: pgtest.Map(0.25)}, annotator.Judgement{}))
 			}
 		},
 		"Adopt": func() change {

@@ -134,6 +134,9 @@ func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Re
 		if err != nil {
 			return err
 		}
+		if r.Verdict == annotator.VerdictCorrect { // it is not what was decided of the task
+			return tx.leaveReview(ctx, r.EditID, annotator.EventCorrect)
+		}
 		_, err = tx.q.Exec(ctx, `
 			UPDATE edits SET judged_at = $3, state = $2 WHERE id = $1`, r.EditID, annotator.EditTransitions.To(r.Verdict.Event()), r.CreatedAt)
 		return err
@@ -177,12 +180,7 @@ func (s *Store) TakeBackEdit(ctx context.Context, id int64) error {
 	return wrap(s.leaveReview(ctx, id, annotator.EventTakeBack), "taking edit %d back", id)
 }
 
-// CorrectEdit implements annotator.EditStore.
-func (s *Store) CorrectEdit(ctx context.Context, id int64) error {
-	return wrap(s.leaveReview(ctx, id, annotator.EventCorrect), "correcting edit %d", id)
-}
-
-// leaveReview takes an edit out of review without a verdict.
+// leaveReview takes an edit out of review, neither approved nor rejected.
 func (s *Store) leaveReview(ctx context.Context, id int64, event annotator.Event) error {
 	n, err := s.exec(ctx, `UPDATE edits SET state = $2 WHERE id = $1 AND state = ANY($3)`,
 		id, annotator.EditTransitions.To(event), texts(annotator.EditTransitions.From(event)))

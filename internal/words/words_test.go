@@ -117,9 +117,11 @@ func TestSay(t *testing.T) {
 		"Maps were worth +3.1 points of accuracy (95% 0.8 to 5.4, 1,120 images, 3 seeds) over the control: 0.5 points per edit.": "マップの効果: 対照に対して正解率 +3.1 ポイント（95% 区間 0.8～5.4、画像 1,120 枚、3 シード）。修正 1 件あたり 0.5 ポイント。",
 		"Maps were worth +3.1 points of accuracy (95% 0.8 to 5.4, 1 image) over the control.":                                    "マップの効果: 対照に対して正解率 +3.1 ポイント（95% 区間 0.8～5.4、画像 1 枚）。",
 		"No clear difference in accuracy: the candidate has +0.8 points (95% −0.2 to 1.8, 10 images) against the control.":       "正解率に明らかな差はありません: 候補は対照に対して +0.8 ポイント（95% 区間 −0.2～1.8、画像 10 枚）。",
-		"stops early after 5":                     "5 エポックで早期終了",
-		"nobody: not found":                       "nobody: not found",
-		`"x" is no number of anything: not found`: `"x" は番号ではありません: 見つかりません`,
+		"stops early after 5":                          "5 エポックで早期終了",
+		"nobody has: not found":                        "nobody has: not found",
+		"test/0.png: split test → pool":                "test/0.png: 分割 テスト → プール",
+		"main: 14 added, 0 the same; 1 cannot be read": "main: 追加 14、変更なし 0; 読み込めません 1",
+		`"x" is no number of anything: not found`:      `"x" は番号ではありません: 見つかりません`,
 	} {
 		if got := words.Say(japanese(t), said); got != want {
 			t.Errorf("%q, want %q", got, want)

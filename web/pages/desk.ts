@@ -2,8 +2,8 @@
 import type { Client } from "../editor/src/api/client.ts";
 import { passing, Problem, reason } from "../editor/src/api/problem.ts";
 import type { Pin, ReviewRequestBody } from "../editor/src/api/schema.d.ts";
-import { LeaseKeeper } from "../editor/src/lease.ts";
-import { wordsKey } from "../editor/src/save/journal.ts";
+import { everyReview, LeaseKeeper } from "../editor/src/lease.ts";
+import { type Choice, choiceKey, wordsKey } from "../editor/src/save/journal.ts";
 import { OtherMethods } from "./methods.ts";
 import { Panes } from "./panes.ts";
 import { t } from "../editor/src/words.ts";
@@ -11,7 +11,6 @@ import { Pins } from "./pins.ts";
 import { Replay } from "./replay.ts";
 
 type Reason = NonNullable<ReviewRequestBody["reasons"]>[number];
-interface Choice { reasons: Reason[]; pins: Pin[] }
 export type Verdict = "approve" | "reject";
 
 export interface Actions {
@@ -53,6 +52,7 @@ export class ReviewDesk {
   private readonly buttons: HTMLButtonElement[];
   private readonly boxes: HTMLInputElement[]; // of the reasons
   private readonly kept: string; // where the comment is kept until the verdict has arrived
+  private readonly keptChoice: string; // where reasons and pins are
   private lease: LeaseKeeper | null = null;
   private taking: Promise<void> | null = null;
   private seen = false;
@@ -72,6 +72,7 @@ export class ReviewDesk {
     this.buttons = [...(this.form?.querySelectorAll<HTMLButtonElement>("button[name=verdict]") ?? [])];
     this.boxes = [...(this.form?.querySelectorAll<HTMLInputElement>("input[name=reason]") ?? [])];
     this.kept = wordsKey(root.dataset["user"] ?? "", this.edit);
+    this.keptChoice = choiceKey(root.dataset["user"] ?? "", this.edit);
     for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
     this.listen();
     if (this.held) this.keep();
@@ -151,10 +152,6 @@ export class ReviewDesk {
       localStorage.removeItem(key);
     }
     this.close();
-  }
-
-  private get keptChoice(): string {
-    return `${this.kept}/choice`;
   }
 
   /** Reasons or pins were changed: they are kept until the verdict has arrived, as the comment is. */
@@ -242,8 +239,9 @@ export class ReviewDesk {
     this.lease = new LeaseKeeper(renew, (message) => {
       this.lease?.close();
       this.held = false;
-      this.say(sentence(message) + ".");
-    });
+      this.say("");
+      this.tell(t("{error}. What you wrote is kept here.", { error: sentence(message) }));
+    }, everyReview);
   }
 
   private say(words: string): void {

@@ -94,7 +94,7 @@ func (s *Studio) Work(t testing.TB) {
 	rejected := paint(s.Bob, 0.5)
 	ok(s.Service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no", annotator.ReasonTooTight, annotator.ReasonBackground))
 	corrected := paint(s.Bob, 0.7)
-	ok(s.Service.Correct(ctx, s.Reviewer, corrected.Edit.ID, annotator.Draft{BaseRevision: corrected.Edit.Revision, Source: annotator.SourcePainted, Map: Map(0.2)}, "the beak"))
+	ok(s.Service.Correct(ctx, s.Reviewer, corrected.Edit.ID, annotator.Draft{BaseRevision: corrected.Edit.Revision, Source: annotator.SourcePainted, Map: Map(0.2)}, annotator.Judgement{Comment: "the beak"}))
 	ok(s.Service.ChangeProject(ctx, s.Admin, "flock", annotator.ProjectChange{Overlap: &annotator.Overlap{Share: 100, Painters: 2, Seed: 3}}))
 	both := []int64{paint(s.Ada, 0.35).Edit.ID, paint(s.Bob, 0.45).Edit.ID}
 	must(t, s.Store.InsertCheck(ctx, both[1], annotator.CheckScore{Inside: 0.75, Area: 0.25}))

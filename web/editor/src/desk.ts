@@ -14,7 +14,7 @@ import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import type { Step } from "./history.ts";
 import { decodeHistory } from "./history_codec.ts";
 import { Hint } from "./hint.ts";
-import { LeaseKeeper } from "./lease.ts";
+import { everyReview, LeaseKeeper } from "./lease.ts";
 import { marksFromWire } from "./marks.ts";
 import { Merge } from "./merge.ts";
 import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
@@ -153,7 +153,10 @@ export class Desk extends Emitter<DeskEvents> {
     let why = detail.state === "submitted" && detail.edit ? "" : (taskStateWords[detail.state] ?? t("Not in review"));
     if (!why) await this.client.claimReview(detail.id).catch((error: unknown) => (why = passing(error) ? "" : sentence(reason(error))));
     this.setUp(detail, why);
-    if (!why) this.lease = new LeaseKeeper(() => this.client.renewReview(detail.id), (message) => this.emit("notice", t("{message}. What you painted is kept in this browser", { message: sentence(message) })));
+    if (!why) this.lease = new LeaseKeeper(() => this.client.renewReview(detail.id), (message) => {
+      this.lease?.close();
+      this.emit("notice", t("{message}. What you painted is kept in this browser", { message: sentence(message) }));
+    }, everyReview);
   }
 
   /** Asks what this person submitted last. Painting works without it. */
@@ -285,19 +288,19 @@ export class Desk extends Emitter<DeskEvents> {
     }
     this.become({ kind: "sending", what: later("Approving") });
     const { body } = new Baseline(document, edit).draft(document, edit.revision, false);
-    const comment = this.journal.words(this.user, edit.id).trim();
+    const said = this.journal.said(this.user, edit.id);
     const begun = JSON.stringify(document.origin) === JSON.stringify(edit.origin) || !edit.origin ? {} : { origin: document.origin };
     let corrected: TaskDetail;
     try {
       corrected = await this.client.correct(detail.id, edit.id, {
-        base_revision: edit.revision, source: document.source, ...body, ...begun, provenance: this.provenance(detail, document), ...(comment && { comment }),
+        base_revision: edit.revision, source: document.source, ...body, ...begun, provenance: this.provenance(detail, document), ...said,
       });
     } catch (error) {
       this.backToWork(t("Not approved: {error}. What you painted is kept in this browser", { error: reason(error) }));
       return;
     }
     this.journal.remove(detail.id);
-    this.journal.removeWords(this.user, edit.id);
+    this.journal.removeSaid(this.user, edit.id);
     this.leaveTask();
     this.emit("corrected", corrected);
   }

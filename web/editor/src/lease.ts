@@ -3,6 +3,8 @@
 import { Problem } from "./api/problem.ts";
 
 const every = 4 * 60_000; // a lease lasts 15 minutes
+/** For a map in review, whose author may take it back at any time: nobody should judge for minutes what is no longer there. */
+export const everyReview = 20_000;
 const idle = 10 * 60_000; // after this long without a sign of life it is let go
 
 export class LeaseKeeper {
@@ -12,8 +14,9 @@ export class LeaseKeeper {
   constructor(
     private readonly renew: () => Promise<unknown>,
     private readonly lost: (message: string) => void,
+    pause = every, // ms between renewals
   ) {
-    this.timer = setInterval(() => void this.tick(), every);
+    this.timer = setInterval(() => void this.tick(), pause);
   }
 
   /** The person did something. */

@@ -68,6 +68,19 @@ describe("the desk", () => {
     expect(t.network.of("POST", /submit$/).length).toBe(1);
   });
 
+  it("tells a reviewer who corrects a map soon that its author has taken it back", async () => {
+    const submitted = { state: "submitted", author_name: "Ana", edit: savedEdit(3, { h: 14, w: 14, values: zeros }, { id: 40, state: "submitted" }) } as const;
+    const t = new TestEditor(new MemoryStorage(), 7, false, true);
+    t.network.on("POST", /claim$/, () => [200, {}]);
+    await t.open(14, zeros, submitted);
+    t.network.on("POST", /review\/lease$/, () => [409, { status: 409, detail: "Ana is painting task 1 again. Go on to the next one" }]);
+    await t.wait(25_000);
+    expect(t.notices.at(-1)).toBe("Ana is painting task 1 again. Go on to the next one. What you painted is kept in this browser");
+    const asked = t.network.of("POST", /review\/lease$/).length;
+    await t.wait(60_000);
+    expect(t.network.of("POST", /review\/lease$/).length).toBe(asked);
+  });
+
   it("has a reviewer correct a map and approve it in one step, with the words they wrote before", async () => {
     const storage = new MemoryStorage();
     const drawn = zeros.map((_, i) => (i < 20 ? 0.5 : 0));
@@ -87,13 +100,15 @@ describe("the desk", () => {
     again.network.on("POST", /claim$/, () => [200, {}]);
     await again.open(14, zeros, submitted);
     expect([...again.values]).toEqual([...t.values]);
-    storage.setItem("review-comment/7/40", "The branch was in it");
+    storage.setItem("review-comment/7/40", "The branch was in it ");
+    storage.setItem("review-comment/7/40/choice", JSON.stringify({ reasons: ["too wide"], pins: [{ row: 1, column: 0, words: "here" }] }));
     let corrected = 0;
     t.desk.on("corrected", () => corrected++);
     await Promise.all([t.desk.submit(), t.wait(100)]);
     const [sent] = t.network.of("POST", /correct$/);
     expect([sent!.path, sent!.body["base_revision"], sent!.body["comment"], corrected]).toEqual(["/tasks/1/edits/40/correct", 3, "The branch was in it", 1]);
-    expect(storage.getItem("review-comment/7/40")).toBeNull();
+    expect([sent!.body["reasons"], sent!.body["pins"]]).toEqual([["too wide"], [{ row: 1, column: 0, words: "here" }]]);
+    expect([storage.getItem("review-comment/7/40"), storage.getItem("review-comment/7/40/choice")]).toEqual([null, null]);
     t.desk.leaveReview();
     expect(t.network.of("POST", /release$/)).toEqual([]); // it is judged
   });

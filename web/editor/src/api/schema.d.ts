@@ -3498,7 +3498,7 @@ export interface components {
             base_revision: number;
             /** @description Instead of map: what changed since base_revision, or of the model's own map where that is 0. */
             changes?: components["schemas"]["Changes"];
-            /** @description Goes to the author. */
+            /** @description What was wrong with the submitted map: it stays in its history, for its author. */
             comment?: string;
             /** @description The editor's undo stack, an object with a list of steps, at most 1 MiB; comes back with the task. */
             history?: unknown;
@@ -3508,8 +3508,12 @@ export interface components {
             map?: components["schemas"]["Map"];
             /** @description What it began with; left out: what base_revision began with, and at first the model's map. It stands in the provenance. */
             origin?: components["schemas"]["Origin"];
+            /** @description Cells of the submitted map that this is about, each with words. */
+            pins?: components["schemas"]["Pin"][];
             /** @description What it was made under: strokes by tool, seconds, feedback shown. */
             provenance?: unknown;
+            /** @description What was wrong with it. */
+            reasons?: ("too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background")[];
             /**
              * @description model: the model's own map, confirmed as it is.
              * @default painted
@@ -4780,7 +4784,7 @@ export interface components {
             taken_back_at?: string;
             taken_back_by?: string;
             /** @enum {string} */
-            verdict: "approve" | "reject";
+            verdict: "approve" | "reject" | "correct";
         };
         ReviewCard: {
             /** Format: date-time */
@@ -4854,8 +4858,11 @@ export interface components {
             pins?: components["schemas"]["Pin"][];
             /** @description What is wrong with the map. */
             reasons?: ("too wide" | "too tight" | "wrong object" | "missed a part" | "looks at background")[];
-            /** @enum {string} */
-            verdict: "approve" | "reject";
+            /**
+             * @description approve or reject; a correction comes with its map (correctEdit).
+             * @enum {string}
+             */
+            verdict: "approve" | "reject" | "correct";
         };
         RevisionList: {
             revisions: components["schemas"]["Edit"][];

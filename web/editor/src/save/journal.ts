@@ -1,6 +1,7 @@
 // What has been painted and not yet acknowledged by the server, in localStorage: written in the same task as the
 // stroke's end, so that neither a crash nor a lost connection loses a finished stroke.
 
+import type { CorrectRequestBody } from "../api/schema.d.ts";
 import { encodeHistory, fromBase64, historyBudget, toBase64, type WireHistory } from "../history_codec.ts";
 import type { History, Source } from "../history.ts";
 
@@ -24,11 +25,17 @@ interface Stored {
   readonly history: WireHistory;
 }
 
+/** What a reviewer says of an edit. What they have not said is absent. */
+export type Said = Pick<CorrectRequestBody, "comment" | "reasons" | "pins">;
+export type Choice = Required<Pick<Said, "reasons" | "pins">>;
+
 export type JournalStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
 const key = (task: number): string => `abn-editor/journal/${task}`;
 /** Under what the words of a verdict are kept until it has arrived; the review page writes them. */
 export const wordsKey = (user: number | string, edit: number): string => `review-comment/${user}/${edit}`;
+/** Under what the reasons and pins of a verdict are kept as JSON, beside its words. */
+export const choiceKey = (user: number | string, edit: number): string => `${wordsKey(user, edit)}/choice`;
 const hintsKey = (user: number, task: number): string => `abn-editor/hints/${user}/${task}`;
 
 export class Journal {
@@ -77,17 +84,20 @@ export class Journal {
     this.drop(key(task));
   }
 
-  /** What a reviewer has written of an edit, "" for nothing. */
-  words(user: number, edit: number): string {
+  /** What a reviewer has said of an edit on the review page, and not sent. */
+  said(user: number, edit: number): Said {
     try {
-      return this.storage?.getItem(wordsKey(user, edit)) ?? "";
+      const comment = this.storage?.getItem(wordsKey(user, edit))?.trim();
+      const { reasons = [], pins = [] } = JSON.parse(this.storage?.getItem(choiceKey(user, edit)) ?? "{}") as Partial<Choice>;
+      return { ...(comment && { comment }), ...(reasons.length > 0 && { reasons }), ...(pins.length > 0 && { pins }) };
     } catch {
-      return "";
+      return {};
     }
   }
 
-  removeWords(user: number, edit: number): void {
+  removeSaid(user: number, edit: number): void {
     this.drop(wordsKey(user, edit));
+    this.drop(choiceKey(user, edit));
   }
 
   /** Keeps how often somebody was shown a hint of a task; 0 once the server has it. */
