@@ -1,7 +1,7 @@
 // One map in review: its part of the page, who has it to judge, and the verdict on it.
 import type { Client } from "../editor/src/api/client.ts";
 import { passing, Problem, reason } from "../editor/src/api/problem.ts";
-import type { Pin, ReviewRequestBody } from "../editor/src/api/schema.d.ts";
+import type { ReviewRequestBody } from "../editor/src/api/schema.d.ts";
 import { everyReview, LeaseKeeper } from "../editor/src/lease.ts";
 import { type Choice, choiceKey, wordsKey } from "../editor/src/save/journal.ts";
 import { OtherMethods } from "./methods.ts";

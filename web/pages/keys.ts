@@ -6,12 +6,27 @@ const typing = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
   !(target instanceof HTMLInputElement && (target.type === "checkbox" || target.type === "range" || target.type === "radio"));
 
-/** Whether keys without Ctrl or Alt do anything: switched off in the editor's help, they are off on all pages (WCAG 2.1.4). */
+/** Whether keys without Ctrl or Alt do anything: switched off in the editor's help or on the account page, they are off on all pages (WCAG 2.1.4). */
 function singleKeys(): boolean {
   try {
     return new Settings(localStorage).get("singleKeys");
   } catch {
     return true; // a browser that forbids storage has no choice either
+  }
+}
+
+/** The choice of the account page whether single keys do anything; it is hidden where the browser keeps none. */
+export function chooseSingleKeys(): void {
+  const choice = document.querySelector<HTMLElement>("[data-single-keys-choice]");
+  const box = choice?.querySelector<HTMLInputElement>("[data-single-keys]");
+  if (!choice || !box) return;
+  try {
+    const settings = new Settings(localStorage);
+    box.checked = settings.get("singleKeys");
+    box.addEventListener("change", () => settings.set("singleKeys", box.checked));
+    choice.hidden = false;
+  } catch {
+    // nothing is kept, so there is nothing to choose
   }
 }
 

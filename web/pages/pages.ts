@@ -2,7 +2,7 @@
 import { bringMaps } from "./bring.ts";
 import { keepTime } from "./clock.ts";
 import { watchJobs } from "./jobs.ts";
-import { closeMenus, confirmForms, pressKeys, sendChoices } from "./keys.ts";
+import { chooseSingleKeys, closeMenus, confirmForms, pressKeys, sendChoices } from "./keys.ts";
 import { drawMaps, mapOpacity, mapStretch } from "./maps.ts";
 import { sumMix } from "./mix.ts";
 import { offerPasskeys } from "./passkey.ts";
@@ -22,6 +22,7 @@ themeSwitch();
 keepTime();
 watchJobs();
 pressKeys();
+chooseSingleKeys();
 confirmForms();
 sendChoices();
 closeMenus();

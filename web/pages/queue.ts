@@ -47,14 +47,18 @@ function columns(links: HTMLElement[]): number {
 function selection(sheet: HTMLElement): void {
   const bar = document.querySelector<HTMLElement>("[data-selected]");
   const usual = document.querySelector<HTMLElement>("[data-unselected]");
+  const header = bar?.closest<HTMLElement>(".sheet-bar");
   const count = document.querySelector<HTMLElement>("[data-selected-count]");
   const boxes = () => [...sheet.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
   const matching = document.querySelector<HTMLElement>("[data-select-match]"); // all of the selection, also what is not shown
   const whole = document.querySelector<HTMLInputElement>("input[data-all]");
   const refresh = () => {
     const n = boxes().filter((box) => box.checked).length;
+    const before = header?.offsetHeight ?? 0;
     if (bar) bar.hidden = n === 0;
     if (usual) usual.hidden = n > 0;
+    // The bar of the selection may take one line more: the cards stay under the hand.
+    scrollBy({ top: (header?.offsetHeight ?? 0) - before, behavior: "instant" });
     if (count) count.textContent = whole?.value ? t("All {n} selected", { n: number(Number(matching?.dataset["selectMatch"])) }) : t("{n} selected", { n });
     sheet.classList.toggle("selecting", n > 0);
   };

@@ -365,15 +365,26 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   }
 
   undo(): void {
-    if (!this.refused() && !this.document.undo()) this.emit("notice", t("Nothing to undo"));
+    if (this.refused()) return;
+    if (this.document.undo()) this.tellCell();
+    else this.emit("notice", t("Nothing to undo"));
   }
 
   redo(): void {
-    if (!this.refused() && !this.document.redo()) this.emit("notice", t("Nothing to redo"));
+    if (this.refused()) return;
+    if (this.document.redo()) this.tellCell();
+    else this.emit("notice", t("Nothing to redo"));
   }
 
   travel(position: number): void {
-    if (!this.refused()) this.document.travel(position);
+    if (this.refused()) return;
+    this.document.travel(position);
+    this.tellCell();
+  }
+
+  /** Says what the keyboard's cell is now, to whoever paints by keyboard. */
+  private tellCell(): void {
+    if (this.cell >= 0) this.emit("cell", this.cell);
   }
 
   /** Where the brush's ring is: where the paint is while a stroke is under way, else where the pointer is. */

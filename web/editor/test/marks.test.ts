@@ -38,6 +38,19 @@ describe("marks", () => {
     expect(marked(t)).toBe("?x" + ".".repeat(14));
   });
 
+  it("are read again to whoever paints by keyboard when they are undone", async () => {
+    const t = await new TestEditor().open(4);
+    let told = 0;
+    t.editor.on("cell", () => told++);
+    t.key("ArrowRight").key("n").key("x");
+    t.editor.dabCell();
+    const painted = told;
+    t.key("Ctrl+z");
+    expect(told).toBe(painted + 1);
+    t.key("Ctrl+y");
+    expect(told).toBe(painted + 2);
+  });
+
   it("go where a value is painted, and by the eraser while marking", async () => {
     const t = await new TestEditor().open(4);
     t.editor.settings.set("size", 1);

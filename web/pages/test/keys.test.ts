@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { closeMenus, confirmForms, pressKeys } from "../keys.ts";
+import { chooseSingleKeys, closeMenus, confirmForms, pressKeys } from "../keys.ts";
 
 function press(key: string, on: EventTarget = document.body, more: KeyboardEventInit = {}): boolean {
   return !on.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
@@ -38,6 +38,18 @@ describe("keys", () => {
     localStorage.removeItem("abn-editor/settings");
     press("n");
     expect(clicked).toHaveBeenCalledTimes(1);
+  });
+
+  it("are switched off and on again on the account page", () => {
+    document.body.insertAdjacentHTML("beforeend", `<section data-single-keys-choice hidden><input type="checkbox" data-single-keys></section>`);
+    chooseSingleKeys();
+    const box = find<HTMLInputElement>("[data-single-keys]");
+    expect([find("section").hidden, box.checked]).toEqual([false, true]);
+    box.click();
+    expect(press("n")).toBe(false);
+    box.click();
+    expect(press("n")).toBe(true);
+    localStorage.removeItem("abn-editor/settings");
   });
 
   it("are left alone while somebody types, and with Control, Alt or Command", () => {

@@ -35,4 +35,5 @@ export const passing = (error: unknown): boolean =>
 export const reason = (error: unknown): string =>
   passing(error) && !(error instanceof Problem)
     ? t("the studio can't be reached. Check the connection and try again")
+    : error instanceof Problem && error.status === 401 ? t("your session has ended: sign in again")
     : error instanceof Error ? error.message : String(error);

@@ -145,7 +145,9 @@ export class Dialogs {
   }
 
   signIn(): void {
-    if (!this.open) this.signInDialog.showModal();
+    if (this.open) return;
+    this.signInDialog.showModal();
+    this.signInDialog.querySelector<HTMLInputElement>("input[type=password]")?.focus();
   }
 
   help(): void {
@@ -164,6 +166,7 @@ export class Dialogs {
     );
     this.choose(false);
     this.conflictDialog.showModal();
+    this.conflictDialog.scrollTop = 0; // on a low screen the first button is below its end
   }
 
   /** Shows the two versions, or how they are merged. */
@@ -171,6 +174,9 @@ export class Dialogs {
     if (merging) this.merging.open();
     else this.merging.element.hidden = true;
     this.choice.hidden = !this.merging.element.hidden;
+    if (this.choice.hidden) this.merging.focus();
+    else if (this.conflictDialog.open) this.choice.querySelector("button")?.focus();
+    this.conflictDialog.scrollTop = 0;
   }
 
   private decide(side: "mine" | "theirs"): void {

@@ -13,7 +13,7 @@ const words = { mine: t("This page's"), theirs: t("The saved one's"), mean: t("T
 const pixels = 16; // of the picture's canvas, across a cell
 
 /** The part of the conflict's dialog in which a merge is made; `done` is called with it, `back` where there is to be none. */
-export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () => void): { element: HTMLElement; open(): void } {
+export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () => void): { element: HTMLElement; open(): void; focus(): void } {
   const canvas = h("canvas.merged", { tabindex: 0, role: "img", "data-testid": "merge-map" });
   const told = h("p.muted", { role: "status", "data-testid": "merge-cell" });
   const count = h("p.muted", { "data-testid": "merge-count" });
@@ -121,5 +121,6 @@ export function mergePanel(desk: Desk, done: (merge: Merge) => void, back: () =>
       fill(told);
       show();
     },
+    focus: () => canvas.focus({ preventScroll: true }),
   };
 }
