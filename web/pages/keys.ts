@@ -45,7 +45,7 @@ export function pressKeys(): void {
     if (event.repeat) return false; // a held key presses once
     const target = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
     if (!target || target.closest("[hidden]")) return false;
-    if (target instanceof HTMLInputElement) target.focus();
+    if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) target.focus();
     else target.click();
     return true;
   });

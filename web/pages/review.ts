@@ -151,6 +151,8 @@ class Session {
     const cells = [desk, current].map(({ root }) => root.querySelector<HTMLInputElement>("[data-review-cells]"));
     if (cells[0] && cells[0].checked !== cells[1]?.checked) cells[0].click();
     current.root.replaceWith(desk.root);
+    // Who wrote or pinned something had scrolled down to it: the next map's pictures are in sight again.
+    if (desk.root.getBoundingClientRect().top < 0) scrollTo({ top: 0, behavior: "instant" });
     this.current = desk;
     mapOpacity();
     desk.methods.choose(current.methods.chosen);
