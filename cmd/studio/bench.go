@@ -18,6 +18,7 @@ type benchCommand struct {
 	Score    benchScoreCommand    `cmd:"" help:"Live scores against bare runs of the perception branch."`
 	Features benchFeaturesCommand `cmd:"" help:"An epoch over cached features against reading their files."`
 	Train    benchTrainCommand    `cmd:"" help:"Training steps against a large matrix product."`
+	Serve    benchServeCommand    `cmd:"" help:"Pages of a running studio with a million images, while many people paint; it needs a database, so \"bench\" alone leaves it out."`
 	Recipe   benchRecipeCommand   `cmd:"" help:"A round's defaults on many networks: does a branch die, and what are maps worth. Hours, so \"bench\" alone leaves it out."`
 }
 

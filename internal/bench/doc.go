@@ -9,5 +9,6 @@
 //	features.go      an epoch's reading of cached features against reading their files (forget_*.go: from the disk)
 //	train.go         training steps, in turns with (train_engine.go, train_product.go, train_pytorch.go) our engines, a matrix
 //	                 product and PyTorch; train_network.go: what is trained; train_resident.go: its memory; profile.go: its operators
+//	serve.go         pages and actions of a running studio while many people paint; postgres.GrowProject makes its project
 //	statistics.go    medians, quantiles; processor_*.go: processor time
 package bench

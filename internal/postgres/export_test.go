@@ -1,5 +1,27 @@
 package postgres
 
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// RowsRead is how many rows of each table the store's transaction has read.
+func (s *Store) RowsRead(ctx context.Context) (map[string]int, error) {
+	rows, err := s.q.Query(ctx, `SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables`)
+	if err != nil {
+		return nil, err
+	}
+	read := map[string]int{}
+	var table string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&table, &n}, func() error {
+		read[table] += n
+		return nil
+	})
+	return read, err
+}
+
 // PersonalColumns are the columns by which rows name people.
 func PersonalColumns() (all []string) {
 	for _, of := range personal {

@@ -155,7 +155,7 @@ func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.Exp
 			coalesce(j.name, ''), coalesce(r.comment, ''), coalesce(array_to_string(r.reasons, '; '), ''), coalesce(r.pins, '[]')::text, e.created_at, e.submitted_at, r.created_at,
 			(SELECT array_agg(ro.number ORDER BY ro.number) FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = e.id), e.provenance, t.handed_by, t.inside, t.label = t.predicted
 		FROM %s LEFT JOIN reviews r ON r.edit_id = e.id AND r.taken_back_at IS NULL LEFT JOIN users j ON j.id = r.reviewer_id
-		WHERE e.id IN (SELECT id FROM page) ORDER BY %s`,
+		WHERE e.id = ANY (ARRAY(SELECT id FROM page)) ORDER BY %s`,
 		page, exportedImage, exportedAuthors, fmt.Sprintf(exportedAnswer, "t.predicted"), from.tables, order), where.args...)
 	return all, wrap(err, "reading maps of project %d", projectID)
 }

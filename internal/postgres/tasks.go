@@ -180,13 +180,14 @@ func (s *Store) TaskCards(ctx context.Context, projectID int64, f annotator.Task
 		}
 		where.add(`(t.confidence < $%[1]d OR (t.confidence = $%[1]d AND t.id > $%[2]d))`, confidence, id)
 	}
-	// The tasks of the page are selected first, then joined.
+	// The tasks of the page are selected first, then joined: as an array, which the planner takes for a few, where of a set it may join all
+	// tasks first.
 	where.args = append(where.args, f.Limit+1)
 	page.Tasks, err = list(ctx, s, scanCard, `
 		WITH page AS (
 			SELECT id FROM tasks t WHERE `+where.sql()+` ORDER BY confidence DESC, id LIMIT $`+strconv.Itoa(len(where.args))+`
 		)
-		SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id IN (SELECT id FROM page) ORDER BY t.confidence DESC, t.id`, where.args...)
+		SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id = ANY (ARRAY(SELECT id FROM page)) ORDER BY t.confidence DESC, t.id`, where.args...)
 	if len(page.Tasks) > f.Limit {
 		page.Tasks = page.Tasks[:f.Limit]
 		last := page.Tasks[f.Limit-1]
@@ -201,7 +202,7 @@ func (s *Store) RecentCards(ctx context.Context, projectID, userID int64, limit 
 		WITH recent AS (
 			SELECT id FROM tasks WHERE project_id = $1 AND author_id = $2 AND submitted_at IS NOT NULL ORDER BY submitted_at DESC, id DESC LIMIT $3
 		)
-		SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id IN (SELECT id FROM recent) ORDER BY t.submitted_at DESC, t.id DESC`, projectID, userID, limit)
+		SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id = ANY (ARRAY(SELECT id FROM recent)) ORDER BY t.submitted_at DESC, t.id DESC`, projectID, userID, limit)
 	return all, wrap(err, "what user %d submitted last in project %d", userID, projectID)
 }
 

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/bench"
+	"github.com/abn-studio/studio/internal/progress"
+)
+
+// benchServeCommand times the pages of a running studio with many images and many people.
+type benchServeCommand struct {
+	storageFlags
+	Address  string        `help:"Of the studio that runs on that database." default:"http://127.0.0.1:8080"`
+	Project  string        `help:"Slug of the project; its active version has scanned its images." default:"aviary"`
+	Images   int           `help:"How many images it has at least: what it lacks is made of those that it has." default:"1100000"`
+	Wrong    int           `help:"Of how many of the made images the version is wrong, in per cent: each is a task." default:"86"`
+	Painters int           `help:"How many people paint meanwhile." default:"50"`
+	For      time.Duration `help:"How long." default:"60s"`
+	Think    time.Duration `help:"How long a painter looks, on average, before each action." default:"3s"`
+	Seed     int64         `help:"Of the images, and of what is painted." default:"1"`
+	JSON     bool          `name:"json" help:"Print one JSON document."`
+}
+
+// Help says what is changed, below the flags.
+func (c *benchServeCommand) Help() string {
+	return "For a studio of its own: the project is given images, people \"Bench …\" are added, and maps are painted, which all stay. " +
+		"To compare two builds, let one serve the data folder, then the other, and run this beside each."
+}
+
+// Run implements the command.
+func (c *benchServeCommand) Run(ctx context.Context, streams *stdio) error {
+	return c.withStore(ctx, streams, func(s *storage, service *annotator.Service) error {
+		project, err := service.Project(ctx, annotator.System, c.Project)
+		if err != nil {
+			return err
+		}
+		version, err := s.Store.ActiveVersion(ctx, project.ID)
+		if err != nil {
+			return err
+		}
+		line, begun := newProgressLine(streams.Err), time.Now()
+		err = s.Store.GrowProject(ctx, version, c.Images, c.Wrong, c.Seed, func(have int) {
+			line.show(progress.Of(progress.Storing, have, c.Images, time.Since(begun)))
+		})
+		line.done()
+		if err != nil {
+			return err
+		}
+		accounts, err := c.people(ctx, service)
+		if err != nil {
+			return err
+		}
+		result, err := bench.Serve{
+			Address: c.Address, Project: c.Project, Admin: accounts[0], Painters: accounts[1:], For: c.For, Think: c.Think, Seed: uint64(c.Seed),
+			Running: func(ctx context.Context) ([]bench.Query, error) {
+				running, err := s.Store.Running(ctx)
+				queries := make([]bench.Query, len(running))
+				for i, q := range running {
+					queries[i] = bench.Query{Text: q.Query, For: q.For}
+				}
+				return queries, err
+			},
+		}.Measure(ctx)
+		return printMeasured(streams, c.JSON, result, err)
+	})
+}
+
+// people returns an admin and the painters, with a password that is good for this run.
+func (c *benchServeCommand) people(ctx context.Context, service *annotator.Service) ([]bench.Account, error) {
+	there, err := service.Users(ctx, annotator.System)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]int64{}
+	for _, u := range there {
+		ids[u.Email] = u.ID
+	}
+	password := rand.Text()
+	accounts := make([]bench.Account, c.Painters+1)
+	for i := range accounts {
+		account := bench.Account{Email: fmt.Sprintf("bench-%d@bench.invalid", i), Password: password}
+		accounts[i] = account
+		if id, is := ids[account.Email]; is {
+			_, err = service.ChangeUser(ctx, annotator.System, id, annotator.UserChange{Password: &password})
+		} else {
+			role := annotator.RoleAnnotator
+			if i == 0 {
+				role = annotator.RoleAdmin
+			}
+			_, err = service.CreateUser(ctx, annotator.System, annotator.NewUser{Email: account.Email, Name: fmt.Sprintf("Bench %d", i), Password: password, Role: role, Projects: []string{c.Project}})
+		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("the account %s", account.Email), err)
+		}
+	}
+	return accounts, nil
+}
