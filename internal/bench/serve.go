@@ -118,9 +118,9 @@ func (b Serve) Measure(ctx context.Context) (*ServeResult, error) {
 	ledger.clear() // signing in is not what is timed
 	result := &ServeResult{Address: b.Address, Project: b.Project, People: len(painters)}
 	begun := time.Now()
-	during, stop := context.WithTimeout(ctx, b.For)
+	timed, stop := context.WithTimeout(ctx, b.For)
 	defer stop()
-	work, during := errgroup.WithContext(during)
+	work, during := errgroup.WithContext(timed)
 	for i, p := range painters {
 		random := rand.New(rand.NewPCG(b.Seed, uint64(i)))
 		work.Go(func() error { return b.paint(during, p, random) })
@@ -130,7 +130,7 @@ func (b Serve) Measure(ctx context.Context) (*ServeResult, error) {
 	if b.Running != nil {
 		work.Go(func() error { return b.watch(during, queries) })
 	}
-	if err := work.Wait(); err != nil && during.Err() == nil || ctx.Err() != nil {
+	if err := work.Wait(); err != nil && timed.Err() == nil || ctx.Err() != nil { // when the time is over, requests are cut off
 		return nil, errors.Join(err, ctx.Err())
 	}
 	result.Seconds, result.Load = time.Since(begun).Seconds(), load()
@@ -344,12 +344,12 @@ func (v *visitor) call(ctx context.Context, name, method, path string, body, out
 	begun := time.Now()
 	answer, err := v.client.Do(r)
 	if err != nil {
-		return 0, v.over(ctx, err)
+		return 0, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	raw, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return 0, v.over(ctx, err)
+		return 0, err
 	}
 	took := time.Since(begun)
 	if answer.StatusCode >= http.StatusBadRequest {
@@ -361,14 +361,6 @@ func (v *visitor) call(ctx context.Context, name, method, path string, body, out
 		return answer.StatusCode, nil
 	}
 	return answer.StatusCode, json.Unmarshal(raw, out)
-}
-
-// over is the error of a request that did not end: none where the time is over.
-func (v *visitor) over(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // load is the machine's load average over a minute, as Linux says it.
