@@ -113,7 +113,7 @@ func NewWorker(c Config) (*Worker, error) {
 		RescueStuckJobsAfter:        30 * 24 * time.Hour,
 		ErrorHandler:                &errorHandler{worker: w},
 		CompletedJobRetentionPeriod: 7 * 24 * time.Hour,
-		RetryPolicy:                 retrySoon{},
+		RetryPolicy:                 retrySoon{w.service.Now},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
@@ -248,11 +248,12 @@ func (w *Worker) keepBeating(ctx context.Context) {
 }
 
 // retrySoon tries a failed part again after a few seconds, since most failures are a database that was away for a moment.
-type retrySoon struct{}
+// now is the database's time, by which River takes it up again.
+type retrySoon struct{ now func() time.Time }
 
 // NextRetry is a little later each time.
-func (retrySoon) NextRetry(part *rivertype.JobRow) time.Time {
-	return time.Now().Add(time.Duration(2*len(part.Errors)+1) * time.Second)
+func (r retrySoon) NextRetry(part *rivertype.JobRow) time.Time {
+	return r.now().Add(time.Duration(2*len(part.Errors)+1) * time.Second)
 }
 
 // errorHandler logs parts that failed. The failure that ends a job for good is stored by the job's own worker or, if that could not,
