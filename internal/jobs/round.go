@@ -18,6 +18,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/roundrows"
@@ -49,7 +50,7 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 		return err
 	}
 	r := &roundRun{worker: w, store: w.config.Store, claim: claim, round: round, folder: w.roundFolder(round.ID, claim.Attempt)}
-	err = r.run(ctx)
+	err = disk.Full(r.run(ctx))
 	ended := context.WithoutCancel(ctx)
 	switch {
 	case err == nil:
