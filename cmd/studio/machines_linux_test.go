@@ -230,7 +230,7 @@ func signalTree(pid int, s syscall.Signal) {
 	}
 	_ = syscall.Kill(pid, s) // it may have ended by itself
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for _, child := range strings.FieldsSeq(string(text)) {
+	for child := range strings.FieldsSeq(string(text)) {
 		if n, err := strconv.Atoi(child); err == nil {
 			signalTree(n, s)
 		}

@@ -778,6 +778,7 @@ func (r *ordeal) check(p *aviaryProject) {
 	}
 	r.ledger.check(t, p)
 	for round, told := range r.seen {
+		r.ledger.counts["points of rounds told"] += len(told)
 		if !slices.IsSorted(told) || len(slices.Compact(slices.Clone(told))) != len(told) {
 			t.Errorf("the points of round %d came out of order, or twice: %v", round, told)
 		}
