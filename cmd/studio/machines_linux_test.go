@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,29 +17,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
 const (
 	// insideMachines is set in the process that runs with namespaces of its own.
 	insideMachines = "STUDIO_TEST_INSIDE_MACHINES"
-	// asBucket is a variable that makes the test binary an S3 server on an address, with a bucket "studio" in its memory.
-	asBucket = "STUDIO_TEST_AS_BUCKET"
 	// clockFile is a variable that names a file with the seconds by which the program's clock is off.
 	clockFile = "STUDIO_TEST_CLOCK"
 
 	machinesFolder = "/run/studio" // on a file system of the namespaces' own
 )
-
-func serveBucket(address string) {
-	backend := s3mem.New()
-	if err := backend.CreateBucket("studio"); err != nil {
-		panic(err)
-	}
-	panic(http.ListenAndServe(address, gofakes3.New(backend).Server())) //nolint:gosec // of a test
-}
 
 // inNamespaces runs the test that calls it once more, in a process with a network, mounts and process numbers of its own, and fails
 // where that fails. It reports whether this is that process: only then the caller goes on. All that is made in there (machines, file
