@@ -179,10 +179,7 @@ func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) erro
 		case !away(err) && !collided(err):
 			return full(err)
 		case time.Now().Add(wait).After(deadline), errors.Is(err, errSilent): // errSilent comes after a wait already
-			if away(err) {
-				return unavailable(err)
-			}
-			return err
+			return unavailable(err) // also what collides again and again: it holds nothing, and may be sent again
 		}
 		select {
 		case <-ctx.Done():

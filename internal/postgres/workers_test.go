@@ -169,6 +169,8 @@ func TestRescueParts(t *testing.T) {
 	rescue(1) // it was given to this worker and never reached it
 	running("never heard of")
 	rescue(1)
+	exec(`UPDATE river_job SET scheduled_at = now() + interval '1 minute' WHERE state = 'available'`) // given back by a worker whose clock is ahead
+	rescue(0)
 	exec(`UPDATE river_job SET state = 'completed', finalized_at = now() WHERE state = 'running' AND id = $1`, first) // its former worker wakes up
 
 	worker := &scanWorker{given: make(chan river.Job[postgres.ScanArgs], 2)}
