@@ -20,6 +20,9 @@ test-long: node_modules/.package-lock.json ## what takes too long for make test:
 kills: node_modules/.package-lock.json ## kill server, worker, database and network at random, KILLS times (1000) by SEED (1), while people paint: docs/reliability.md
 	@STUDIO_RANDOM_KILLS=$(or $(KILLS),1000) STUDIO_RANDOM_KILLS_SEED=$(or $(SEED),1) go test ./cmd/studio -run '^TestRandomKills$$' -count=1 -v -timeout 12h
 
+partitions: node_modules/.package-lock.json ## part, pause, misdate and fill two servers, three workers, database and bucket in network namespaces, TIMES (2) of each fault by SEED (1), then pauses of LONG (5m); needs root: docs/reliability.md
+	@.ci/partitions
+
 build: bin/studio ## build bin/studio
 
 verify: node_modules/.package-lock.json ## regenerate what is generated, check the pages' types; fail on a diff
@@ -78,4 +81,4 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 chromium:
 	@.ci/chromium
 
-.PHONY: screenshots guide help run test test-long kills build verify generate lint lint-go lint-pages aviary bench release images clean chromium
+.PHONY: screenshots guide help run test test-long kills partitions build verify generate lint lint-go lint-pages aviary bench release images clean chromium

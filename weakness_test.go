@@ -48,6 +48,7 @@ func TestTheNetworkIsAskedInFewPlaces(t *testing.T) {
 		"internal/backup":        "the bucket of a backup: an argument of the command line",
 		"internal/oidc":          "the provider of the institution: --oidc-issuer",
 		"internal/oidc/oidctest": "a provider within a test asks itself",
+		"internal/postgres":      "the database: --database",
 		"internal/webhook":       "webhooks that leads and admins add (TestPrivateNetworksAreNotDialled)",
 		"internal/tracing":       "a collector of traces: OTEL_EXPORTER_OTLP_ENDPOINT",
 	}

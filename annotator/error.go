@@ -40,6 +40,9 @@ var ErrBlobsAway = fmt.Errorf("%w: the blob store does not answer", ErrUnavailab
 // Away reports whether an error passes by itself, because what the studio stands on is away: its database or its bucket.
 func Away(err error) bool { return errors.Is(err, ErrDatabaseAway) || errors.Is(err, ErrBlobsAway) }
 
+// Passes reports whether work that failed with an error is to be done again later, however often: something is away, or a disk is full.
+func Passes(err error) bool { return Away(err) || errors.Is(err, ErrFull) }
+
 // ValidationError names the field of a request that is wrong and what to do about it.
 type ValidationError struct {
 	Field   string // as the API spells it: "gamma", "values"

@@ -22,6 +22,8 @@ type RoundStore interface {
 	// StartRound queues a round of the active version with the edits that are approved now, and its job.
 	// ErrConflict while another round of the project runs.
 	StartRound(ctx context.Context, start RoundStart) (Round, error)
+	// LockProjectOf keeps other imports, versions and rounds of a round's project out until the transaction ends.
+	LockProjectOf(ctx context.Context, id int64) error
 	// ChangeRound locks a round, applies a rule to it, and writes the result with its job and an event. If the rule fails, its
 	// error is returned and nothing is written.
 	ChangeRound(ctx context.Context, id int64, rule func(Round) (Round, error)) (Round, error)
@@ -240,6 +242,9 @@ func (s *Service) FinishRound(ctx context.Context, c RoundClaim, v NewVersion, r
 	var version Version
 	err := s.store.InTx(ctx, func(tx Store) error {
 		result.Rows = rows.Count
+		if err := tx.LockProjectOf(ctx, c.RoundID); err != nil { // before the round, as whoever starts the next one does
+			return err
+		}
 		round, err := tx.ChangeRound(ctx, c.RoundID, func(r Round) (Round, error) { return r.Finish(c, result) })
 		if err != nil {
 			return err

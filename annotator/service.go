@@ -61,7 +61,7 @@ type ServiceConfig struct {
 	Checking       Checking         // jobs.Catalog; without it checks have no scores
 	Institution    *Institution     // who signs people in besides the studio; nil: nobody does
 	Sealing        sealed.Key       // seals the secrets of second factors; the zero value does not
-	Clock          func() time.Time // the clock by which leases expire; default time.Now
+	Clock          func() time.Time // the clock by which leases expire; default Store.Now
 	Logger         *slog.Logger     // default slog.Default
 }
 
@@ -69,7 +69,7 @@ type ServiceConfig struct {
 func NewService(c ServiceConfig) *Service {
 	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, describer: c.Describer, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, agreeing: c.Agreement, checking: c.Checking, institution: c.Institution, sealing: c.Sealing, now: c.Clock, log: c.Logger}
 	if s.now == nil {
-		s.now = time.Now
+		s.now = c.Store.Now
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -77,6 +77,9 @@ func NewService(c ServiceConfig) *Service {
 	s.password = newPasswordHasher()
 	return s
 }
+
+// Now is the time by which the studio decides: whether a lease, a session or a link has expired.
+func (s *Service) Now() time.Time { return s.now() }
 
 // Store is the database, seen from the use cases: one small interface per aggregate, each beside its
 // user. internal/postgres implements it.
@@ -123,6 +126,9 @@ type Store interface {
 	JobStore
 	AuditStore
 	ScanStore
+
+	// Now is the time by the database's clock, which is one for all servers and workers.
+	Now() time.Time
 
 	// InTx runs fn on a store whose changes are kept together or not at all. It may run fn again
 	// after a lost connection or a deadlock, so fn assigns its results and does nothing else outside tx.

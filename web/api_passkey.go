@@ -90,7 +90,7 @@ func (s *Server) signInByPasskey(r *http.Request, answer []byte) (annotator.User
 	if err != nil {
 		return annotator.User{}, err
 	}
-	return s.startSession(r, user, annotator.Shown{By: annotator.ByPasskey, At: time.Now()})
+	return s.startSession(r, user, annotator.Shown{By: annotator.ByPasskey, At: s.service.Now()})
 }
 
 // passkeys registers making passkeys, and signing in by one.

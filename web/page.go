@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 	"github.com/go-chi/chi/v5"
@@ -134,7 +133,7 @@ func prefetched(r *http.Request) bool {
 
 // frame returns the frame of any page.
 func (s *Server) frame(r *http.Request, title string) templates.Frame {
-	f := templates.Frame{Title: title, Address: pageAddress(r), Asset: s.assets.url, Release: s.config.Release, Now: time.Now()}
+	f := templates.Frame{Title: title, Address: pageAddress(r), Asset: s.assets.url, Release: s.config.Release, Now: s.service.Now()}
 	if actor, ok := r.Context().Value(keyActor).(annotator.User); ok {
 		f.User, f.Role = &actor, actor.Role
 	}

@@ -23,13 +23,13 @@ func (s *Server) awaitCode(r *http.Request, user annotator.User) error {
 		return err
 	}
 	s.sessions.Put(r.Context(), sessionPending, user.ID)
-	s.sessions.Put(r.Context(), sessionPendingUntil, time.Now().Add(pendingLasts).Unix())
+	s.sessions.Put(r.Context(), sessionPendingUntil, s.service.Now().Add(pendingLasts).Unix())
 	return nil
 }
 
 // pending is whose password was right in this browser a moment ago, and who is to give a code; 0: nobody.
 func (s *Server) pending(r *http.Request) int64 {
-	if time.Now().Unix() >= s.sessions.GetInt64(r.Context(), sessionPendingUntil) {
+	if s.service.Now().Unix() >= s.sessions.GetInt64(r.Context(), sessionPendingUntil) {
 		return 0
 	}
 	return s.sessions.GetInt64(r.Context(), sessionPending)
@@ -47,7 +47,7 @@ func (s *Server) finishCode(r *http.Request, userID int64, code string) (user an
 	}
 	s.sessions.Remove(r.Context(), sessionPending)
 	s.sessions.Remove(r.Context(), sessionPendingUntil)
-	return s.startSession(r, user, annotator.Shown{By: annotator.ByCode, At: time.Now()})
+	return s.startSession(r, user, annotator.Shown{By: annotator.ByCode, At: s.service.Now()})
 }
 
 // withCode bounds how often codes of a person are tried; do checks one.

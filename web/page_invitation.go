@@ -50,7 +50,7 @@ func (s *Server) acceptInvitation(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return s.showInvitation(w, r, view, err)
 	}
-	if _, err := s.startSession(r, user, byPassword()); err != nil {
+	if _, err := s.startSession(r, user, s.byPassword()); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/projects", http.StatusSeeOther)

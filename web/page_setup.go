@@ -35,7 +35,7 @@ func (s *Server) setUp(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.showSetup(w, r, view, err)
 	}
-	if _, err := s.startSession(r, user, byPassword()); err != nil {
+	if _, err := s.startSession(r, user, s.byPassword()); err != nil {
 		return err
 	}
 	http.Redirect(w, r, "/projects", http.StatusSeeOther)

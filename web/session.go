@@ -145,7 +145,7 @@ func (s *Server) signIn(r *http.Request, email, password, code string) (annotato
 	case err != nil:
 		return annotator.User{}, err
 	case !needed:
-		return s.startSession(r, user, byPassword())
+		return s.startSession(r, user, s.byPassword())
 	case code != "":
 		return s.finishCode(r, user.ID, code)
 	}
@@ -156,8 +156,8 @@ func (s *Server) signIn(r *http.Request, email, password, code string) (annotato
 }
 
 // byPassword is how somebody came in who typed their password just now.
-func byPassword() annotator.Shown {
-	return annotator.Shown{By: annotator.ByPassword, At: time.Now()}
+func (s *Server) byPassword() annotator.Shown {
+	return annotator.Shown{By: annotator.ByPassword, At: s.service.Now()}
 }
 
 // startSession signs a person in who is known to be the one they say they are, as they have shown. Whoever was signed in in this browser is signed out.

@@ -40,7 +40,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		limitFiles()
 		parkAtFault()
+		followClock()
 		main()
+		return
+	}
+	if address := os.Getenv(asBucket); address != "" {
+		serveBucket(address)
 		return
 	}
 	code := pgtest.Main(m)
@@ -220,6 +225,9 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	p := &aviaryProject{storage: s, flags: []string{"--data", at.DataDir}}
 	if at.DatabaseURL != "" {
 		p.flags = append(p.flags, "--database", at.DatabaseURL)
+	}
+	if at.BlobURL != "" {
+		p.flags = append(p.flags, "--blobs", at.BlobURL)
 	}
 	p.service = s.service(discard())
 	if p.project, err = p.service.CreateProject(ctx, annotator.System, "aviary", "Aviary", ""); err != nil {
@@ -659,7 +667,8 @@ var painter = struct{ email, password string }{"painter@example.org", "a long en
 // client speaks the JSON API as a browser does.
 type client struct {
 	http.Client
-	base string
+	base   string
+	failed func() // called by insist after each request that failed; nil: nothing is
 }
 
 func signIn(t *testing.T, base string) *client { return signInAs(t, base, painter) }

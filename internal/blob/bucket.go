@@ -18,7 +18,8 @@ import (
 // bucket keeps files under their hashes in an object store.
 type bucket struct {
 	*blob.Bucket
-	patience time.Duration // how long it may take to begin an answer, whatever the client's own retries
+	patience time.Duration // how long it may take to begin an answer, whatever the client's own retries, and then to send more of it
+	stall    time.Duration // how long it may take nothing of what is sent
 }
 
 func openBucket(ctx context.Context, address string) (*bucket, error) {
@@ -26,7 +27,7 @@ func openBucket(ctx context.Context, address string) (*bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &bucket{b, answerWithin}
+	opened := &bucket{b, answerWithin, stallsAfter}
 	if err := opened.ping(ctx); err != nil {
 		b.Close()
 		return nil, err
@@ -39,6 +40,9 @@ type bucketObject = blob.ListObject
 
 // answerWithin is the patience that a studio has with its bucket.
 const answerWithin = 10 * time.Second
+
+// stallsAfter is how long an upload may stand still. The client reads up to five parts of 5 MiB ahead, which a slow line takes a while to carry.
+const stallsAfter = 2 * time.Minute
 
 // within asks the bucket something small. An error is ErrBlobsAway unless it is the caller's context's, or says that there is no such object
 // (gcerrors.NotFound).
@@ -112,7 +116,8 @@ func (b *bucket) remove(ctx context.Context, name string) error {
 	return err
 }
 
-// open begins to read an object. The answer has to begin within the bucket's patience; reading it then takes as long as it takes.
+// open begins to read an object. The answer has to begin within the bucket's patience, and more of it to come within that each time; all
+// of it takes as long as it takes.
 func (b *bucket) open(ctx context.Context, hash string) (io.ReadCloser, error) {
 	reading, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(b.patience, cancel)
@@ -127,18 +132,22 @@ func (b *bucket) open(ctx context.Context, hash string) (io.ReadCloser, error) {
 		}
 		return nil, err
 	}
-	return &object{r, ctx, cancel}, nil
+	return &object{r, ctx, cancel, late, b.patience}, nil
 }
 
-// object is an object that is being read. A connection that breaks is a bucket that is away.
+// object is an object that is being read. A connection that breaks, or brings nothing any more, is a bucket that is away.
 type object struct {
 	io.ReadCloser
-	ctx    context.Context //nolint:containedctx // of who reads it
-	cancel context.CancelFunc
+	ctx      context.Context //nolint:containedctx // of who reads it
+	cancel   context.CancelFunc
+	late     *time.Timer // ends a read that waits too long
+	patience time.Duration
 }
 
 func (o *object) Read(p []byte) (int, error) {
+	o.late.Reset(o.patience)
 	n, err := o.ReadCloser.Read(p)
+	o.late.Stop()
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = away(o.ctx, err)
 	}
@@ -172,5 +181,21 @@ func (b *bucket) upload(ctx context.Context, hash, path string) error {
 		return err
 	}
 	defer file.Close()
-	return away(ctx, b.Upload(ctx, hash, file, &blob.WriterOptions{ContentType: "application/octet-stream"}))
+	sending, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late := time.AfterFunc(b.stall, cancel)
+	defer late.Stop()
+	return away(ctx, b.Upload(sending, hash, &moving{file, late, b.stall}, &blob.WriterOptions{ContentType: "application/octet-stream"}))
+}
+
+// moving is a file that is being sent: each time that some of it is taken, the bucket has time again.
+type moving struct {
+	file  io.Reader
+	late  *time.Timer
+	stall time.Duration
+}
+
+func (m *moving) Read(p []byte) (int, error) {
+	m.late.Reset(m.stall)
+	return m.file.Read(p)
 }

@@ -171,6 +171,42 @@ func TestBucketAway(t *testing.T) {
 			file.Close()
 		}
 	}
+	for name, how := range map[string]func(w http.ResponseWriter, r *http.Request) bool{ // it answers that there is no such object, and then takes nothing
+		"takes nothing": func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodPut {
+				return false
+			}
+			select {
+			case <-r.Context().Done():
+			case <-release:
+			}
+			return true
+		},
+		"stalls": func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodGet || strings.Contains(r.URL.RawQuery, "list-type") {
+				return false
+			}
+			w.Header().Set("Content-Length", "393216")
+			_, _ = w.Write([]byte("pixels"))
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-release:
+			}
+			return true
+		},
+	} {
+		s.fails(how)
+		var err error
+		if name == "stalls" {
+			_, err = far.Open(ctx, hash)
+		} else {
+			_, _, err = far.Put(ctx, strings.NewReader("what is not there yet"))
+		}
+		if !errors.Is(err, annotator.ErrBlobsAway) {
+			t.Errorf("a bucket that %s: %v", name, err)
+		}
+	}
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := far.Open(gone, hash); errors.Is(err, annotator.ErrBlobsAway) || !errors.Is(err, context.Canceled) {

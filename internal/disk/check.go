@@ -3,7 +3,6 @@ package disk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -48,20 +47,27 @@ func Folder(name, dir string) Place {
 }
 
 // Check tells whether places can be written to. An answer holds for a while, however many ask. It is safe for concurrent use.
-type Check struct {
-	places []Place
-	every  time.Duration
-	log    *slog.Logger
+type Check struct{ places []*look }
+
+// look is what is known of a place.
+type look struct {
+	Place
+	every time.Duration
+	log   *slog.Logger
 
 	mu      sync.Mutex
 	at      time.Time
-	found   []health.Part
+	found   health.Part
 	running chan struct{} // closed when the check under way is over; nil: there is none
 }
 
 // NewCheck looks at places at most once in every. log hears the causes, which may name paths.
 func NewCheck(every time.Duration, log *slog.Logger, places ...Place) *Check {
-	return &Check{places: places, every: every, log: log}
+	c := &Check{}
+	for _, p := range places {
+		c.places = append(c.places, &look{Place: p, every: every, log: log, found: health.Part{Name: p.Name}})
+	}
+	return c
 }
 
 // Err joins what Parts found: nil, or an annotator.ErrFull that names the places that take nothing.
@@ -74,41 +80,60 @@ func (c *Check) Err(ctx context.Context) error {
 }
 
 // Parts is what the last look found of each place, or a new one where that is too old: no error, or an annotator.ErrFull that names the
-// place. Where the disk itself does not answer, it waits no longer than ctx.
+// place. Where a place does not answer, it waits no longer than ctx, and the place is named as one that is away: one that is slow says
+// nothing of the others.
 func (c *Check) Parts(ctx context.Context) []health.Part {
-	c.mu.Lock()
-	if !c.at.IsZero() && time.Since(c.at) < c.every {
-		defer c.mu.Unlock()
-		return c.found
+	looks := make([]<-chan struct{}, len(c.places))
+	for i, p := range c.places {
+		looks[i] = p.begin(ctx)
 	}
-	if c.running == nil {
-		c.running = make(chan struct{})
-		go c.look(context.WithoutCancel(ctx), c.running)
-	}
-	running := c.running
-	c.mu.Unlock()
-	select {
-	case <-running:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.found
-	case <-ctx.Done():
-		return []health.Part{{Name: "the disk", Err: fmt.Errorf("%w: the disk does not answer", annotator.ErrUnavailable)}}
-	}
-}
-
-func (c *Check) look(ctx context.Context, running chan struct{}) {
 	found := make([]health.Part, len(c.places))
 	for i, p := range c.places {
-		found[i].Name = p.Name
-		if err := p.Writable(ctx); err != nil {
-			c.log.ErrorContext(ctx, "nothing can be written", "to", p.Name, "err", err)
-			found[i].Err = &PlaceError{Place: p.Name, Err: err}
+		known := true
+		select {
+		case <-looks[i]:
+		case <-ctx.Done():
+			select {
+			case <-looks[i]:
+			default:
+				known = false
+			}
+		}
+		if found[i] = (health.Part{Name: p.Name, Err: &PlaceError{Place: p.Name, Err: annotator.ErrUnavailable}}); known {
+			p.mu.Lock()
+			found[i] = p.found
+			p.mu.Unlock()
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at, c.found, c.running = time.Now(), found, nil
+	return found
+}
+
+// begin looks, unless somebody does or what is known is young; the channel is closed once it is known.
+func (l *look) begin(ctx context.Context) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.running != nil {
+		return l.running
+	}
+	running := make(chan struct{})
+	if !l.at.IsZero() && time.Since(l.at) < l.every {
+		close(running)
+		return running
+	}
+	l.running = running
+	go l.now(context.WithoutCancel(ctx), running)
+	return running
+}
+
+func (l *look) now(ctx context.Context, running chan struct{}) {
+	found := health.Part{Name: l.Name}
+	if err := l.Writable(ctx); err != nil {
+		l.log.ErrorContext(ctx, "nothing can be written", "to", l.Name, "err", err)
+		found.Err = &PlaceError{Place: l.Name, Err: err}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at, l.found, l.running = time.Now(), found, nil
 	close(running)
 }
 

@@ -127,4 +127,11 @@ func TestCheckNamesThePlaces(t *testing.T) {
 	if err := hangs.Err(ctx); !errors.Is(err, annotator.ErrUnavailable) {
 		t.Errorf("a disk that hangs: %v", err)
 	}
+	ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	parts := NewCheck(time.Hour, slog.New(slog.DiscardHandler), Folder("the data folder", good),
+		Place{"the blob store", func(context.Context) error { <-t.Context().Done(); return nil }}, Place{"the cache folder", func(context.Context) error { return Full(syscall.EROFS) }}).Parts(ctx)
+	if len(parts) != 3 || parts[0].Err != nil || parts[1].Err == nil || parts[1].Err.Error() != "the blob store does not answer" || !errors.Is(parts[2].Err, annotator.ErrFull) {
+		t.Errorf("beside a place that hangs: %v", parts)
+	}
 }

@@ -45,7 +45,7 @@ func endOf(ctx context.Context, err error, failed bool) string {
 		return endTakenOver
 	case failed:
 		return endFailed
-	case errors.As(err, &snoozed), annotator.Away(err):
+	case errors.As(err, &snoozed), annotator.Passes(err):
 		return endBack
 	case err != nil:
 		return endError

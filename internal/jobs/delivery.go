@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -44,7 +43,7 @@ func (d *deliveryWorker) Work(ctx context.Context, part *river.Job[postgres.Deli
 		return err
 	}
 	a := annotator.DeliveryAttempt{}
-	a.Status, err = w.sender.Send(ctx, p.Webhook.URL, p.Secret, webhook.ID(studio, p.ID), time.Now(), body)
+	a.Status, err = w.sender.Send(ctx, p.Webhook.URL, p.Secret, webhook.ID(studio, p.ID), w.service.Now(), body)
 	if ctx.Err() != nil {
 		return river.JobSnooze(0) // the worker stops: another goes on
 	}

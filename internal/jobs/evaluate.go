@@ -33,7 +33,7 @@ func (e *evaluateWorker) Work(ctx context.Context, part *river.Job[postgres.Eval
 		switch {
 		case ctx.Err() != nil: // the worker stops: another one will evaluate
 			return river.JobSnooze(0)
-		case annotator.Away(err), part.Attempt < part.MaxAttempts:
+		case annotator.Passes(err), part.Attempt < part.MaxAttempts:
 			return err
 		}
 		e.worker.giveUp(ctx, err.Error())

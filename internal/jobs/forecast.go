@@ -40,7 +40,7 @@ func (f *forecastWorker) Work(ctx context.Context, part *river.Job[postgres.Fore
 		switch {
 		case ctx.Err() != nil: // the worker stops: another one will make it
 			return river.JobSnooze(0)
-		case annotator.Away(err), part.Attempt < part.MaxAttempts:
+		case annotator.Passes(err), part.Attempt < part.MaxAttempts:
 			return err
 		}
 		f.worker.giveUp(ctx, err.Error())

@@ -81,9 +81,13 @@ func (h *holds) lose(id int64) {
 	}
 }
 
+// roomAgain is how long a worker keeps a part that found no room. Meanwhile it takes no other in its place, which a worker with room may have.
+const roomAgain = 5 * time.Second
+
 // attend works on a part, under a context that ends when another worker takes the part over. If work fails because the database or the
 // bucket is away, attend waits until both answer and then has River try the part again, without counting an attempt. It keeps the
-// part until then, since giving it back has to be written to the database.
+// part until then, since giving it back has to be written to the database. Where a disk is full, of the database or of this machine, it
+// waits a moment and does the same.
 func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(context.Context) error) error {
 	attrs := about(part)
 	ctx, traced := w.config.Tracer.Job(logs.With(ctx, attrs...), part.Kind, postgres.MetadataOf(part).Trace, jobOf(part), part.ID, part.Attempt)
@@ -106,8 +110,17 @@ func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(c
 		w.log.WarnContext(ctx, "part of a job was taken over by another worker, and let go")
 		return nil
 	}
-	if !annotator.Away(err) {
+	if !annotator.Passes(err) {
 		return err
+	}
+	if !annotator.Away(err) {
+		w.log.WarnContext(ctx, "part of a job waits for room on a disk", "err", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(roomAgain):
+		}
+		return river.JobSnooze(0)
 	}
 	w.log.WarnContext(ctx, "part of a job waits for the database, or for the bucket", "err", err)
 	for w.config.Store.Ping(ctx) != nil || w.config.Blobs.Ping(ctx) != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/roundrows"
@@ -49,7 +50,7 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 		return err
 	}
 	r := &roundRun{worker: w, store: w.config.Store, claim: claim, round: round, folder: w.roundFolder(round.ID, claim.Attempt)}
-	err = r.run(ctx)
+	err = disk.Full(r.run(ctx))
 	ended := context.WithoutCancel(ctx)
 	switch {
 	case err == nil:
@@ -65,8 +66,8 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 			return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
 		}
 		return river.JobSnooze(0)
-	case errors.Is(err, annotator.ErrUnavailable):
-		return err // the database or the bucket was away: try again
+	case errors.Is(err, annotator.ErrUnavailable), annotator.Passes(err):
+		return err // the database or the bucket was away, or there was no room: try again
 	default:
 		if err := w.config.Store.HoldsRound(ended, claim); errors.Is(err, annotator.ErrSuperseded) {
 			w.log.WarnContext(ctx, "round was taken over by another worker", "round", round.ID) // this attempt failed because its folder was moved

@@ -41,7 +41,7 @@ func (sw *scanWorker) Work(ctx context.Context, part *river.Job[postgres.ScanArg
 		return nil
 	case ctx.Err() != nil:
 		return river.JobSnooze(0)
-	case annotator.Away(err), part.Attempt < part.MaxAttempts:
+	case annotator.Passes(err), part.Attempt < part.MaxAttempts:
 		return err
 	default:
 		w.giveUp(ctx, err.Error())

@@ -81,7 +81,7 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	if err := w.config.Store.RemoveExpiredSessions(ctx); err != nil {
 		return err
 	}
-	if _, err := w.config.Store.ForgetDeliveries(ctx, time.Now().Add(-annotator.DeliveriesLast)); err != nil {
+	if _, err := w.config.Store.ForgetDeliveries(ctx, w.service.Now().Add(-annotator.DeliveriesLast)); err != nil {
 		return err
 	}
 	if importing, err := w.config.Store.Importing(ctx); err != nil || importing {

@@ -113,7 +113,7 @@ func NewWorker(c Config) (*Worker, error) {
 		RescueStuckJobsAfter:        30 * 24 * time.Hour,
 		ErrorHandler:                &errorHandler{worker: w},
 		CompletedJobRetentionPeriod: 7 * 24 * time.Hour,
-		RetryPolicy:                 retrySoon{},
+		RetryPolicy:                 retrySoon{w.service.Now},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
@@ -214,22 +214,28 @@ func (w *Worker) closeStranded(ctx context.Context) error {
 	for _, j := range stranded {
 		message := "the studio gave it up after several tries, the last of which ended with: " + cmp.Or(j.Why, "nothing that was written down") + ". The worker's log says more; please report it"
 		ctx := logs.With(logs.WithRequest(ctx, j.Request), slog.Int64(logs.KeyJob, j.ID))
-		w.log.ErrorContext(ctx, "job was given up", "round", j.RoundID, "why", j.Why)
-		if j.RoundID == 0 {
-			err = errors.Join(err, w.config.Store.FailJob(ctx, j.ID, message))
-			continue
+		failed := w.closeJob(ctx, j, message)
+		if failed == nil {
+			w.log.ErrorContext(ctx, "job was given up", "round", j.RoundID, "why", j.Why)
 		}
-		claim, _, claimed := w.config.Store.ClaimRound(ctx, j.RoundID)
-		switch {
-		case errors.Is(claimed, annotator.ErrRoundCancelled), errors.Is(claimed, annotator.ErrRoundOver):
-			err = errors.Join(err, w.removeRound(j.RoundID))
-		case claimed != nil:
-			err = errors.Join(err, claimed)
-		default:
-			err = errors.Join(err, w.service.FailRound(ctx, claim, message), w.removeRound(j.RoundID))
-		}
+		err = errors.Join(err, failed)
 	}
 	return err
+}
+
+func (w *Worker) closeJob(ctx context.Context, j postgres.StrandedJob, message string) error {
+	if j.RoundID == 0 {
+		return w.config.Store.FailJob(ctx, j.ID, message)
+	}
+	claim, _, err := w.config.Store.ClaimRound(ctx, j.RoundID)
+	switch {
+	case errors.Is(err, annotator.ErrRoundCancelled), errors.Is(err, annotator.ErrRoundOver):
+		return w.removeRound(j.RoundID)
+	case err != nil:
+		return err
+	default:
+		return errors.Join(w.service.FailRound(ctx, claim, message), w.removeRound(j.RoundID))
+	}
 }
 
 func (w *Worker) keepBeating(ctx context.Context) {
@@ -248,11 +254,12 @@ func (w *Worker) keepBeating(ctx context.Context) {
 }
 
 // retrySoon tries a failed part again after a few seconds, since most failures are a database that was away for a moment.
-type retrySoon struct{}
+// now is the database's time, by which River takes it up again.
+type retrySoon struct{ now func() time.Time }
 
 // NextRetry is a little later each time.
-func (retrySoon) NextRetry(part *rivertype.JobRow) time.Time {
-	return time.Now().Add(time.Duration(2*len(part.Errors)+1) * time.Second)
+func (r retrySoon) NextRetry(part *rivertype.JobRow) time.Time {
+	return r.now().Add(time.Duration(2*len(part.Errors)+1) * time.Second)
 }
 
 // errorHandler logs parts that failed. The failure that ends a job for good is stored by the job's own worker or, if that could not,

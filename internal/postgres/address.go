@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -63,18 +64,35 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = application
 	}
+	config.ConnConfig.DialFunc = dialer(config.ConnConfig.ConnectTimeout).DialContext
 	// Set by a statement, since connection poolers refuse connection parameters that they do not know.
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		// Pages ask short questions: to compile one takes longer than to answer it (2.3 s of a queue page's 2.9 s).
-		_, err := c.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d; SET jit = off", idleWithin.Milliseconds()))
+		_, err := c.Exec(ctx, fmt.Sprintf("SET jit = off; SET idle_in_transaction_session_timeout = %d; SET tcp_user_timeout = %d; SET tcp_keepalives_idle = %d; SET tcp_keepalives_interval = %d; SET tcp_keepalives_count = %d",
+			idleWithin.Milliseconds(), unheardAfter.Milliseconds(), int(aliveEvery.Seconds()), int(aliveEvery.Seconds()), aliveTimes))
 		return err
 	}
 	return config, nil
 }
 
-// idleWithin is how long a transaction may stand still before PostgreSQL ends it. A frozen process keeps the locks
-// of its transaction, on a round for example, and the worker that takes over would wait for it.
-const idleWithin = 30 * time.Second
+// idleWithin is how long a transaction may stand still before PostgreSQL ends it. A process that is frozen or cut off keeps the locks of
+// its transaction, on a task or a round for example, and whoever asks another server for the same waits for it: less long than an answer
+// may take. No transaction of the studio does anything else between its statements.
+const idleWithin = 8 * time.Second
+
+// How soon either end of a connection notices that nothing reaches the other any more. By the kernel's own measure that takes a quarter
+// of an hour where something was sent, and two hours where nothing is: so long the database keeps the locks of who is cut off, and a
+// worker waits for jobs that nobody brings.
+const (
+	unheardAfter = 15 * time.Second // what was sent and never confirmed ends the connection
+	aliveEvery   = 5 * time.Second  // of a connection that is silent, between asking whether the other end is there
+	aliveTimes   = 3                // unanswered questions end it
+)
+
+// dialer connects to the database.
+func dialer(within time.Duration) *net.Dialer {
+	return &net.Dialer{Timeout: within, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: aliveEvery, Interval: aliveEvery, Count: aliveTimes}, Control: notUnheard}
+}
 
 // urlRest is what follows the scheme of a URL.
 func urlRest(dsn string) (rest string, is bool) {

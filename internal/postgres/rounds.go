@@ -189,6 +189,12 @@ func (s *Store) ChangeRound(ctx context.Context, id int64, rule func(annotator.R
 	return round, err
 }
 
+// LockProjectOf implements annotator.RoundStore.
+func (s *Store) LockProjectOf(ctx context.Context, id int64) error {
+	_, err := one(ctx, s, pgx.RowTo[int64], `SELECT p.id FROM projects p JOIN rounds r ON r.project_id = p.id WHERE r.id = $1 FOR NO KEY UPDATE OF p`, id)
+	return wrap(err, "round %d", id)
+}
+
 // lockRound returns a round and keeps others from changing it until the transaction ends.
 func (s *Store) lockRound(ctx context.Context, id int64) (annotator.Round, error) {
 	return one(ctx, s, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1 FOR NO KEY UPDATE`, id)

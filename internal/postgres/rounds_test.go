@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -304,5 +305,61 @@ func TestCurvesOfARestartedRound(t *testing.T) {
 	}
 	if err != nil || len(losses) != 1 || losses[0] != 1 {
 		t.Errorf("L_map at step 10: %v, %v, want the new training's alone", losses, err)
+	}
+}
+
+// A round that ends waits for its project before it holds anything that whoever starts the next one waits for, or each would wait for the other.
+func TestARoundEndsInTheOrderInWhichTheNextBegins(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	task, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit, err := w.Service.SaveDraft(ctx, w.Ada, task.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.75)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.Submit(ctx, w.Ada, task.ID, edit.Revision); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.Review(ctx, w.Reviewer, edit.ID, annotator.VerdictApprove, ""); err != nil {
+		t.Fatal(err)
+	}
+	round, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool, ended := w.Store.Pool(), make(chan error, 1)
+	starting, err := pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = starting.Rollback(context.WithoutCancel(ctx)) }()
+	if _, err := starting.Exec(ctx, `SELECT FROM projects FOR NO KEY UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, err := w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Images: 4}, annotator.RoundRows{})
+		ended <- err
+	}()
+	for waits := 0; waits == 0; {
+		if err := pool.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := starting.Exec(ctx, `SELECT FROM rounds FOR NO KEY UPDATE NOWAIT`); err != nil {
+		t.Errorf("a round that waits for its project holds itself: %v", err)
+	}
+	if err := starting.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

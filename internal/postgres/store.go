@@ -41,6 +41,7 @@ type Store struct {
 	river    *river.Client[pgx.Tx]
 	wake     *listener
 	watch    *watch
+	clock    *clock
 	patience time.Duration
 	log      *slog.Logger
 }
@@ -84,6 +85,11 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := s.CheckSchema(ctx); err != nil {
 		s.Close()
 		return nil, err
+	}
+	s.clock = &clock{store: s}
+	if err := s.clock.set(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("asking the database for the time: %w", err)
 	}
 	return s, nil
 }
@@ -173,10 +179,7 @@ func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) erro
 		case !away(err) && !collided(err):
 			return full(err)
 		case time.Now().Add(wait).After(deadline), errors.Is(err, errSilent): // errSilent comes after a wait already
-			if away(err) {
-				return unavailable(err)
-			}
-			return err
+			return unavailable(err) // also what collides again and again: it holds nothing, and may be sent again
 		}
 		select {
 		case <-ctx.Done():
@@ -194,8 +197,8 @@ func away(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code {
-		case "57P01", "57P02", "57P03", "08000", "08003", "08006", "53300":
-			return true // shutdown, crash, starting up, connection trouble, too many connections
+		case "57P01", "57P02", "57P03", "08000", "08003", "08006", "53300", "25P03":
+			return true // shutdown, crash, starting up, connection trouble, too many connections, a transaction that stood still for idleWithin
 		}
 		return false
 	}

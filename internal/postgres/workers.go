@@ -93,11 +93,19 @@ func (s *Store) RescueParts(ctx context.Context, worker string, working []int64)
 	if n > 0 {
 		s.log.WarnContext(ctx, "jobs of workers that fell silent were made available again", "jobs", n)
 	}
+	// River gives a part back by the worker's own clock. One that was to be available at once, and is not yet, was given back by a clock that
+	// is ahead.
+	if _, err := s.exec(ctx, `UPDATE river_job SET scheduled_at = now() WHERE state = 'available' AND scheduled_at > now() + make_interval(secs => $1)`, riverAtOnce.Seconds()); err != nil {
+		return n, wrap(err, "looking for jobs that were given back by a clock that is ahead")
+	}
 	if _, err = s.Importing(ctx); err == nil { // it also ends the imports of dead processes
 		_, err = s.exec(ctx, `DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day'`)
 	}
 	return n, wrap(err, "forgetting workers that are gone")
 }
+
+// riverAtOnce is how far ahead River makes a part available that is to wait so long at most; what waits longer it schedules.
+const riverAtOnce = 6 * time.Second
 
 // lostAfter is how long a job may be on its way from the database to its worker, and its end from the worker to the database.
 const lostAfter = time.Minute
