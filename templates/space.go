@@ -173,6 +173,14 @@ func (v Space) quotaTyped(slug string, now int64) string {
 // quotaShare is a part of a quota in per cent, never above what is there: 100% is full.
 func quotaShare(u annotator.SpaceUse) string { return strconv.Itoa(int(100*u.Share())) + "%" }
 
+// quotaLook is the look of a quota's chip: little is left, or nothing.
+func quotaLook(u annotator.SpaceUse) string {
+	if u.Share() < 1 {
+		return "queued"
+	}
+	return "failed"
+}
+
 // placeholderQuota is what stands in the empty field of a project's quota: that of every project.
 func placeholderQuota(ctx context.Context, all int64) string {
 	if all == 0 {
