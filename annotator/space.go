@@ -51,7 +51,9 @@ type ProjectSpace struct {
 func (p ProjectSpace) Used() int64 { return p.Stored() + p.RoundBytes }
 
 // Stored is what of it lies in the blob store.
-func (p ProjectSpace) Stored() int64 { return p.ImageBytes + p.MaskBytes + p.ModelBytes + p.UploadBytes }
+func (p ProjectSpace) Stored() int64 {
+	return p.ImageBytes + p.MaskBytes + p.ModelBytes + p.UploadBytes
+}
 
 // Use is how much of the quota is used.
 func (p ProjectSpace) Use() SpaceUse { return SpaceUse{p.Used(), p.Quota} }

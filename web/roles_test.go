@@ -58,7 +58,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /people": annotator.RoleAdmin, "POST /people": annotator.RoleAdmin, "POST /people/{user}": annotator.RoleAdmin,
 	"POST /invitations": annotator.RoleAdmin, "POST /invitations/{invitation}/revoke": annotator.RoleAdmin,
 	"POST /projects/{slug}/invitations": annotator.RoleLead, "POST /projects/{slug}/invitations/{invitation}/revoke": annotator.RoleLead,
-	"GET /audit":    annotator.RoleAdmin,
+	"GET /audit": annotator.RoleAdmin,
 	"GET /space": annotator.RoleAdmin, "POST /space": annotator.RoleAdmin,
 	"GET /webhooks": annotator.RoleAdmin, "POST /webhooks": annotator.RoleAdmin, "GET /webhooks/{webhook}": annotator.RoleAdmin, "POST /webhooks/{webhook}": annotator.RoleAdmin,
 	"GET /projects/{slug}/webhooks": annotator.RoleLead, "POST /projects/{slug}/webhooks": annotator.RoleLead, "GET /projects/{slug}/webhooks/{webhook}": annotator.RoleLead, "POST /projects/{slug}/webhooks/{webhook}": annotator.RoleLead,

@@ -94,7 +94,9 @@ func (s *Store) DatabaseSpace(ctx context.Context) (space annotator.DatabaseSpac
 		rest.Bytes -= of.Bytes
 		space.Tables = append(space.Tables, of)
 	}
-	slices.SortFunc(space.Tables, func(a, b annotator.TableSpace) int { return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Group, b.Group)) })
+	slices.SortFunc(space.Tables, func(a, b annotator.TableSpace) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.Group, b.Group))
+	})
 	rest.Bytes = max(0, rest.Bytes)
 	space.Tables = append(space.Tables, rest)
 	return space, wrap(err, "measuring the tables")
