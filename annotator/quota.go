@@ -54,9 +54,9 @@ type QuotaError struct {
 
 func (e *QuotaError) Error() string {
 	if e.Adds == 0 {
-		return fmt.Sprintf("the project %s may have %s and has %s: purge images that it does not need (page Images, Deleted), or ask an admin for a larger quota (page Space)", e.Project, text.Bytes(e.Use.Quota), text.Bytes(e.Use.Used))
+		return fmt.Sprintf("the project %s may have %s and has %s: purge images that it does not need (page Images, Deleted), or ask an admin for a larger quota (page Storage)", e.Project, text.Bytes(e.Use.Quota), text.Bytes(e.Use.Used))
 	}
-	return fmt.Sprintf("the project %s may have %s and has %s, and this would add %s: purge images that it does not need (page Images, Deleted), or ask an admin for a larger quota (page Space)",
+	return fmt.Sprintf("the project %s may have %s and has %s, and this would add %s: purge images that it does not need (page Images, Deleted), or ask an admin for a larger quota (page Storage)",
 		e.Project, text.Bytes(e.Use.Quota), text.Bytes(e.Use.Used), text.Bytes(e.Adds))
 }
 

@@ -21,7 +21,7 @@ func (s *Server) showSpace(v *visit, status int, view templates.Space) (err erro
 	if view.Space, err = s.service.Space(v.Context(), v.actor); err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.SpacePage(v.frame(words.T(v.Context(), "Space"), "space"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.SpacePage(v.frame(words.T(v.Context(), "Storage"), "space"), view))
 }
 
 // changeSpace sets a quota, or has everything counted again.

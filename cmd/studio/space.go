@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/space"
 )
 
-// onMachine is what of a server's machine the page Space tells: the folders below the data folder, their bounds and the flags that set these,
+// onMachine is what of a server's machine the page Storage tells: the folders below the data folder, their bounds and the flags that set these,
 // and the disks.
 func onMachine(s *storage, c studioConfig) space.Options {
 	o := space.Options{Log: c.log}
