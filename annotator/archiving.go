@@ -131,7 +131,7 @@ func (s *Service) UnpackProject(ctx context.Context, actor User, slug, name stri
 	if err != nil {
 		return Project{}, err
 	}
-	if err := s.keepFiles(ctx, from); err != nil {
+	if err := s.keepFiles(ctx, slug, from); err != nil {
 		return Project{}, err
 	}
 	var project Project
@@ -140,6 +140,9 @@ func (s *Service) UnpackProject(ctx context.Context, actor User, slug, name stri
 			return err
 		}
 		if err := s.audit(ctx, tx, actor, &project.ID, "project.unpack", projectSubject(slug), fmt.Sprintf("from the archive %s", from.Name())); err != nil {
+			return err
+		}
+		if err := tx.EnqueueTidy(ctx); err != nil { // which counts its files: what an archive says of their sizes is not believed
 			return err
 		}
 		return s.joinNew(ctx, tx, actor, project, false)
@@ -200,12 +203,25 @@ var (
 )
 
 // keepFiles keeps the files of an archive, and those of images that it has by reference only.
-func (s *Service) keepFiles(ctx context.Context, from ArchiveSource) error {
+func (s *Service) keepFiles(ctx context.Context, slug string, from ArchiveSource) error {
 	kept := map[string]bool{}
-	err := from.Files(ctx, func(hash string, content io.Reader) error {
-		got, _, err := s.blobs.Put(ctx, content)
+	space := ProjectSpace{Project: slug} // of the project to be, as far as its files are kept
+	var err error
+	if space.Quota, err = s.store.DefaultQuota(ctx); err != nil {
+		return err
+	}
+	count := func(size int64) error {
+		err := space.takes(size)
+		space.ImageBytes += size
+		return err
+	}
+	err = from.Files(ctx, func(hash string, content io.Reader) error {
+		got, size, err := s.blobs.Put(ctx, content)
 		if err == nil && got != hash {
 			err = &DamagedError{"file " + hash, ErrDamaged}
+		}
+		if err == nil {
+			err = count(size)
 		}
 		kept[hash] = true
 		return err
@@ -214,7 +230,7 @@ func (s *Service) keepFiles(ctx context.Context, from ArchiveSource) error {
 		return err
 	}
 	var missing []string
-	count := 0
+	missed := 0
 	here := func(hash string) (bool, error) {
 		if hash == "" || kept[hash] || from.Lost(hash) {
 			return true, nil
@@ -224,7 +240,7 @@ func (s *Service) keepFiles(ctx context.Context, from ArchiveSource) error {
 		return there, err
 	}
 	miss := func(what string) {
-		if count++; len(missing) < MaxNamed {
+		if missed++; len(missing) < MaxNamed {
 			missing = append(missing, what)
 		}
 	}
@@ -248,34 +264,38 @@ func (s *Service) keepFiles(ctx context.Context, from ArchiveSource) error {
 		if err != nil || there {
 			return err
 		}
-		if there, err = s.keepFound(ctx, image.Name, image.Hash, from); err == nil && !there {
+		there, size, err := s.keepFound(ctx, image.Name, image.Hash, from)
+		if err == nil && !there {
 			miss(image.Name)
+		}
+		if err == nil {
+			err = count(size)
 		}
 		kept[image.Hash] = there
 		return err
 	})
-	if err == nil && count > 0 {
+	if err == nil && missed > 0 {
 		err = &ValidationError{Field: "images", Message: fmt.Sprintf("the archive has its images by reference, and %d files of them are not here: %s. "+
-			"Give the folder that they are in (studio project unpack --images DIR), or write the archive with them", count, strings.Join(missing, ", "))}
+			"Give the folder that they are in (studio project unpack --images DIR), or write the archive with them", missed, strings.Join(missing, ", "))}
 	}
 	return err
 }
 
 // keepFound keeps the file of an image that lies elsewhere, if it is that file.
-func (s *Service) keepFound(ctx context.Context, name, hash string, from ArchiveSource) (bool, error) {
+func (s *Service) keepFound(ctx context.Context, name, hash string, from ArchiveSource) (there bool, size int64, err error) {
 	content, err := from.Find(name)
 	if isNotFound(err) {
-		return false, nil
+		return false, 0, nil
 	}
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	defer content.Close()
-	got, _, err := s.blobs.Put(ctx, content)
+	got, size, err := s.blobs.Put(ctx, content)
 	if err == nil && got != hash {
 		err = &ValidationError{Field: "images", Message: fmt.Sprintf("%s is another picture than the archive's: its SHA-256 is %s, not %s", name, got, hash)}
 	}
-	return err == nil, err
+	return err == nil, size, err
 }
 
 // BeginArchive makes room for an archive of a project, whose bytes are then sent as those of an import are (admin).

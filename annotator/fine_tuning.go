@@ -40,6 +40,7 @@ type RoundStart struct {
 	Settings       recipe.Settings
 	StartedBy      User
 	IdempotencyKey string // "" for none
+	Bytes          int64  // what its files may take at most (RoundBytes)
 }
 
 // RoundDefaults returns the settings the form starts with, and how many approved edits a round would learn from.
@@ -163,8 +164,11 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r rec
 		if n == 0 {
 			return &ValidationError{Field: "edits", Message: "no edit is approved yet: a round learns from approved edits"}
 		}
-		round, err = tx.StartRound(ctx, RoundStart{
-			ProjectID: project.ID, ParentVersion: version.ID, Settings: r, StartedBy: actor, IdempotencyKey: idempotencyKey,
+		err = keepsQuota(ctx, tx, project.ID, func() (err error) {
+			round, err = tx.StartRound(ctx, RoundStart{
+				ProjectID: project.ID, ParentVersion: version.ID, Settings: r, StartedBy: actor, IdempotencyKey: idempotencyKey, Bytes: RoundBytes(version, r),
+			})
+			return err
 		})
 		if err != nil {
 			return err

@@ -120,6 +120,8 @@ type ImageImport struct {
 	// Holds returns the hash of the file of a name, "" where the data set has none or it cannot be read: an image whose name holds its
 	// bytes no longer may be there under another. nil: such images are not looked for.
 	Holds func(ctx context.Context, name string) (hash string, err error)
+	// Sizes gives each image's name and the size of its file in bytes, without reading it. It may be nil.
+	Sizes iter.Seq2[string, int64]
 	// Passed lists files that are there and are not read, with the reason: an image of such a name is not gone. It may be nil.
 	Passed iter.Seq2[string, string]
 	// Differs is called with every difference, also with those that the report leaves out because there are too many. It may be nil.
@@ -138,12 +140,16 @@ const reportEvery = time.Second
 // ImportImages brings a project's images into line with a data set (admin). New images are added, and images that could not be read
 // are repaired. Images that differ are changed if in.Update is set, and images that are gone are taken out of use if in.Prune is.
 // Images are written in parts, each in a transaction with its line of the trail, and the active version begins to scan those that are
-// new. Importing again, also after an interrupted import, continues with the images that are missing. observe (may be nil) and
+// new. A *QuotaError comes before anything is written, where the files can be seen not to fit, and else for the part with which they do
+// not. Importing again, also after an interrupted import, continues with the images that are missing. observe (may be nil) and
 // the project's page are told the progress.
 func (s *Service) ImportImages(ctx context.Context, actor User, slug string, in ImageImport, observe func(progress.Progress)) (ImportOutcome, error) {
 	i, err := s.importer(ctx, actor, slug, &in)
 	if err != nil {
 		return ImportOutcome{}, err
+	}
+	if err := i.fits(ctx); err != nil {
+		return ImportOutcome{}, fmt.Errorf("importing %s: %w", in.From, err)
 	}
 	job, err := s.store.BeginImport(ctx, i.project.ID, in.Images)
 	if err != nil {
@@ -342,7 +348,11 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 	}
 	var part, gone syncPlan
 	err := i.store.InTx(ctx, func(tx Store) (err error) {
-		if part, err = i.apply(ctx, tx, images); err != nil {
+		err = keepsQuota(ctx, tx, i.project.ID, func() (err error) {
+			part, err = i.apply(ctx, tx, images)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		if job == nil {

@@ -102,6 +102,7 @@ type ProjectSummary struct {
 	ActiveVersion *Version `json:"active_version,omitempty"`
 	RunningRound  *int64   `json:"running_round,omitempty"`
 	RunningJob    *Job     `json:"running_job,omitempty"` // an import or scan under way
+	Space         SpaceUse `json:"space" doc:"What its files take, in bytes, and may take."`
 }
 
 // Image is one picture of a project. Its bytes are a blob under Hash.
@@ -202,7 +203,9 @@ type NewImage struct {
 	Class      string // key of a class, "" where unlabelled
 	Group      string
 	Hash       string
+	Bytes      int64 // of its file; 0: not known, or the file is not kept
 	MaskHash   string
+	MaskBytes  int64
 	Clicks     [][2]float64 // where people clicked on the object, as shares of the width and the height; none where unknown
 	MaskBroken bool         // it has a mask that cannot be read, so that it is imported without one
 	Width      int

@@ -18,7 +18,7 @@ import (
 // The methods stand in files by subject: people.go, session.go (in which browsers they are signed in), invitation.go (who is to come in), institution.go (who signs people in besides the studio), second_factor.go (codes besides their passwords), passkey.go (keys in place of them), trail.go (who did what in the whole studio), first_admin.go (the first of them), personal.go (what is held of them, and removing them), catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), handing.go (why a task is there), assigning.go (many tasks at once, and to whom they are given), day.go (what people did on a day), overlap.go (images that several people paint), adopting.go (what becomes of their maps), agreement.go (how alike these are), checking.go (maps that are scored against known masks), work.go (what each person has done), drafting.go (saves and submissions), activation_map.go, likeness.go (which places of a picture are alike), segmenter.go (the region that clicks mean), reviewing.go, review_leasing.go (who has which map to judge), review_order.go (in which order), reviewing_many.go (many verdicts at once), sampling.go (how much is reviewed), correcting.go (changing a map and approving it), fine_tuning.go, uploading.go
 // (uploaded models, and those on the server's disk), importing.go, staging.go (images that people send), seeding.go (edits from known masks), starting.go (the maps that
-// painters begin with), leakage.go (held-out images that are like training images), images.go (the list of a project's images; changing, deleting, restoring and purging them), labelling.go (labels that are found wrong), suspects.go (those that probably are), forecasting.go (whether painting is likely to pay), exporting.go (what leaves the studio), bringing.go (maps that come from elsewhere), archiving.go (a project as one archive), ending.go (closing, deleting and purging projects), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
+// painters begin with), leakage.go (held-out images that are like training images), images.go (the list of a project's images; changing, deleting, restoring and purging them), labelling.go (labels that are found wrong), suspects.go (those that probably are), forecasting.go (whether painting is likely to pay), exporting.go (what leaves the studio), bringing.go (maps that come from elsewhere), archiving.go (a project as one archive), ending.go (closing, deleting and purging projects), space.go (what takes the space), quota.go (how much of it a project may take), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
 type Service struct {
 	store          Store
 	scorer         Scorer
@@ -40,6 +40,7 @@ type Service struct {
 	failures       failures
 	institution    *Institution
 	sealing        sealed.Key
+	machine        Machine
 }
 
 // ServiceConfig is what a Service needs. Store and Blobs are required. A command that neither scores nor shows pictures may leave out
@@ -61,13 +62,14 @@ type ServiceConfig struct {
 	Checking       Checking         // jobs.Catalog; without it checks have no scores
 	Institution    *Institution     // who signs people in besides the studio; nil: nobody does
 	Sealing        sealed.Key       // seals the secrets of second factors; the zero value does not
+	Machine        Machine          // internal/space.Machine; nil: nothing is known of folders and disks
 	Clock          func() time.Time // the clock by which leases expire; default Store.Now
 	Logger         *slog.Logger     // default slog.Default
 }
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, describer: c.Describer, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, agreeing: c.Agreement, checking: c.Checking, institution: c.Institution, sealing: c.Sealing, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, describer: c.Describer, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, agreeing: c.Agreement, checking: c.Checking, institution: c.Institution, sealing: c.Sealing, machine: c.Machine, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = c.Store.Now
 	}
@@ -123,6 +125,7 @@ type Store interface {
 	SuspectStore
 	ForecastStore
 	SegmenterStore
+	SpaceStore
 	JobStore
 	AuditStore
 	ScanStore

@@ -158,7 +158,7 @@ type Staging interface {
 }
 
 // BeginImport makes room for the files of a data set that are then sent in chunks (admin). Files that were begun with before, and
-// are not all here, are gone on with.
+// are not all here, are gone on with. A *QuotaError where the project may not have so many more bytes.
 func (s *Service) BeginImport(ctx context.Context, actor User, slug, name string, files []StagedFile) (StagedImport, bool, error) {
 	actor, project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
@@ -171,6 +171,17 @@ func (s *Service) BeginImport(ctx context.Context, actor User, slug, name string
 		return StagedImport{}, false, err
 	}
 	if err := checkStagedFiles(files); err != nil {
+		return StagedImport{}, false, err
+	}
+	space, err := spaceOf(ctx, s.store, project.ID)
+	if err != nil {
+		return StagedImport{}, false, err
+	}
+	bytes := int64(0)
+	for _, f := range files {
+		bytes += min(f.Bytes, MaxQuota)
+	}
+	if err := space.takes(bytes); err != nil {
 		return StagedImport{}, false, err
 	}
 	return s.staging.Begin(ctx, project.ID, actor.Name, name, files)

@@ -69,6 +69,13 @@ func (s *Service) UploadModel(ctx context.Context, actor User, slug string, next
 	if s.models == nil {
 		return Upload{}, fmt.Errorf("reading a model: %w: this process reads none", ErrUnavailable)
 	}
+	space, err := spaceOf(ctx, s.store, project.ID)
+	if err == nil {
+		err = space.full()
+	}
+	if err != nil {
+		return Upload{}, err
+	}
 	var name string
 	found, err := s.models.Receive(ctx, func() (SentFile, error) {
 		file, err := next()
@@ -85,9 +92,12 @@ func (s *Service) UploadModel(ctx context.Context, actor User, slug string, next
 	}
 	var upload Upload
 	err = s.store.InTx(ctx, func(tx Store) error {
-		upload, err = tx.InsertUpload(ctx, Upload{
-			ProjectID: project.ID, Name: name, ModelHash: found.Hash, Bytes: found.Bytes, Report: found.Report, Manifest: found.Manifest,
-		}, actor)
+		err := keepsQuota(ctx, tx, project.ID, func() (err error) {
+			upload, err = tx.InsertUpload(ctx, Upload{
+				ProjectID: project.ID, Name: name, ModelHash: found.Hash, Bytes: found.Bytes, Report: found.Report, Manifest: found.Manifest,
+			}, actor)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -279,8 +289,10 @@ func (s *Service) AddModel(ctx context.Context, actor User, slug string, m Model
 	v.Activate = m.Activate
 	var version Version
 	err = s.store.InTx(ctx, func(tx Store) error {
-		version, err = s.addVersion(ctx, tx, actor, project.ID, m.Name, v, !m.NoScan)
-		return err
+		return keepsQuota(ctx, tx, project.ID, func() (err error) {
+			version, err = s.addVersion(ctx, tx, actor, project.ID, m.Name, v, !m.NoScan)
+			return err
+		})
 	})
 	if err != nil {
 		return Version{}, fmt.Errorf("adding %s: %w", m.Name, err)

@@ -21,7 +21,7 @@ func TestRenderingsOnDiskAreBounded(t *testing.T) {
 		store[name] = asPNG(t, photograph(400, 300))
 	}
 	dir := t.TempDir()
-	p := NewPictures(store, dir, slog.New(slog.DiscardHandler))
+	p := NewPictures(store, dir, 0, slog.New(slog.DiscardHandler))
 	version := annotator.Version{Manifest: manifestJSON(t, nil)}
 	show := func(name string) (path string, size int64) {
 		t.Helper()

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,10 +51,10 @@ type Pictures struct {
 
 var _ annotator.Pictures = (*Pictures)(nil)
 
-// NewPictures renders images of blobs and keeps the renderings in dir ("": they are not kept), up to DefaultPictureBytes.
+// NewPictures renders images of blobs and keeps the renderings in dir ("": they are not kept), up to limit bytes (0: DefaultPictureBytes).
 // Anything in dir may be deleted at any time. If dir cannot be written to, that is logged and pictures are rendered each time.
-func NewPictures(blobs annotator.Blobs, dir string, log *slog.Logger) *Pictures {
-	return &Pictures{blobs: blobs, dir: dir, log: log, cache: boundPictures(dir, DefaultPictureBytes)}
+func NewPictures(blobs annotator.Blobs, dir string, limit int64, log *slog.Logger) *Pictures {
+	return &Pictures{blobs: blobs, dir: dir, log: log, cache: boundPictures(dir, cmp.Or(limit, DefaultPictureBytes))}
 }
 
 // boundPictures bounds a folder of renderings.

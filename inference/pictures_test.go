@@ -58,7 +58,7 @@ func render(t testing.TB, p *Pictures, version annotator.Version, img annotator.
 func TestRenderings(t *testing.T) {
 	t.Parallel()
 	store := blobs{"wide": asPNG(t, photograph(2000, 1200)), "small": asPNG(t, photograph(100, 90))}
-	p := NewPictures(store, t.TempDir(), slog.New(slog.DiscardHandler))
+	p := NewPictures(store, t.TempDir(), 0, slog.New(slog.DiscardHandler))
 	version := annotator.Version{Manifest: manifestJSON(t, nil)}
 	wide := annotator.Image{Name: "wide", Hash: "wide", Width: 2000, Height: 1200}
 	for _, c := range []struct {
@@ -118,7 +118,7 @@ func TestRenderingsAreKept(t *testing.T) {
 	dir := t.TempDir()
 	version, img := annotator.Version{Manifest: manifestJSON(t, nil)}, annotator.Image{Hash: "a", Width: 64, Height: 64}
 	var all sync.WaitGroup
-	p := NewPictures(store, dir, slog.New(slog.DiscardHandler))
+	p := NewPictures(store, dir, 0, slog.New(slog.DiscardHandler))
 	for range 4 {
 		all.Go(func() {
 			r, _, err := p.Render(t.Context(), version, img, annotator.PictureThumb)
@@ -135,7 +135,7 @@ func TestRenderingsAreKept(t *testing.T) {
 		t.Fatalf("%v is kept (%v), want one file", files, err)
 	}
 	delete(store, "a")
-	_, first := render(t, NewPictures(store, dir, slog.New(slog.DiscardHandler)), version, img, annotator.PictureThumb) // from the folder alone
+	_, first := render(t, NewPictures(store, dir, 0, slog.New(slog.DiscardHandler)), version, img, annotator.PictureThumb) // from the folder alone
 	kept, err := os.ReadFile(files[0])
 	if err != nil || !bytes.Equal(first, kept) {
 		t.Errorf("what is kept differs from what is served (%v)", err)
@@ -149,7 +149,7 @@ func TestRenderingsAreKept(t *testing.T) {
 
 func TestRenderRefuses(t *testing.T) {
 	t.Parallel()
-	p := NewPictures(blobs{"text": []byte("words"), "huge": pngHeader(50000, 50000), "ok": asPNG(t, photograph(8, 8))}, "", slog.New(slog.DiscardHandler))
+	p := NewPictures(blobs{"text": []byte("words"), "huge": pngHeader(50000, 50000), "ok": asPNG(t, photograph(8, 8))}, "", 0, slog.New(slog.DiscardHandler))
 	version := annotator.Version{Manifest: manifestJSON(t, nil)}
 	if _, _, err := p.Render(t.Context(), version, annotator.Image{Hash: "text"}, annotator.PictureThumb); !errors.Is(err, picture.ErrNotPicture) {
 		t.Errorf("a text file: %v", err)

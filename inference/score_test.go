@@ -179,7 +179,7 @@ func TestLiveScoreSaysWhatIsWrong(t *testing.T) {
 	if _, err := s.scorer.Score(t.Context(), wrong, s.image, s.painted(0.5)); !errors.As(err, &invalid) || !strings.Contains(invalid.Message, "divide by 255") {
 		t.Errorf("got %v, want a *annotator.ValidationError that says what to do", err)
 	}
-	if _, err := NewPictures(blobs{}, "", slog.New(slog.DiscardHandler)).preprocessor(wrong); err != nil {
+	if _, err := NewPictures(blobs{}, "", 0, slog.New(slog.DiscardHandler)).preprocessor(wrong); err != nil {
 		t.Errorf("its pictures: %v", err)
 	}
 }

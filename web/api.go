@@ -55,7 +55,7 @@ func newAPI(s *Server, r chi.Router) *api {
 		tag      string
 		register []func()
 	}{
-		{"sessions", []func(){a.sessions, a.passkeys}}, {"people", []func(){a.people, a.personal, a.invitations, a.trail, a.webhooks}}, {"projects", []func(){a.projects}},
+		{"sessions", []func(){a.sessions, a.passkeys}}, {"people", []func(){a.people, a.personal, a.invitations, a.trail, a.webhooks}}, {"projects", []func(){a.projects, a.space}},
 		{"images", []func(){a.images, a.leakage}}, {"labels", []func(){a.labels}}, {"tasks", []func(){a.tasks, a.manyTasks, a.activationMaps, a.likeness, a.segmenters, a.startingPoints}},
 		{"reviews", []func(){a.reviews, a.reviewDesk, a.agreement}}, {"rounds", []func(){a.rounds, a.forecasts}}, {"versions", []func(){a.versions, a.downloads, a.stateDicts, a.uploads}},
 		{"exports", []func(){a.exports, a.maps}}, {"archives", []func(){a.archives}}, {"imports", []func(){a.imports}},

@@ -68,6 +68,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Post("/invitations", s.page(admins, s.inviteByAdmin))
 			r.Post("/invitations/{invitation}/revoke", s.page(admins, s.revokeInvitation))
 			r.Get("/audit", s.page(admins, s.trailPageOfStudio))
+			r.Get("/space", s.page(admins, s.spacePage))
+			r.Post("/space", s.page(admins, s.changeSpace))
 			r.Get("/webhooks", s.page(admins, s.webhooksPage))
 			r.Post("/webhooks", s.page(admins, s.addWebhook))
 			r.Get("/webhooks/{webhook}", s.page(admins, s.webhookPage))

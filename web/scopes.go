@@ -28,6 +28,8 @@ var scopes = map[string]annotator.Scope{
 	"members": annotator.ScopeRead, "addMember": annotator.ScopeAdmin, "setMember": annotator.ScopeAdmin, "removeMember": annotator.ScopeAdmin,
 	"createProject": annotator.ScopeAdmin, "setStart": annotator.ScopeAdmin, "previewStarts": annotator.ScopeAdmin,
 
+	"space": annotator.ScopeAdmin, "countSpace": annotator.ScopeAdmin, "setDefaultQuota": annotator.ScopeAdmin, "setQuota": annotator.ScopeAdmin, "projectSpace": annotator.ScopeRead,
+
 	"leakage": annotator.ScopeRead, "leaveOut": annotator.ScopeAdmin, "takeIn": annotator.ScopeAdmin,
 
 	"suspects": annotator.ScopeRead, "labelHistory": annotator.ScopeRead, "labelVerdicts": annotator.ScopeRead, "labelVerdict": annotator.ScopeRead,

@@ -156,6 +156,7 @@ var oddBodies = [][2]string{
 // forms are the pages' forms as they are usually sent, by their address. One that is not here fails the test.
 var forms = map[string]string{
 	"/jobs/*":   "",
+	"/space":    "do=quota&project=birds&quota=12.5",
 	"/webhooks": "url=https%3A%2F%2Fci.example.org%2Fhook&kind=rounds", "/webhooks/{webhook}": "do=test", "/projects/{slug}/webhooks": "url=https%3A%2F%2Fci.example.org%2Fhook", "/projects/{slug}/webhooks/{webhook}": "do=off",
 	"/signin": "email=nobody@example.org&password=x&next=/projects", "/signout": "", "/language": "language=ja&next=/projects", "/invitation": "key=x&name=Walked&password=x", "/invitations": "email=in@example.org&role=annotator&project-birds=lead", "/invitations/{invitation}/revoke": "", "/projects/{slug}/invitations": "email=in@example.org&role=reviewer", "/projects/{slug}/invitations/{invitation}/revoke": "", "/setup": "key=x&name=First&email=first@example.org&password=x",
 	"/projects/{slug}/leakage/leave-out": "within=8&image=1", "/projects/{slug}/leakage/restore": "image=1",

@@ -30,6 +30,7 @@ type storageFlags struct {
 	DatabaseURL string `name:"database" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL's address. Without one the studio runs a server of its own in the data folder."`
 	DataDir     string `name:"data" env:"STUDIO_DATA" type:"path" placeholder:"DIR" help:"Data folder (default: /var/lib/abn-studio for root, else ~/.local/share/abn-studio)."`
 	BlobURL     string `name:"blobs" env:"STUDIO_BLOBS" placeholder:"URL" help:"Where pictures and models are kept: a folder or s3://BUCKET?region=R (default: blobs in the data folder)."`
+	BlobCacheMB int64  `name:"blob-cache-mb" env:"STUDIO_BLOB_CACHE_MB" default:"${blob_cache_mb}" help:"Disk for copies of a bucket's files, in MiB. Beyond it the longest unused go. A folder needs none."`
 	PGBin       string `name:"pg-bin" env:"STUDIO_PG_BIN" type:"path" placeholder:"DIR" help:"Folder of PostgreSQL's programs, for the studio's own server."`
 }
 
@@ -43,6 +44,7 @@ type storage struct {
 	Tracer *tracing.Tracer // nil: nothing is traced
 
 	server *embedded.Server // the server of this process; nil: another one is used
+	copies int64            // bound of the copies of a bucket's files, in bytes; 0: blob.DefaultCacheBytes
 	leave  func() error     // leaves and removes the empty working directory; nil: the process works in the folder it was started in
 }
 
@@ -95,7 +97,10 @@ func (f storageFlags) openTraced(ctx context.Context, log *slog.Logger, beside b
 
 // reach starts the database, or finds the one that runs, as open does. It neither migrates nor opens anything.
 func (f storageFlags) reach(ctx context.Context, log *slog.Logger, beside bool) (*storage, error) {
-	s := &storage{DSN: f.DatabaseURL}
+	s := &storage{DSN: f.DatabaseURL, copies: f.BlobCacheMB << 20}
+	if f.BlobCacheMB < 0 {
+		return nil, fmt.Errorf("--blob-cache-mb %d: want at least 1 MiB", f.BlobCacheMB)
+	}
 	var err error
 	if s.Data, err = f.dataDir(); err != nil {
 		return nil, err
@@ -136,7 +141,7 @@ func (s *storage) openBlobs(ctx context.Context, blobs string) (err error) {
 	if blobs == "" {
 		blobs = filepath.Join(s.Data, "blobs")
 	}
-	s.Blobs, err = blob.Open(ctx, blobs, blob.Options{CacheDir: filepath.Join(s.Data, "cache", "blobs")})
+	s.Blobs, err = blob.Open(ctx, blobs, blob.Options{CacheDir: filepath.Join(s.Data, "cache", "blobs"), CacheBytes: s.copies})
 	return err
 }
 
@@ -229,7 +234,7 @@ func (s *storage) Close() error {
 // service returns the use cases for a command. All changes go through it; the store is only for reading, and for the parts of a running
 // studio.
 func (s *storage) service(log *slog.Logger) *annotator.Service {
-	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Starts: jobs.NewCatalog(s.Blobs, nil, 1), Pictures: inference.NewPictures(s.Blobs, "", log), Models: jobs.NewModels(s.Blobs, "", 0), Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Logger: log})
+	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Starts: jobs.NewCatalog(s.Blobs, nil, 1), Pictures: inference.NewPictures(s.Blobs, "", 0, log), Models: jobs.NewModels(s.Blobs, "", 0), Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Logger: log})
 }
 
 // projectNamed finds a project; the error says how to make it.

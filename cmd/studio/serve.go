@@ -24,6 +24,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/roundrows"
 	"github.com/abn-studio/studio/internal/sealed"
+	"github.com/abn-studio/studio/internal/space"
 	"github.com/abn-studio/studio/internal/webhook"
 	"github.com/abn-studio/studio/web"
 )
@@ -46,6 +47,7 @@ type serveCommand struct {
 	Source         []string `env:"STUDIO_SOURCES" placeholder:"NAME=PATH" help:"Offer a folder of this machine, or a bucket's prefix (NAME=s3://BUCKET/PREFIX), to be imported from by its name; may be given several times. All of it can be read by every admin."`
 	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
 	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
+	PictureCacheMB int64    `name:"picture-cache-mb" env:"STUDIO_PICTURE_CACHE_MB" default:"${picture_cache_mb}" help:"Disk for pictures as they are shown, in MiB. Beyond it the longest unused go."`
 	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"${max_model_mb}" help:"Largest model file that is taken from a browser or the API, in MiB."`
 	MaxImportGB    int64    `name:"max-import-gb" env:"STUDIO_MAX_IMPORT_GB" default:"${max_import_gb}" help:"Most that one import from a browser or the API may have, in GiB. The disk's room bounds it too."`
 }
@@ -73,6 +75,9 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.PictureCacheMB < 1 {
+		return fmt.Errorf("--picture-cache-mb %d: want at least 1 MiB", c.PictureCacheMB)
+	}
 	listener, err := listen("--listen", c.Listen)
 	if err != nil {
 		return err
@@ -84,7 +89,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
-		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, webhooks: webhooks, metrics: prometheus.NewRegistry(),
+		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, pictureBytes: c.PictureCacheMB << 20, webhooks: webhooks, metrics: prometheus.NewRegistry(),
 		institution: institution, sealing: sealing,
 		web: web.Config{Institution: provider, PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
@@ -161,6 +166,7 @@ type studioConfig struct {
 	maxImportBytes int64 // bound of all files of an import that is sent; 0: jobs.DefaultMaxImportBytes
 	sources        jobs.Sources
 	featureBytes   int64 // bound of the worker's cache of features on disk
+	pictureBytes   int64 // bound of the pictures as they are shown; 0: inference.DefaultPictureBytes
 	webhooks       *webhook.Sender
 	metrics        web.Registry // where figures are registered; nil: nowhere
 }
@@ -173,6 +179,7 @@ type studio struct {
 	scorer  *inference.LiveScorer
 	clicks  *inference.Segmenters
 	staging *jobs.Staging
+	machine *space.Machine
 	leave   context.CancelFunc // ends looking at the queues
 }
 
@@ -181,7 +188,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	if err := ort.Init(""); err != nil {
 		return nil, err
 	}
-	pictures := inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), c.log)
+	pictures := inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), c.pictureBytes, c.log)
 	if err := errors.Join(jobs.SweepIncoming(s.Data, s.Blobs), pictures.Sweep()); err != nil {
 		c.log.WarnContext(ctx, "what killed uploads left behind is not swept", "err", err)
 	}
@@ -191,11 +198,11 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	if err != nil {
 		return nil, errors.Join(err, r.scorer.Close())
 	}
-	r.staging = staging
+	r.staging, r.machine = staging, space.NewMachine(onMachine(s, c))
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Describer: r.scorer, Segmenting: r.clicks, Logger: c.log,
 		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Checking: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
-		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Institution: c.institution, Sealing: c.sealing,
+		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Institution: c.institution, Sealing: c.sealing, Machine: r.machine,
 	})
 	looking, leave := context.WithCancel(context.WithoutCancel(ctx))
 	r.leave = leave
@@ -235,6 +242,7 @@ const stopWithin = 30 * time.Second
 func (r *studio) stop() error {
 	var err error
 	r.leave()
+	r.machine.Close()
 	r.staging.Close() // what it imports goes on with the same import
 	if r.worker != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)

@@ -12,7 +12,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/fingerprint"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
@@ -284,6 +286,6 @@ func helpWords() map[string]string {
 	maps.Copy(words, manifestWords())
 	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.UserRoles), "splits": commas(annotator.Splits), "bringer": annotator.DefaultBringer, "exports": commas(annotator.ExportKinds), "exportformats": strings.Join(takeout.FormatKeys(), ","),
 		"editstates": commas(annotator.EditStates), "taskstates": commas(annotator.TaskStates), "broughtstates": commas(annotator.BroughtStates), "editsources": commas(annotator.EditSources),
-		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "max_import_gb": strconv.Itoa(jobs.DefaultMaxImportBytes >> 30), "oidc_redirect": web.InstitutionBack, "oidc_groups_claim": oidc.DefaultGroupsClaim, "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
+		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "max_import_gb": strconv.Itoa(jobs.DefaultMaxImportBytes >> 30), "oidc_redirect": web.InstitutionBack, "oidc_groups_claim": oidc.DefaultGroupsClaim, "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB), "blob_cache_mb": strconv.Itoa(blob.DefaultCacheBytes >> 20), "picture_cache_mb": strconv.Itoa(inference.DefaultPictureBytes >> 20)})
 	return words
 }

@@ -91,6 +91,7 @@ func newStudio(t testing.TB) *studio {
 	ok(s.Store.EnqueueEvaluate(ctx, version.ID))
 	ok(s.Service.StartRound(ctx, s.Admin, "flock", ok(s.Store.Rounds(ctx, project.ID))[0].Settings, "waits"))
 	must(t, s.Store.Heartbeat(ctx, annotator.Worker{ID: "worker-1", Host: "here", PID: 1}))
+	must(t, s.Store.SetBlobSpace(ctx, annotator.BlobSpace{CountedAt: s.Clock.Now(), Files: 30, Bytes: 300, Referred: 200}))
 	ok(s.Service.BeginSession(ctx, s.Ada, annotator.Client{Browser: "Firefox", Address: "203.0.113.7"}))
 	must(t, s.Store.InsertIdentity(ctx, annotator.Identity{UserID: s.Ada.ID, Issuer: "https://login.example.org", Subject: "ada", LinkedAt: time.Now()}))
 	must(t, s.Store.SaveFactor(ctx, annotator.Factor{UserID: s.Ada.ID, Secret: []byte("\x00a secret"), BegunAt: time.Now()}))

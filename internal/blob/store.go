@@ -24,9 +24,12 @@ type Options struct {
 	// CacheDir keeps files of a bucket that were needed here. A folder needs none. Default: a folder
 	// below the system's temporary one.
 	CacheDir string
-	// CacheBytes bounds the cache. Default: 10 GiB.
+	// CacheBytes bounds the cache. Default: DefaultCacheBytes.
 	CacheBytes int64
 }
+
+// DefaultCacheBytes bounds the copies of a bucket's files.
+const DefaultCacheBytes = 10 << 30
 
 // Store is a content-addressed store. It is safe for concurrent use, also by several processes. Its errors say what was being done
 // and wrap annotator.ErrMissing, ErrDamaged (a file's bytes do not have the hash that names it), ErrFull, or ErrBlobsAway
@@ -50,7 +53,7 @@ func Open(ctx context.Context, address string, o Options) (*Store, error) {
 		return &Store{files: files}, nil
 	}
 	cache := cmp.Or(o.CacheDir, filepath.Join(os.TempDir(), "abn-studio-blobs"))
-	files, err := openFolder(cache, cmp.Or(o.CacheBytes, 10<<30))
+	files, err := openFolder(cache, cmp.Or(o.CacheBytes, DefaultCacheBytes))
 	if err != nil {
 		return nil, fmt.Errorf("opening the blob cache %s: %w", cache, err)
 	}
@@ -280,3 +283,14 @@ func (r readerWithContext) Read(p []byte) (int, error) {
 	}
 	return r.r.Read(p)
 }
+
+// Cache is the folder of copies of a bucket's files and its bound in bytes; false for a store that is a folder.
+func (s *Store) Cache() (dir string, limit int64, is bool) {
+	if s.bucket == nil {
+		return "", 0, false
+	}
+	return s.files.dir, s.files.cache.Limit(), true
+}
+
+// Folder is the folder that the store is; false for a bucket.
+func (s *Store) Folder() (dir string, is bool) { return s.files.dir, s.bucket == nil }

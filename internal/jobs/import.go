@@ -102,6 +102,17 @@ func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOpt
 		}
 		return hex.EncodeToString(sum.Sum(nil)), ctx.Err()
 	}
+	in.Sizes = func(yield func(name string, size int64) bool) {
+		for _, sample := range d.All() {
+			info, err := os.Stat(sample.Path)
+			if err != nil {
+				continue // it is a broken image, which is not kept
+			}
+			if !yield(sample.Name, info.Size()) {
+				return
+			}
+		}
+	}
 	in.Passed = func(yield func(name, reason string) bool) {
 		for _, p := range d.Skipped {
 			if picture.HasSuffix(p.Path) && !yield(p.Path, p.Reason) {
@@ -141,14 +152,13 @@ type reader struct {
 }
 
 // put keeps the bytes of a file, or hashes them.
-func (r reader) put(ctx context.Context, content io.Reader) (hash string, err error) {
+func (r reader) put(ctx context.Context, content io.Reader) (hash string, size int64, err error) {
 	if r.blobs == nil {
 		sum := sha256.New()
-		_, err = io.Copy(sum, content)
-		return hex.EncodeToString(sum.Sum(nil)), err
+		size, err = io.Copy(sum, content)
+		return hex.EncodeToString(sum.Sum(nil)), size, err
 	}
-	hash, _, err = r.blobs.Put(ctx, content)
-	return hash, err
+	return r.blobs.Put(ctx, content)
 }
 
 // maskEncoder packs masks. Its buffers are used again: one takes 800 kB, and making it more time than all else of a small mask.
@@ -182,7 +192,7 @@ func (r reader) read(ctx context.Context, s dataset.Sample) (annotator.NewImage,
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return broken(added, nil, err), nil
 	}
-	if added.Hash, err = r.put(ctx, file); err != nil {
+	if added.Hash, added.Bytes, err = r.put(ctx, file); err != nil {
 		return added, fmt.Errorf("store %s: %w", s.Name, err)
 	}
 	added.Clicks = clicksOf(s.Marks, header)
@@ -200,7 +210,7 @@ func (r reader) read(ctx context.Context, s dataset.Sample) (annotator.NewImage,
 		added.MaskBroken = true // the image is imported without a mask; the data set counts it (MasksSeen)
 		return added, nil
 	}
-	if added.MaskHash, err = r.put(ctx, &encoded); err != nil {
+	if added.MaskHash, added.MaskBytes, err = r.put(ctx, &encoded); err != nil {
 		return added, fmt.Errorf("store the mask of %s: %w", s.Name, err)
 	}
 	return added, nil

@@ -1,13 +1,11 @@
 package jobs
 
 import (
-	"context"
 	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/postgres"
 )
 
@@ -67,19 +65,4 @@ func (m *metrics) begin(kind string) (ended func(how string, took time.Duration)
 		m.attempts.WithLabelValues(kind, how).Inc()
 		m.seconds.WithLabelValues(kind).Observe(took.Seconds())
 	}
-}
-
-// measure counts what the blob store holds.
-func (m *metrics) measure(ctx context.Context, blobs *blob.Store) error {
-	all, err := blobs.List(ctx)
-	if err != nil {
-		return err
-	}
-	bytes := int64(0)
-	for _, file := range all {
-		bytes += file.Size
-	}
-	m.bytes.Set(float64(bytes))
-	m.files.Set(float64(len(all)))
-	return nil
 }

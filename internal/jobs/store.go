@@ -63,6 +63,12 @@ type Store interface {
 	SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error                   // what engines can fine-tune of it
 	ActiveVersions(ctx context.Context) ([]annotator.Version, error)                                             // of every project
 
+	// What takes the space.
+	SetBlobSpace(ctx context.Context, b annotator.BlobSpace) error
+	NewestImage(ctx context.Context) (int64, error)
+	UncountedImages(ctx context.Context, after, last int64, limit int) ([]postgres.UncountedImage, error)
+	CountImages(ctx context.Context, images, bytes, maskBytes []int64) error
+
 	// The places of images in the orders of the queue.
 	DueQueues(ctx context.Context) ([]postgres.DueQueue, error)
 	QueueRanked(ctx context.Context, q postgres.DueQueue) error

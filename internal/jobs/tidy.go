@@ -48,7 +48,7 @@ func (*tidyWorker) Timeout(*river.Job[postgres.TidyArgs]) time.Duration { return
 
 // Work tidies. A failure is not retried before the next periodic run.
 func (t *tidyWorker) Work(ctx context.Context, _ *river.Job[postgres.TidyArgs]) error {
-	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter), t.worker.metrics.measure(ctx, t.worker.config.Blobs))
+	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter), t.worker.Count(ctx))
 }
 
 // Tidy purges projects that were deleted long ago, removes uploaded models that were not added, and then every blob that no row refers to, if they are older than age. It leaves
@@ -106,6 +106,12 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 
 // IncomingFolder is the folder below a data folder in which models are received.
 func IncomingFolder(data string) string { return filepath.Join(data, "cache", "incoming") }
+
+// FeaturesFolder is the folder below a data folder in which a worker keeps features.
+func FeaturesFolder(data string) string { return filepath.Join(data, "cache", "features") }
+
+// RoundsFolder is the folder below a data folder in which checkpoints of rounds lie.
+func RoundsFolder(data string) string { return filepath.Join(data, "rounds") }
 
 // StagingFolder is the folder below a data folder in which imports wait that are sent from a browser or the API.
 func StagingFolder(data string) string { return filepath.Join(data, "imports") }

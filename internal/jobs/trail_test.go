@@ -32,7 +32,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "FactorBegun", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "Memberships", "Webhook", "Webhooks", "Deliveries", "NeedsCode", "NextLabelVerdict", "Now", "OpenInvitation", "OpenModel", "Painters", "PasskeyOwner", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "AgainstActive", "Audit", "CheckSetupLink", "CompareVersions", "CountExport", "DayProgress", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "FactorBegun", "ForecastOf", "ForecastRows", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Institution", "Invitations", "InvitationsTo", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "Highest", "MapTargets", "Mask", "Members", "Memberships", "Webhook", "Webhooks", "Deliveries", "NeedsCode", "NextLabelVerdict", "Now", "OpenInvitation", "OpenModel", "Painters", "PasskeyOwner", "Person", "Picture", "PrepareSegmenter", "PreviewImport", "PreviewStarts", "Project", "Projects", "ReasonCounts", "Recent", "Reviews", "Revisions", "Round", "RoundDefaults", "Space", "ProjectSpace",
 	"RoundEvents", "RoundPlan", "RoundRows", "Rounds", "Sampling", "Score", "Segment", "Segmenter", "Sessions", "Shared", "SharedImage", "ShownImages", "SignInWays", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StartingPoint", "StartingPoints", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Trail", "Upload", "UserBySession", "UserByToken", "Users", "Version", "Versions", "Within", "Work", "Workers",
 }
 
@@ -44,6 +44,8 @@ var untold = map[string]string{
 	"SignIn": "only what fails is told, and annotator's tests have that", "CheckPresence": "as SignIn", "MayAddPasskey": "as SignIn", "SignInByPasskey": "as SignIn; that it was used stands beside it", "RefusePasskey": "the line is all that it writes", "CheckCode": "as SignIn: which code was last taken is no change of anything else",
 
 	"Posting": "a worker's: that it switches a webhook off is told (TestWebhooksEndWithTheirHoldersRight)", "EndAttempt": "as Posting (TestWebhooksTryAgain)",
+
+	"CountSpace": "it changes nothing that anybody made",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
 	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "BeginSourceImport": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
@@ -688,6 +690,10 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 				_, _, err := s.AddWebhook(ctx, w.Admin, "birds", annotator.NewWebhook{URL: "https://ci.example.org/"})
 				return err
 			}
+		},
+		"SetQuota": func() change { return func() error { return only(s.SetQuota(ctx, w.Admin, "birds", 1e12)) } },
+		"SetDefaultQuota": func() change {
+			return func() error { return s.SetDefaultQuota(ctx, w.Admin, 1e12) }
 		},
 		"SwitchOff": func() change {
 			hook := webhook()

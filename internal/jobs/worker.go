@@ -81,7 +81,7 @@ func NewWorker(c Config) (*Worker, error) {
 		}
 	}
 	var err error
-	if w.features, err = features.Open(filepath.Join(w.cacheFolder(), "features"), features.Options{MaxBytes: c.FeatureBytes, Logger: w.log}); err != nil {
+	if w.features, err = features.Open(FeaturesFolder(c.Data), features.Options{MaxBytes: c.FeatureBytes, Logger: w.log}); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.service = annotator.NewService(annotator.ServiceConfig{Store: c.Store, Blobs: c.Blobs, Logger: w.log})
@@ -121,7 +121,7 @@ func NewWorker(c Config) (*Worker, error) {
 	return w, nil
 }
 
-func (w *Worker) roundsFolder() string { return filepath.Join(w.config.Data, "rounds") }
+func (w *Worker) roundsFolder() string { return RoundsFolder(w.config.Data) }
 func (w *Worker) cacheFolder() string  { return filepath.Join(w.config.Data, "cache") }
 
 // roundFolder is the folder of the checkpoints of one attempt at a round. The next attempt renames it, so that a worker that was

@@ -42,6 +42,8 @@ var (
 	descWorkers      = describe("studio_workers", "Workers that were heard of within seconds. The whole studio's.")
 	descFeatures     = describe("studio_feature_cache_bytes", "Disk space of the workers' caches of features, together. The whole studio's.")
 	descFeatureLimit = describe("studio_feature_cache_limit_bytes", "What the workers' caches of features may take, together. The whole studio's.")
+	descDatabase     = describe("studio_database_bytes", "Size of the database. The whole studio's.")
+	descQuota        = describe("studio_quota_used_ratio", "The greatest share of its quota that a project has used; 0 where none has one. The whole studio's.")
 	descConnections  = describe("studio_db_connections", "This process's connections to the database: used, idle, or being made.", "state")
 	descMost         = describe("studio_db_connections_max", "The most connections this process makes.")
 	descAcquires     = describe("studio_db_acquires_total", "Connections taken from the pool.")
@@ -52,7 +54,7 @@ var (
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(all chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descParts, descOldest, descJobs, descProgress, descSilent, descTasks, descLeases, descWorkers, descFeatures, descFeatureLimit,
+		descParts, descOldest, descJobs, descProgress, descSilent, descTasks, descLeases, descWorkers, descFeatures, descFeatureLimit, descDatabase, descQuota,
 		descConnections, descMost, descAcquires, descWaits, descWaited,
 	} {
 		all <- d
@@ -120,6 +122,8 @@ func (c *Collector) Collect(all chan<- prometheus.Metric) {
 	gauge(descWorkers, float64(f.Workers))
 	gauge(descFeatures, float64(f.FeatureBytes))
 	gauge(descFeatureLimit, float64(f.FeatureLimit))
+	gauge(descDatabase, float64(f.DatabaseBytes))
+	gauge(descQuota, f.QuotaUsed)
 }
 
 // figures returns what was counted within figuresFor, or counts.

@@ -28,6 +28,8 @@ type Figures struct {
 	}
 	Workers                    int   // that were heard of within seconds
 	FeatureBytes, FeatureLimit int64 // of their caches together
+	DatabaseBytes              int64
+	QuotaUsed                  float64 // the greatest share of its quota that a project has used; 0 where none has one
 }
 
 // PartFigure counts the parts of a kind in a state. Oldest is the longest time, in seconds, that one of them has been due, or has run.
@@ -71,9 +73,10 @@ func (s *Store) Figures(ctx context.Context) (f Figures, err error) {
 		}
 		return tx.q.QueryRow(ctx, `
 			SELECT (SELECT count(*) FROM tasks WHERE lease_expires_at > now()), (SELECT count(*) FROM tasks WHERE lease_expires_at <= now()),
-				count(*), coalesce(sum(feature_bytes), 0)::bigint, coalesce(sum(feature_limit), 0)::bigint
+				count(*), coalesce(sum(feature_bytes), 0)::bigint, coalesce(sum(feature_limit), 0)::bigint,
+				pg_database_size(current_database()), (SELECT coalesce(max(`+usedBytes+`::float8 / nullif(`+quotaOf+`, 0)), 0) FROM projects p WHERE p.deleted_at IS NULL)
 			FROM workers WHERE heartbeat_at > now() - make_interval(secs => $1)`, StaleAfter.Seconds()).
-			Scan(&f.Leases.Held, &f.Leases.Expired, &f.Workers, &f.FeatureBytes, &f.FeatureLimit)
+			Scan(&f.Leases.Held, &f.Leases.Expired, &f.Workers, &f.FeatureBytes, &f.FeatureLimit, &f.DatabaseBytes, &f.QuotaUsed)
 	})
 	return f, wrap(err, "counting what there is")
 }

@@ -65,8 +65,8 @@ func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotat
 			return err
 		}
 		tag, err := tx.q.Exec(ctx, `
-			INSERT INTO images (project_id, source, name, split, label, source_label, group_name, hash, mask_hash, width, height, broken)
-			SELECT $1, source, name, split, label, source_label, group_name, hash, mask_hash, width, height, broken FROM new_images
+			INSERT INTO images (project_id, source, name, split, label, source_label, group_name, hash, bytes, mask_hash, mask_bytes, width, height, broken)
+			SELECT $1, source, name, split, label, source_label, group_name, hash, `+newBytes+`, mask_hash, mask_bytes, width, height, broken FROM new_images n
 			ON CONFLICT (project_id, source, name) WHERE retired_at IS NULL DO NOTHING`, projectID)
 		added = tag.RowsAffected()
 		if err != nil {
@@ -77,11 +77,14 @@ func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotat
 	return int(added), wrap(err, "adding %d images to project %d", len(images), projectID)
 }
 
+// newBytes is the size of the file of an image n in new_images: null where it is not known, 0 where no file is kept.
+const newBytes = `CASE WHEN n.broken = '' THEN nullif(n.bytes, 0) ELSE 0 END`
+
 // copyImages puts images into the temporary table new_images, with the ids of those that are there already (nil: none is), the classes
 // that they get and those that their source gives them.
 func (s *Store) copyImages(ctx context.Context, images []annotator.NewImage, ids []int64, labels, source []*int) error {
 	if _, err := s.q.Exec(ctx, `
-		CREATE TEMP TABLE IF NOT EXISTS new_images (id bigint, source text, name text, split text, label int, source_label int, group_name text, hash text, mask_hash text, width int, height int, broken text)
+		CREATE TEMP TABLE IF NOT EXISTS new_images (id bigint, source text, name text, split text, label int, source_label int, group_name text, hash text, bytes bigint, mask_hash text, mask_bytes bigint, width int, height int, broken text)
 		ON COMMIT DELETE ROWS`); err != nil {
 		return err
 	}
@@ -89,13 +92,13 @@ func (s *Store) copyImages(ctx context.Context, images []annotator.NewImage, ids
 		return err
 	}
 	_, err := s.q.CopyFrom(ctx, pgx.Identifier{"new_images"},
-		[]string{"id", "source", "name", "split", "label", "source_label", "group_name", "hash", "mask_hash", "width", "height", "broken"},
+		[]string{"id", "source", "name", "split", "label", "source_label", "group_name", "hash", "bytes", "mask_hash", "mask_bytes", "width", "height", "broken"},
 		pgx.CopyFromSlice(len(images), func(i int) ([]any, error) {
 			n, id := images[i], int64(0)
 			if ids != nil {
 				id = ids[i]
 			}
-			return []any{id, cmp.Or(n.Source, annotator.DefaultSource), n.Name, string(n.Split), labels[i], source[i], n.Group, n.Hash, n.MaskHash, n.Width, n.Height, text.Clean(n.Broken)}, nil
+			return []any{id, cmp.Or(n.Source, annotator.DefaultSource), n.Name, string(n.Split), labels[i], source[i], n.Group, n.Hash, n.Bytes, n.MaskHash, n.MaskBytes, n.Width, n.Height, text.Clean(n.Broken)}, nil
 		}))
 	return err
 }

@@ -76,7 +76,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, asks int64, member bool, s
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (p annotator.ProjectSummary, err error) {
 		var active, job *int64
 		err = row.Scan(append(projectFields(&p.Project),
-			&p.Role, &p.Images, &p.OpenTasks, &p.InReview, &p.ToReview, &p.LabelsWaiting, &p.LabelsToJudge, &p.ApprovedEdits, &active, &p.RunningRound, &job)...)
+			&p.Role, &p.Images, &p.OpenTasks, &p.InReview, &p.ToReview, &p.LabelsWaiting, &p.LabelsToJudge, &p.ApprovedEdits, &active, &p.RunningRound, &job, &p.Space.Used, &p.Space.Quota)...)
 		if active != nil {
 			p.ActiveVersion = &annotator.Version{ID: *active}
 		}
@@ -96,7 +96,8 @@ func (s *Store) ProjectSummaries(ctx context.Context, asks int64, member bool, s
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved' AND t.slot = 0),
 			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
-			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan') AND NOT `+silent+`)
+			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan') AND NOT `+silent+`),
+			`+usedBytes+`, `+quotaOf+`
 		FROM projects p WHERE ($1 = '' OR slug = $1) AND CASE WHEN deleted_at IS NOT NULL THEN $2 WHEN closed_at IS NOT NULL THEN $3 ELSE $4 END = ANY ($5)
 			AND (NOT $7::boolean OR EXISTS (SELECT FROM memberships m WHERE m.project_id = p.id AND m.user_id = $6))
 		ORDER BY lower(p.name), p.id`, slug, annotator.ProjectDeleted, annotator.ProjectClosed, annotator.ProjectOpen, texts(states), asks, member)

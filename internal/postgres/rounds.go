@@ -123,16 +123,16 @@ func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (ann
 				AND (i.split = 'train' OR i.id IN (SELECT image_id FROM usable))
 			),
 			round AS (
-				INSERT INTO rounds (project_id, number, settings, parent_version, started_by, started_by_name, idempotency_key, last_image_id, edits, images)
+				INSERT INTO rounds (project_id, number, settings, parent_version, started_by, started_by_name, idempotency_key, last_image_id, edits, images, bytes)
 				SELECT $1, 1 + coalesce((SELECT max(number) FROM rounds WHERE project_id = $1), 0), $3, $2, nullif($4::bigint, 0), $5, nullif($6, ''),
-					latest.id, (SELECT count(*) FROM usable), training.n
+					latest.id, (SELECT count(*) FROM usable), training.n, $7
 				FROM latest, training
 				RETURNING id
 			), kept AS (
 				INSERT INTO round_edits (round_id, image_id, edit_id) SELECT round.id, image_id, edit_id FROM usable, round
 			)
 			SELECT id FROM round`,
-			start.ProjectID, start.ParentVersion, settings, start.StartedBy.ID, start.StartedBy.Name, start.IdempotencyKey)
+			start.ProjectID, start.ParentVersion, settings, start.StartedBy.ID, start.StartedBy.Name, start.IdempotencyKey, start.Bytes)
 		if err != nil {
 			return err
 		}

@@ -137,7 +137,7 @@ func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []ann
 			return err
 		}
 		if _, err := tx.q.Exec(ctx, `
-			UPDATE images i SET name = n.name, split = n.split, label = n.label, source_label = n.source_label, left_out = `+leftOutAfter+`, group_name = n.group_name, mask_hash = n.mask_hash,
+			UPDATE images i SET name = n.name, split = n.split, label = n.label, source_label = n.source_label, left_out = `+leftOutAfter+`, group_name = n.group_name, bytes = `+newBytes+`, mask_hash = n.mask_hash, mask_bytes = n.mask_bytes,
 				width = n.width, height = n.height, broken = n.broken, retired_at = NULL, retired_why = '',
 				fingerprint = CASE WHEN i.broken = '' THEN i.fingerprint END
 			FROM new_images n WHERE i.id = n.id AND i.project_id = $1 AND i.hash = n.hash`, projectID, texts(annotator.LeftOutByLabel)); err != nil {

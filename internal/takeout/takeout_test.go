@@ -79,7 +79,7 @@ func newPainted(t testing.TB) *painted {
 
 // serviceOf is the world's service with pictures, which tell where maps lie.
 func serviceOf(w *pgtest.World) *annotator.Service {
-	return annotator.NewService(annotator.ServiceConfig{Store: w.Store, Clock: w.Clock.Now, Pictures: inference.NewPictures(nil, "", slog.New(slog.DiscardHandler))})
+	return annotator.NewService(annotator.ServiceConfig{Store: w.Store, Clock: w.Clock.Now, Pictures: inference.NewPictures(nil, "", 0, slog.New(slog.DiscardHandler))})
 }
 
 func must(t testing.TB, err error) {

@@ -64,7 +64,7 @@ describe.skipIf(!browserThere)("accessibility", () => {
     it(`finds nothing serious on the pages of an admin at ${name}`, async () => {
       const { images } = await ada.get<ImagePage>("/projects/aviary/images?limit=1");
       const paths = [
-        "/projects", "/people", "/audit", "/webhooks", "/people/1/sessions", "/people/1/ways", "/account", "/guide", "/segmenter", "/archives",
+        "/projects", "/people", "/audit", "/space", "/webhooks", "/people/1/sessions", "/people/1/ways", "/account", "/guide", "/segmenter", "/archives",
         ...["queue", "images", `images/${images[0]!.id}`, "rounds", "rounds/new", "versions", "versions/new", "imports/new", "maps", "labels", "suspects", "activity", "webhooks", "settings", "export", "leakage", "start", "forecast", "agreement", "people"].map((page) => `/projects/aviary/${page}`),
       ];
       const { images: shared } = await ada.get<Shared>("/projects/aviary/agreement");

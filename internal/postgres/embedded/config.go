@@ -43,6 +43,9 @@ func DefaultDataDir(dataHome string) (string, error) {
 	return filepath.Join(dataHome, "abn-studio"), nil
 }
 
+// Cluster is the folder of the cluster below a data folder.
+func Cluster(dataDir string) string { return Config{DataDir: dataDir}.cluster() }
+
 // Exists reports whether a data folder has a cluster.
 func Exists(dataDir string) bool {
 	_, err := os.Stat(filepath.Join(Config{DataDir: dataDir}.cluster(), "PG_VERSION"))

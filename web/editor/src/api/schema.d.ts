@@ -1236,6 +1236,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/quota": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say how much the files of a project may take
+         * @description A quota below what the project has takes nothing away: nothing more is added. What does not fit is refused with 409. Needs the role admin in the project, and of a bearer token the scope admin.
+         */
+        put: operations["setQuota"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/reopen": {
         parameters: {
             query?: never;
@@ -1432,6 +1452,26 @@ export interface paths {
          * @description Needs the role lead in the project, and of a bearer token the scope admin.
          */
         get: operations["sampling"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/space": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the files of a project take and may take
+         * @description Needs the role lead in the project, and of a bearer token the scope read.
+         */
+        get: operations["projectSpace"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1959,6 +1999,66 @@ export interface paths {
          */
         get: operations["sources"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/space": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What takes the studio's space
+         * @description Files of projects are counted as they come and go, the blob store by a worker every six hours, the server's folders every ten minutes at most. Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["space"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/space/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a worker tidy and count the blob store, and measure the server's folders again
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["countSpace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/space/quota": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Say how much each project may have that has no quota of its own
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        put: operations["setDefaultQuota"];
         post?: never;
         delete?: never;
         options?: never;
@@ -3220,6 +3320,19 @@ export interface components {
             /** @description In place of name and files: a folder or bucket of the server, one of GET /sources. Nothing is sent then, and the import is received at once. */
             source?: string;
         };
+        BlobSpace: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            counted_at: string;
+            /** Format: int64 */
+            files: number;
+            /**
+             * Format: int64
+             * @description What projects had in it then: what they have gained or lost since is not in bytes.
+             */
+            referred: number;
+        };
         BringReport: {
             /** @description Folders that all maps lie in and no image's name has: they were passed over. */
             above?: string;
@@ -3543,6 +3656,15 @@ export interface components {
             /** Format: int64 */
             round: number;
         };
+        DatabaseSpace: {
+            /**
+             * Format: int64
+             * @description The whole database, without PostgreSQL's write-ahead log.
+             */
+            bytes: number;
+            /** @description Largest first; others last. */
+            tables: components["schemas"]["TableSpace"][];
+        };
         DayList: {
             people: components["schemas"]["DayProgress"][];
         };
@@ -3591,6 +3713,17 @@ export interface components {
              * @description Where there are more: before of the next page.
              */
             older?: number;
+        };
+        DiskSpace: {
+            /**
+             * Format: int64
+             * @description What may still be written to it.
+             */
+            free: number;
+            /** @description What lies on it: data, blobs, database. */
+            of: string[];
+            /** Format: int64 */
+            size: number;
         };
         DraftBody: {
             /**
@@ -3671,6 +3804,23 @@ export interface components {
         FieldProblem: {
             field: string;
             message: string;
+        };
+        FolderSpace: {
+            /** Format: int64 */
+            bytes: number;
+            /** Format: int64 */
+            files: number;
+            /** @description The flag that sets the bound. */
+            flag?: string;
+            /** @description Its path below the data folder. */
+            folder: string;
+            /**
+             * Format: int64
+             * @description What it may take: beyond it, what was not used for longest goes. 0: it has no such bound.
+             */
+            limit: number;
+            /** @description blob-copies, pictures, features, rounds, imports, incoming or database. */
+            what: string;
         };
         ForecastRows: {
             rows: components["schemas"]["RowInPlace"][];
@@ -4107,6 +4257,15 @@ export interface components {
             milliseconds: number;
             /** Format: int64 */
             w: number;
+        };
+        MachineSpace: {
+            /** @description Whether the files of images and models lie in a bucket, whose room is not known. */
+            bucket: boolean;
+            /** @description None where the system does not say. */
+            disks: components["schemas"]["DiskSpace"][];
+            folders: components["schemas"]["FolderSpace"][];
+            /** Format: date-time */
+            measured_at: string;
         };
         ManyRequestBody: {
             /** @description Their ids, as they were seen. */
@@ -4657,6 +4816,58 @@ export interface components {
         ProjectList: {
             projects: components["schemas"]["ProjectSummary"][];
         };
+        ProjectSpace: {
+            /** Format: int64 */
+            image_bytes: number;
+            /**
+             * Format: int64
+             * @description Files of images; those that were deleted too, until they are purged.
+             */
+            images: number;
+            /** Format: int64 */
+            mask_bytes: number;
+            /** Format: int64 */
+            masks: number;
+            /**
+             * Format: int64
+             * @description Of all versions.
+             */
+            model_bytes: number;
+            name: string;
+            /**
+             * Format: int64
+             * @description The project's own quota in bytes; 0: it has none.
+             */
+            own_quota: number;
+            /** @description Its slug. */
+            project: string;
+            /**
+             * Format: int64
+             * @description The quota that holds: its own, or the studio's; 0: none.
+             */
+            quota: number;
+            /**
+             * Format: int64
+             * @description What the round that runs may take at most.
+             */
+            round_bytes: number;
+            /** @enum {string} */
+            state: "open" | "closed" | "deleted";
+            /**
+             * Format: int64
+             * @description Images whose size is not known yet: a worker finds it when it next counts the files.
+             */
+            uncounted: number;
+            /** Format: int64 */
+            upload_bytes: number;
+            /**
+             * Format: int64
+             * @description Models that were sent and are not versions. They go after a day.
+             */
+            uploads: number;
+            /** Format: int64 */
+            versions: number;
+        };
         ProjectSummary: {
             active_version?: components["schemas"]["Version"];
             /** Format: int64 */
@@ -4706,6 +4917,8 @@ export interface components {
             sampling: components["schemas"]["Sampling"];
             second_reviewer: boolean;
             slug: string;
+            /** @description What its files take, in bytes, and may take. */
+            space: components["schemas"]["SpaceUse"];
             start: components["schemas"]["Start"];
             /**
              * Format: int64
@@ -4726,6 +4939,13 @@ export interface components {
              * @enum {string}
              */
             says: "class" | "none-of-these" | "ambiguous" | "right";
+        };
+        QuotaRequestBody: {
+            /**
+             * Format: int64
+             * @description In bytes; 0: none.
+             */
+            quota: number;
         };
         ReasonCount: {
             /** Format: int64 */
@@ -5331,6 +5551,13 @@ export interface components {
             /** Format: int64 */
             ended: number;
         };
+        SetDefaultQuotaRequest: {
+            /**
+             * Format: int64
+             * @description In bytes; 0: none.
+             */
+            quota: number;
+        };
         SetRequestBody: {
             /**
              * @description annotator, reviewer or lead; left out: the person's own in the studio.
@@ -5441,6 +5668,31 @@ export interface components {
         };
         SourceList: {
             sources: string[];
+        };
+        Space: {
+            /** @description The whole blob store; left out where nobody has counted it yet. */
+            blobs?: components["schemas"]["BlobSpace"];
+            database: components["schemas"]["DatabaseSpace"];
+            /**
+             * Format: int64
+             * @description The quota of projects that have none of their own, in bytes; 0: none.
+             */
+            default_quota: number;
+            /** @description The server's machine; left out while it is being measured. */
+            machine?: components["schemas"]["MachineSpace"];
+            /** @description Largest first. */
+            projects: components["schemas"]["ProjectSpace"][];
+            /** @description Caches of features, which each worker has on its own machine. */
+            workers: components["schemas"]["Worker"][];
+        };
+        SpaceUse: {
+            /**
+             * Format: int64
+             * @description Its own or that of the studio; 0: none.
+             */
+            quota: number;
+            /** Format: int64 */
+            used: number;
         };
         StagedCount: {
             class: string;
@@ -5623,6 +5875,16 @@ export interface components {
             /** Format: int64 */
             total: number;
             versions: number[];
+        };
+        TableSpace: {
+            /** Format: int64 */
+            bytes: number;
+            group: string;
+            /**
+             * Format: int64
+             * @description As PostgreSQL estimates them.
+             */
+            rows: number;
         };
         TakeInRequestBody: {
             /** @description Ids of images that are left out; without them, all of those. */
@@ -6070,6 +6332,18 @@ export interface components {
         WorkList: {
             people: components["schemas"]["PersonWork"][];
         };
+        Worker: {
+            /** Format: int64 */
+            FeatureBytes: number;
+            /** Format: int64 */
+            FeatureLimit: number;
+            /** Format: date-time */
+            HeardAt: string;
+            Host: string;
+            ID: string;
+            /** Format: int64 */
+            PID: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -6098,6 +6372,7 @@ export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
 export type BeginPasskeyRequestBody = components['schemas']['BeginPasskeyRequestBody'];
 export type BeginRequestBody = components['schemas']['BeginRequestBody'];
+export type BlobSpace = components['schemas']['BlobSpace'];
 export type BringReport = components['schemas']['BringReport'];
 export type BulkRequestBody = components['schemas']['BulkRequestBody'];
 export type BulkResult = components['schemas']['BulkResult'];
@@ -6119,15 +6394,18 @@ export type ConfusedPair = components['schemas']['ConfusedPair'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
 export type CorrectRequestBody = components['schemas']['CorrectRequestBody'];
 export type CurveRound = components['schemas']['CurveRound'];
+export type DatabaseSpace = components['schemas']['DatabaseSpace'];
 export type DayList = components['schemas']['DayList'];
 export type DayProgress = components['schemas']['DayProgress'];
 export type Delivery = components['schemas']['Delivery'];
 export type DeliveryList = components['schemas']['DeliveryList'];
+export type DiskSpace = components['schemas']['DiskSpace'];
 export type DraftBody = components['schemas']['DraftBody'];
 export type Edit = components['schemas']['Edit'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
 export type Facets = components['schemas']['Facets'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type FolderSpace = components['schemas']['FolderSpace'];
 export type ForecastRows = components['schemas']['ForecastRows'];
 export type GainInterval = components['schemas']['GainInterval'];
 export type GammaSearch = components['schemas']['GammaSearch'];
@@ -6161,6 +6439,7 @@ export type LeaveOutRequestBody = components['schemas']['LeaveOutRequestBody'];
 export type LeftVerdict = components['schemas']['LeftVerdict'];
 export type Level = components['schemas']['Level'];
 export type Likeness = components['schemas']['Likeness'];
+export type MachineSpace = components['schemas']['MachineSpace'];
 export type ManyRequestBody = components['schemas']['ManyRequestBody'];
 export type ManyVerdicts = components['schemas']['ManyVerdicts'];
 export type Map = components['schemas']['Map'];
@@ -6198,8 +6477,10 @@ export type Problem = components['schemas']['Problem'];
 export type Project = components['schemas']['Project'];
 export type ProjectForecast = components['schemas']['ProjectForecast'];
 export type ProjectList = components['schemas']['ProjectList'];
+export type ProjectSpace = components['schemas']['ProjectSpace'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
 export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
+export type QuotaRequestBody = components['schemas']['QuotaRequestBody'];
 export type ReasonCount = components['schemas']['ReasonCount'];
 export type ReasonList = components['schemas']['ReasonList'];
 export type RecentList = components['schemas']['RecentList'];
@@ -6236,6 +6517,7 @@ export type ServerFolder = components['schemas']['ServerFolder'];
 export type Session = components['schemas']['Session'];
 export type SessionList = components['schemas']['SessionList'];
 export type SessionsEnded = components['schemas']['SessionsEnded'];
+export type SetDefaultQuotaRequest = components['schemas']['SetDefaultQuotaRequest'];
 export type SetRequestBody = components['schemas']['SetRequestBody'];
 export type Shared = components['schemas']['Shared'];
 export type SharedDetail = components['schemas']['SharedDetail'];
@@ -6249,6 +6531,8 @@ export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
 export type Slot = components['schemas']['Slot'];
 export type SourceList = components['schemas']['SourceList'];
+export type Space = components['schemas']['Space'];
+export type SpaceUse = components['schemas']['SpaceUse'];
 export type StagedCount = components['schemas']['StagedCount'];
 export type StagedFile = components['schemas']['StagedFile'];
 export type StagedImport = components['schemas']['StagedImport'];
@@ -6264,6 +6548,7 @@ export type StartingPoint = components['schemas']['StartingPoint'];
 export type SubmitRequestBody = components['schemas']['SubmitRequestBody'];
 export type Suspect = components['schemas']['Suspect'];
 export type Suspects = components['schemas']['Suspects'];
+export type TableSpace = components['schemas']['TableSpace'];
 export type TakeInRequestBody = components['schemas']['TakeInRequestBody'];
 export type Task = components['schemas']['Task'];
 export type TaskCard = components['schemas']['TaskCard'];
@@ -6295,6 +6580,7 @@ export type Webhook = components['schemas']['Webhook'];
 export type WebhookList = components['schemas']['WebhookList'];
 export type WebhookMade = components['schemas']['WebhookMade'];
 export type WorkList = components['schemas']['WorkList'];
+export type Worker = components['schemas']['Worker'];
 export type $defs = Record<string, never>;
 export interface operations {
     archives: {
@@ -8823,6 +9109,42 @@ export interface operations {
             };
         };
     };
+    setQuota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSpace"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reopenProject: {
         parameters: {
             query?: never;
@@ -9197,6 +9519,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SamplingReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    projectSpace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSpace"];
                 };
             };
             /** @description Error */
@@ -10364,6 +10718,93 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SourceList"];
                 };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    space: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Space"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countSpace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setDefaultQuota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetDefaultQuotaRequest"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Error */
             default: {
