@@ -63,6 +63,8 @@ type Store interface {
 	SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error                   // what engines can fine-tune of it
 	ActiveVersions(ctx context.Context) ([]annotator.Version, error)                                             // of every project
 
+	FoldTallies(ctx context.Context) error // the counts of tasks and images
+
 	// The places of images in the orders of the queue.
 	DueQueues(ctx context.Context) ([]postgres.DueQueue, error)
 	QueueRanked(ctx context.Context, q postgres.DueQueue) error

@@ -87,13 +87,13 @@ func (s *Store) ProjectSummaries(ctx context.Context, asks int64, member bool, s
 	}, `
 		SELECT `+projectColumns+`,
 			coalesce((SELECT role FROM memberships m WHERE m.project_id = p.id AND m.user_id = $6), ''),
-			(SELECT count(*) FROM images i WHERE i.project_id = p.id AND i.retired_at IS NULL),
-			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
-			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),
+			(SELECT coalesce(sum(n), 0) FROM image_tallies i WHERE i.project_id = p.id),
+			(SELECT coalesce(sum(n), 0) FROM task_tallies t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
+			(SELECT coalesce(sum(n), 0) FROM task_tallies t WHERE t.project_id = p.id AND t.state = 'submitted'),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted' AND NOT (`+hadAHand+` AND $6 = ANY (task_drawn_by(t.id)))),
 			(SELECT count(*) FROM label_verdicts l WHERE l.project_id = p.id AND l.state = 'proposed'),
 			(SELECT count(*) FROM label_verdicts l WHERE l.project_id = p.id AND l.state = 'proposed' AND l.author_id <> $6),
-			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved' AND t.slot = 0),
+			(SELECT coalesce(sum(n), 0) FROM task_tallies t WHERE t.project_id = p.id AND t.state = 'approved' AND t.sole),
 			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
 			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan') AND NOT `+silent+`)
