@@ -41,7 +41,7 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 	where = conditions(projectID, f, "confusion")
 	tables, n, _ = tasksCounted(f, "confusion")
 	facets.Confusion, err = list(ctx, s, pgx.RowToStructByName[annotator.ConfusionPair], `
-		SELECT t.label, t.predicted, `+n+` FROM `+tables+` WHERE t.label <> t.predicted AND `+where.sql()+`
+		SELECT t.label, t.predicted, `+n+` AS count FROM `+tables+` WHERE t.label <> t.predicted AND `+where.sql()+`
 		GROUP BY 1, 2 HAVING `+n+` > 0 ORDER BY 3 DESC, 1, 2 LIMIT 40`, where.args...)
 	if err != nil {
 		return err
