@@ -35,6 +35,9 @@ INSERT INTO task_tallies (project_id, state, label, predicted, tenth, sole, n, f
 INSERT INTO image_tallies (project_id, split, label, n, fresh)
     SELECT project_id, split, coalesce(label, -1), count(*), false FROM images WHERE retired_at IS NULL GROUP BY 1, 2, 3;
 
+-- The tasks of one confusion, the most confident first.
+CREATE INDEX tasks_confusion ON tasks (project_id, label, predicted, confidence DESC, id);
+
 -- +goose StatementBegin
 CREATE FUNCTION tasks_tallied() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -85,5 +88,6 @@ DROP TRIGGER tasks_tallied_changed ON tasks;
 DROP TRIGGER images_tallied_new ON images;
 DROP TRIGGER images_tallied_gone ON images;
 DROP TRIGGER images_tallied_changed ON images;
+DROP INDEX tasks_confusion;
 DROP FUNCTION tasks_tallied, images_tallied;
 DROP TABLE task_tallies, image_tallies;
