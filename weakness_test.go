@@ -44,6 +44,7 @@ func TestTheNetworkIsAskedInFewPlaces(t *testing.T) {
 	known := map[string]string{
 		"cmd/studio":             "studio health asks the address it is given",
 		"dataset":                "data sets in buckets: an argument of the command line, or a source that who runs the studio offers",
+		"internal/bench":         "studio bench serve times the studio whose address it is given",
 		"internal/blob":          "the bucket of the blob store: --data",
 		"internal/backup":        "the bucket of a backup: an argument of the command line",
 		"internal/oidc":          "the provider of the institution: --oidc-issuer",

@@ -68,6 +68,7 @@ type Store interface {
 	NewestImage(ctx context.Context) (int64, error)
 	UncountedImages(ctx context.Context, after, last int64, limit int) ([]postgres.UncountedImage, error)
 	CountImages(ctx context.Context, images, bytes, maskBytes []int64) error
+	FoldTallies(ctx context.Context) error // the counts of tasks and images
 
 	// The places of images in the orders of the queue.
 	DueQueues(ctx context.Context) ([]postgres.DueQueue, error)

@@ -34,6 +34,9 @@ func periodicJobs() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(rankEvery), func() (river.JobArgs, *river.InsertOpts) {
 			return postgres.RankArgs{}, postgres.RankOpts()
 		}, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(tallyEvery), func() (river.JobArgs, *river.InsertOpts) {
+			return postgres.TallyArgs{}, &river.InsertOpts{Queue: postgres.LightWork, MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: tallyEvery}}
+		}, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
 }
 

@@ -96,6 +96,7 @@ func NewWorker(c Config) (*Worker, error) {
 	river.AddWorker(workers, &addWorker{worker: w})
 	river.AddWorker(workers, &fingerprintWorker{worker: w})
 	river.AddWorker(workers, &rankWorker{worker: w})
+	river.AddWorker(workers, &tallyWorker{store: w.config.Store})
 	river.AddWorker(workers, &tidyWorker{worker: w})
 	river.AddWorker(workers, &deliveryWorker{worker: w})
 	w.client, err = river.NewClient(riverpgxv5.New(c.Store.Pool()), &river.Config{

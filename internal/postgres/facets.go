@@ -17,8 +17,9 @@ func (s *Store) Facets(ctx context.Context, projectID int64, f annotator.TaskFil
 
 func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFilter, facets *annotator.Facets) error {
 	where := conditions(projectID, f, "state")
+	tables, n, _ := tasksCounted(f, "state")
 	states, err := list(ctx, s, pgx.RowToStructByName[count[annotator.TaskState]], `
-		SELECT t.state AS key, count(*) AS n FROM tasks t WHERE `+where.sql()+` GROUP BY 1`, where.args...)
+		SELECT t.state AS key, `+n+` AS n FROM `+tables+` WHERE `+where.sql()+` GROUP BY 1 HAVING `+n+` > 0`, where.args...)
 	if err != nil {
 		return err
 	}
@@ -27,8 +28,9 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 	}
 
 	where = conditions(projectID, f, "label")
+	tables, n, _ = tasksCounted(f, "label")
 	labels, err := list(ctx, s, pgx.RowToStructByName[count[int]], `
-		SELECT t.label AS key, count(*) AS n FROM tasks t WHERE `+where.sql()+` GROUP BY 1`, where.args...)
+		SELECT t.label AS key, `+n+` AS n FROM `+tables+` WHERE `+where.sql()+` GROUP BY 1 HAVING `+n+` > 0`, where.args...)
 	if err != nil {
 		return err
 	}
@@ -37,16 +39,17 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 	}
 
 	where = conditions(projectID, f, "confusion")
+	tables, n, _ = tasksCounted(f, "confusion")
 	facets.Confusion, err = list(ctx, s, pgx.RowToStructByName[annotator.ConfusionPair], `
-		SELECT t.label, t.predicted, count(*) FROM tasks t WHERE t.label <> t.predicted AND `+where.sql()+`
-		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 40`, where.args...)
+		SELECT t.label, t.predicted, `+n+` AS count FROM `+tables+` WHERE t.label <> t.predicted AND `+where.sql()+`
+		GROUP BY 1, 2 HAVING `+n+` > 0 ORDER BY 3 DESC, 1, 2 LIMIT 40`, where.args...)
 	if err != nil {
 		return err
 	}
 
 	where = conditions(projectID, f, "author")
 	facets.Authors, err = list(ctx, s, pgx.RowToStructByName[annotator.AuthorCount], `
-		SELECT u.id AS user_id, u.name, count(*) FROM tasks t JOIN users u ON u.id = t.author_id WHERE `+where.sql()+`
+		SELECT u.id AS user_id, u.name, count(*) FROM tasks t JOIN users u ON u.id = t.author_id WHERE t.author_id IS NOT NULL AND `+where.sql()+`
 		GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1`, where.args...)
 	if err != nil {
 		return err
@@ -61,8 +64,9 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 	}
 
 	where = conditions(projectID, f, "confidence")
+	tables, n, tenth := tasksCounted(f, "confidence")
 	tenths, err := list(ctx, s, pgx.RowToStructByName[count[int]], `
-		SELECT least(9, greatest(0, floor(t.confidence * 10)::int)) AS key, count(*) AS n FROM tasks t WHERE `+where.sql()+` GROUP BY 1`, where.args...)
+		SELECT `+tenth+` AS key, `+n+` AS n FROM `+tables+` WHERE `+where.sql()+` GROUP BY 1 HAVING `+n+` > 0`, where.args...)
 	for _, c := range tenths {
 		facets.Histogram[c.Key] = c.N
 	}

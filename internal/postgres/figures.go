@@ -10,7 +10,7 @@ import (
 
 // PartKinds are the kinds of parts of jobs, by their names in River's table.
 var PartKinds = func() (kinds []string) {
-	for _, args := range []river.JobArgs{ScanArgs{}, RoundArgs{}, EvaluateArgs{}, ForecastArgs{}, AddArgs{}, FingerprintArgs{}, RankArgs{}, TidyArgs{}} {
+	for _, args := range []river.JobArgs{ScanArgs{}, RoundArgs{}, EvaluateArgs{}, ForecastArgs{}, AddArgs{}, FingerprintArgs{}, RankArgs{}, TidyArgs{}, TallyArgs{}} {
 		kinds = append(kinds, args.Kind())
 	}
 	return kinds

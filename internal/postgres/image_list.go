@@ -43,7 +43,7 @@ func (s *Store) ImagePage(ctx context.Context, projectID int64, f annotator.Imag
 		where.add(`starts_with(name, $%d)`, f.Prefix)
 	}
 	var err error
-	if page.Total, err = one(ctx, s, pgx.RowTo[int], `SELECT count(*) FROM images WHERE `+where.sql(), where.args...); err != nil {
+	if page.Total, err = s.countImages(ctx, projectID, f, where); err != nil {
 		return page, wrap(err, "counting the images of project %d", projectID)
 	}
 	if f.Cursor != "" {
@@ -61,6 +61,25 @@ func (s *Store) ImagePage(ctx context.Context, projectID int64, f annotator.Imag
 		page.Next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "i.%d", page.Images[f.Limit-1].ID))
 	}
 	return page, wrap(err, "listing the images of project %d", projectID)
+}
+
+// countImages counts the images that a filter selects, whose conditions are where: by their tallies, where these know them.
+func (s *Store) countImages(ctx context.Context, projectID int64, f annotator.ImageFilter, where *clause) (int, error) {
+	if f.State != annotator.ImageInUse || f.LeftOut || f.Prefix != "" {
+		return one(ctx, s, pgx.RowTo[int], `SELECT count(*) FROM images WHERE `+where.sql(), where.args...)
+	}
+	tallies := &clause{}
+	tallies.add(`project_id = $%d`, projectID)
+	if f.Split != "" {
+		tallies.add(`split = $%d`, f.Split)
+	}
+	if f.Label != nil {
+		tallies.add(`label = $%d`, *f.Label)
+	}
+	if f.Unlabelled {
+		tallies.parts = append(tallies.parts, `label = -1`)
+	}
+	return one(ctx, s, pgx.RowTo[int], `SELECT coalesce(sum(n), 0)::int FROM image_tallies WHERE `+tallies.sql(), tallies.args...)
 }
 
 // readImageCursor returns the id of the last image of the page before.

@@ -75,6 +75,12 @@ type TidyArgs struct{}
 // Kind names the part in River's table.
 func (TidyArgs) Kind() string { return "tidy" }
 
+// TallyArgs asks for the counts of tasks and images to be added up. It is inserted periodically, and no page shows it.
+type TallyArgs struct{}
+
+// Kind names the part in River's table.
+func (TallyArgs) Kind() string { return "tally" }
+
 // DeliveryArgs asks for a line of the trail to be sent to a webhook.
 type DeliveryArgs struct {
 	DeliveryID int64 `json:"delivery_id"`

@@ -31,7 +31,7 @@ var holdsOf = map[string]string{
 		"segmenter.name segmenter.encoder_hash segmenter.decoder_hash predictions.top_classes predictions.top_values predictions.probabilities predictions.map",
 	"what a round or a job did": "rounds.settings rounds.progress rounds.result rounds.error rounds.unreadable round_events.body round_rows.images round_rows.packed jobs.message jobs.phase jobs.report forecasts.edits forecasts.figures forecasts.answers scan_chunks.image_ids scan_chunks.claimed_by workers.id workers.host",
 	"words of the program": "users.role memberships.role invitations.role invitation_projects.role audit.action tasks.state tasks.handed_by projects.mix queues.drawn edits.state edits.source reviews.verdict reviews.reasons reviews.rule draws.why images.split versions.state rounds.state uploads.state jobs.kind jobs.state round_events.kind round_events.arm " +
-		"label_verdicts.state label_verdicts.says label_changes.cause projects.start_method projects.feedback segmenter.kind segmenter.pixels",
+		"task_tallies.state image_tallies.split label_verdicts.state label_verdicts.says label_changes.cause projects.start_method projects.feedback segmenter.kind segmenter.pixels",
 	"where somebody is signed in, which goes":                                                                                "user_sessions.browser user_sessions.system user_sessions.address",
 	"a person's number, under a key that only the browser has; sessions end with the account":                                "sessions.token sessions.data",
 	"of somebody who has no account yet, for seven days; goes when it is used, and when a person of that address is removed": "invitations.email",

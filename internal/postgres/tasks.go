@@ -170,7 +170,8 @@ func (s *Store) TaskCards(ctx context.Context, projectID int64, f annotator.Task
 	var page annotator.TaskPage
 	where := conditions(projectID, f, "")
 	var err error
-	if page.Total, err = one(ctx, s, pgx.RowTo[int], `SELECT count(*) FROM tasks t WHERE `+where.sql(), where.args...); err != nil {
+	tables, n, _ := tasksCounted(f, "")
+	if page.Total, err = one(ctx, s, pgx.RowTo[int], `SELECT `+n+` FROM `+tables+` WHERE `+where.sql(), where.args...); err != nil {
 		return page, wrap(err, "counting the tasks of project %d", projectID)
 	}
 	if f.Cursor != "" {
