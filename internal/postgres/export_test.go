@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// RowsRead is how many rows of each table the store's transaction has read.
+// RowsRead is how many rows of each table the store's connection has read since its statistics were written down last.
 func (s *Store) RowsRead(ctx context.Context) (map[string]int, error) {
 	rows, err := s.q.Query(ctx, `SELECT relname, seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables`)
 	if err != nil {
