@@ -280,19 +280,39 @@ func (v Review) outcomeWord(ctx context.Context) (word, class string) {
 	}
 }
 
-// returned is the last verdict that returned a map before the present one, and that map; ok is false if there is none.
+// returned is the last verdict that returned or corrected a map before the present one, and that map; ok is false if there is none.
 func (v Review) returned() (r annotator.Review, before annotator.Edit, ok bool) {
 	if v.Task.Edit == nil {
 		return r, before, false
 	}
 	for _, r := range slices.Backward(v.Task.Reviews) {
-		if r.Verdict != annotator.VerdictReject || r.TakenBackAt != nil || r.EditID == v.Task.Edit.ID {
+		if r.Verdict == annotator.VerdictApprove || r.TakenBackAt != nil || r.EditID == v.Task.Edit.ID {
 			continue
 		}
 		at := slices.IndexFunc(v.Revisions, func(e annotator.Edit) bool { return e.ID == r.EditID })
 		return r, v.Revisions[max(at, 0)], at >= 0
 	}
 	return r, before, false
+}
+
+// beforeWord and beforeNote name the map before the present one, which a verdict returned or corrected.
+func beforeWord(ctx context.Context, r annotator.Review) string {
+	if r.Verdict == annotator.VerdictCorrect {
+		return words.T(ctx, "Painted")
+	}
+	return words.T(ctx, "Returned")
+}
+
+func beforeNote(ctx context.Context, r annotator.Review, before annotator.Edit) string {
+	if r.Verdict == annotator.VerdictCorrect {
+		return words.T(ctx, "Revision {revision}, before {name} corrected it.", "revision", before.Revision, "name", r.Reviewer)
+	}
+	return words.T(ctx, "Revision {revision}, as {name} returned it.", "revision", before.Revision, "name", r.Reviewer)
+}
+
+// correcting is the address at which the map is corrected, in the order in which it came.
+func (v Review) correcting(f Frame) string {
+	return withQuery(f.To("review/%d/correct", v.Task.ID), ordered(url.Values{}, v.Order))
 }
 
 // returner is who returned the map, to the visitor.

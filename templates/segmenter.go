@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"context"
+
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/words"
 )
@@ -24,10 +26,10 @@ var pixelWays = []struct {
 	{annotator.PixelsUnit, words.Key("0 to 1")},
 }
 
-func pixelWords(way annotator.SegmenterPixels) string {
+func pixelWords(ctx context.Context, way annotator.SegmenterPixels) string {
 	for _, w := range pixelWays {
 		if w.way == way {
-			return w.words
+			return words.Say(ctx, w.words)
 		}
 	}
 	return string(way)

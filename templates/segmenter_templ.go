@@ -176,9 +176,9 @@ func SegmenterPage(f Frame, v Segmenter) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var12 string
-				templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(pixelWords(v.Now.Pixels))
+				templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(pixelWords(ctx, v.Now.Pixels))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `segmenter.templ`, Line: 21, Col: 76}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `segmenter.templ`, Line: 21, Col: 81}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 				if templ_7745c5c3_Err != nil {
@@ -425,7 +425,7 @@ func SegmenterPage(f Frame, v Segmenter) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, w := range pixelWays {
-				templ_7745c5c3_Err = option(string(w.way), "", w.words).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = option(string(w.way), "", words.Say(ctx, w.words)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -130,7 +130,7 @@ func (s *Server) correctPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := templates.Editor{Task: tidy(v.Context(), t), Corrects: true}
+	view := templates.Editor{Task: tidy(v.Context(), t), Corrects: true, Order: templates.ParseReviewOrder(v.URL.Query())}
 	if view.Clicks, err = s.service.HasSegmenter(v.Context(), v.actor); err != nil {
 		return err
 	}

@@ -101,6 +101,8 @@ func TestAReviewerCorrects(t *testing.T) {
 	painter, reviewer, admin := s.as(annotator.RoleAnnotator), s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin)
 	page := fmt.Sprintf("/projects/birds/review/%d", task.ID)
 	reviewer.get(page).has("a[data-correct][data-key=f]", "Correct it yourself")
+	reviewer.get(page+"?order=loss").has(`a[data-correct][href="`+page+`/correct?order=loss"]`, "Correct it yourself")
+	reviewer.get(page+"/correct?order=loss").has("#editor[data-order=loss]", "")
 	reviewer.get(page+"/correct").want(http.StatusOK).has("#editor[data-corrects][data-readonly='']", "")
 	painter.get(page + "/correct").want(http.StatusForbidden)
 
@@ -119,6 +121,8 @@ func TestAReviewerCorrects(t *testing.T) {
 	done.has(".head", "painted by The annotator, corrected by The reviewer")
 	done.has(".history", "The reviewer corrected revision 1 of The annotator and approved")
 	done.has(".history blockquote", "the branch was in it")
+	done.has(".pane", "Painted") // the painter's own map, before it was corrected
+	done.has(".pane", "Changed since")
 	reviewer.post("/projects/birds/review/next", map[string][]string{"after": {fmt.Sprint(task.ID)}, "judged": {fmt.Sprint(task.ID)}}).want(http.StatusSeeOther)
 	reviewer.get(fmt.Sprintf("/projects/birds/review?judged=%d", task.ID)).has(".judged", "approved")
 

@@ -1,6 +1,8 @@
 package recipe
 
 import (
+	"fmt"
+
 	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 )
@@ -71,7 +73,7 @@ var Fields = []Field{
 	},
 	{
 		Name: "gamma_search", Type: Switch, Default: false, Group: Maps, OfMaps: true, Label: "γ searched",
-		Sentence: "Find γ on validation images: try " + tried("the one above") + ". It takes about as long as one training more", Brief: "γ searched",
+		Sentence: fmt.Sprintf("Find γ on validation images: try %s. It takes about as long as one training more", tried("the one above")), Brief: "γ searched",
 		API:  "Find γ on validation images: try " + tried("gamma") + ", which takes about as long as one training.",
 		Help: "Find γ on validation images: try " + tried("--gamma") + ". It takes about as long as one training more.",
 		Doc:  "γ is found on validation images by a short search: below",
@@ -145,7 +147,7 @@ var Fields = []Field{
 	{
 		Name: "optimizer", Default: OptimizerSGD, Group: Optimiser, Label: "Optimiser",
 		Choices:  []Choice{{Word: "sgd", Label: "SGD with momentum", Brief: "SGD"}, {Word: "nesterov", Label: "SGD with Nesterov's momentum", Brief: "Nesterov SGD"}, {Word: "adamw", Label: "AdamW"}},
-		Sentence: "AdamW wants another learning rate: " + adamWRates + ".",
+		Sentence: fmt.Sprintf("AdamW wants another learning rate: %s.", adamWRates),
 		Help:     "Update: ${optimizer}, in PyTorch's forms; sgd has momentum.", Holder: "NAME",
 		Doc: "`sgd` with momentum, `nesterov`, `adamw`: below",
 	},

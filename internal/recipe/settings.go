@@ -116,7 +116,7 @@ func tried(by string) string {
 		times[i] = strconv.FormatFloat(g, 'g', -1, 64)
 	}
 	last := len(times) - 1
-	return fmt.Sprintf("%s and %s times %s first, each for 1/%d of the epochs", strings.Join(times[:last], ", "), times[last], by, triedEpochs)
+	return fmt.Sprintf("%s and %s times %s first, each for 1/%s of the epochs", strings.Join(times[:last], ", "), times[last], by, strconv.Itoa(triedEpochs))
 }
 
 // GammasTried are the γs of a search, as far as they are in bounds.

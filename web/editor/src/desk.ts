@@ -19,7 +19,7 @@ import { marksFromWire } from "./marks.ts";
 import { Merge } from "./merge.ts";
 import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
 import { Baseline } from "./save/baseline.ts";
-import type { Journal } from "./save/journal.ts";
+import type { Journal, Said } from "./save/journal.ts";
 import { Regions } from "./regions.ts";
 import { LiveScores } from "./scores.ts";
 import { Starts } from "./starts.ts";
@@ -277,6 +277,11 @@ export class Desk extends Emitter<DeskEvents> {
     await this.next(following);
   }
 
+  /** What the reviewer who corrects the map has said of it on the review page, which is sent with it; empty for who paints. */
+  get said(): Said {
+    return this.correcting && this.detail?.edit ? this.journal.said(this.user, this.detail.edit.id) : {};
+  }
+
   /** Puts the map in the place of the submitted one, with the words that the reviewer wrote before. */
   private async correct(detail: TaskDetail): Promise<void> {
     const { edit } = detail;
@@ -288,7 +293,7 @@ export class Desk extends Emitter<DeskEvents> {
     }
     this.become({ kind: "sending", what: later("Approving") });
     const { body } = new Baseline(document, edit).draft(document, edit.revision, false);
-    const said = this.journal.said(this.user, edit.id);
+    const { said } = this;
     const begun = JSON.stringify(document.origin) === JSON.stringify(edit.origin) || !edit.origin ? {} : { origin: document.origin };
     let corrected: TaskDetail;
     try {

@@ -333,6 +333,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     if (operation === "fill") return this.fill();
     const refusal = runWhole(operation, this.document, { gamma: gammaStep, again });
     if (refusal) this.emit("notice", refusal);
+    else this.tellCell();
   }
 
   /** Shows what a gamma would make of the map; 1 shows the map as it is. */
@@ -346,6 +347,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.cancel();
     this.ahead = null;
     if (gamma !== 1) runWhole("gamma", this.document, { gamma, again: false });
+    this.tellCell();
   }
 
   /** Paints the selection, or the whole map where there is none, as the brush does, or erases it. */
@@ -358,6 +360,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
       : document.begin(label ?? (document.selection ? later("Fill") : later("Fill all")), { mode, strength, hardness: 1 }, 1);
     stroke.fill(new Float32Array(document.values.length).fill(1));
     document.commit();
+    this.tellCell();
   }
 
   deselect(): void {

@@ -49,6 +49,10 @@ describe("marks", () => {
     expect(told).toBe(painted + 1);
     t.key("Ctrl+y");
     expect(told).toBe(painted + 2);
+    t.key("Shift+ArrowRight").key("Enter"); // a region, which is filled
+    expect(told).toBe(painted + 4);
+    t.editor.whole("clear");
+    expect(told).toBe(painted + 5);
   });
 
   it("go where a value is painted, and by the eraser while marking", async () => {

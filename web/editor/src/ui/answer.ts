@@ -129,7 +129,7 @@ class RowView {
     say(this.after, row.after === null ? "–" : probability(row.after, digits));
     const seen = 0.5 * 10 ** -digits;
     say(this.change, difference > seen ? "▲" : difference < -seen ? "▼" : "");
-    this.change.ariaLabel = difference > seen ? "rose" : difference < -seen ? "fell" : "";
+    this.change.ariaLabel = difference > seen ? t("rose") : difference < -seen ? t("fell") : "";
     this.bar.style.width = `${Math.round(100 * (row.after ?? row.before ?? 0))}%`;
   }
 }

@@ -29,6 +29,7 @@ export interface App {
 /** Builds everything inside `root`; `queue` is the address of the project's queue. */
 export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   const { editor } = desk;
+  const order = root.dataset["order"] ?? ""; // in which maps that wait come, where one is corrected
   const stage = new Stage(editor, (words) => desk.emit("notice", words));
   const cell = h("p.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "cell" });
   const help = h("p.visually-hidden", { id: "stage-help" }, t("Arrow keys move over the cells, with Shift they select a region, plus and minus change the cell or the region, question mark lists all keys."));
@@ -54,7 +55,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
       release: () => {
         if (desk.correcting) {
           desk.keepReview();
-          location.assign(`${queue}/${root.dataset["taskId"] ?? ""}`);
+          location.assign(`${queue}/${root.dataset["taskId"] ?? ""}${order ? `?order=${order}` : ""}`);
         } else void desk.release().then((done) => { if (done) location.assign(queue); });
       },
       skip: () => dialogs.skip(),
@@ -96,7 +97,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   });
   sayKeys(root, editor);
   desk.on("corrected", ({ id }) => {
-    const fields = { after: id, judged: id };
+    const fields = { after: id, judged: id, ...(order && { order }) };
     const form = h("form", { method: "post", action: `${queue}/next`, hidden: true }, ...Object.entries(fields).map(([name, value]) => h("input", { type: "hidden", name, value })));
     document.body.append(form);
     form.submit(); // takes the next map to judge, and opens it

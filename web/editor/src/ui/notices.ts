@@ -1,12 +1,13 @@
 // Notices: a reviewer's comment, why a map cannot be changed, and short messages.
 
 import type { Desk } from "../desk.ts";
+import type { Said } from "../save/journal.ts";
 import { ago, digitsFor, probability } from "../format.ts";
 import { calm } from "./calm.ts";
 import { fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
 import { language, said, t } from "../words.ts";
-import { pinWords } from "./pins.ts";
+import { pinWords, wordsFor } from "./pins.ts";
 
 /** What is to be marked, and what the network takes it for: in the bar, or in a line of its own where that has no room. */
 export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
@@ -33,19 +34,27 @@ function marking(truth: string): Node[] {
 /** The reviewer's comment on the last revision that was sent back; it stays in sight while it is mended. */
 export function reviewNote(desk: Desk): HTMLElement {
   const note = h("aside.review-note", { hidden: true, "data-testid": "review-comment", "aria-label": t("The reviewer's comment") });
+  const words = ({ reasons = [], comment = "", pins = [] }: Said) => [
+    ...(reasons.length > 0 ? [h("p", {}, h("strong", {}, reasons.map((r) => said(r)).join(", ")))] : []),
+    ...(comment ? [h("p", {}, comment)] : []),
+    ...pinWords(pins),
+  ];
   desk.on("opened", (detail) => {
-    const last = detail.reviews.filter((review) => !review.taken_back_at).at(-1);
-    note.hidden = last?.verdict !== "reject" || detail.state === "approved";
-    if (!last || note.hidden) return;
-    const when = new Date(last.created_at);
+    const going = desk.said; // a reviewer who corrects the map has them in sight
+    const told = desk.correcting ? [] : wordsFor(detail);
+    note.hidden = told.length === 0 && Object.keys(going).length === 0;
     fill(
       note, icon("comment"),
-      h("div", {},
-        h("strong", {}, t("{name} asks for changes", { name: last.reviewer })),
-        h("time", { datetime: last.created_at, title: when.toLocaleString(language) }, ago(Date.now() - when.getTime())),
-        ...(last.reasons.length > 0 ? [h("p", {}, h("strong", {}, last.reasons.map((r) => said(r)).join(", ")))] : []),
-        ...(last.comment ? [h("p", {}, last.comment)] : []),
-        ...pinWords(last.pins)),
+      ...told.map((review) => {
+        const when = new Date(review.created_at);
+        const name = review.reviewer;
+        return h(
+          "div", {},
+          h("strong", {}, review.verdict === "correct" ? t("{name} corrected the map", { name }) : t("{name} asks for changes", { name })),
+          h("time", { datetime: review.created_at, title: when.toLocaleString(language) }, ago(Date.now() - when.getTime())),
+          ...words(review));
+      }),
+      ...(told.length === 0 ? [h("div", {}, h("strong", {}, t("You say of it, to its painter")), ...words(going))] : []),
     );
   });
   return note;

@@ -10,11 +10,22 @@ import type { Stage } from "./stage.ts";
 
 const place = (pin: Pin): string => t("row {row}, column {column}", { row: pin.row + 1, column: pin.column + 1 });
 
-/** The pins of the verdict that is to be mended; none where there is none. */
-export function pinsToMend(detail: { state: string; reviews: readonly { verdict: string; taken_back_at?: string; pins: readonly Pin[] }[] }): readonly Pin[] {
-  const last = detail.reviews.filter((review) => !review.taken_back_at).at(-1);
-  return last?.verdict === "reject" && detail.state !== "approved" ? last.pins : [];
+interface Judged<R> { readonly state: string; readonly edit?: { readonly corrects?: number }; readonly reviews: readonly R[] }
+interface Verdict { readonly verdict: string; readonly taken_back_at?: string; readonly pins: readonly Pin[] }
+
+/**
+ * What reviewers have said to the painter that is to be known now: the correction of the map, where that is one, and the verdict that asks
+ * for changes.
+ */
+export function wordsFor<R extends Verdict>(detail: Judged<R>): R[] {
+  const stand = detail.reviews.filter((review) => !review.taken_back_at);
+  const correction = detail.edit?.corrects ? stand.filter((review) => review.verdict === "correct").at(-1) : undefined;
+  const last = stand.at(-1);
+  return [...(correction ? [correction] : []), ...(last?.verdict === "reject" && detail.state !== "approved" ? [last] : [])];
 }
+
+/** The pins of the verdict that was given last of those; none where there is none. */
+export const pinsToMend = (detail: Judged<Verdict>): readonly Pin[] => wordsFor(detail).at(-1)?.pins ?? [];
 
 /** Pins in words, for the reviewer's note. */
 export function pinWords(pins: readonly Pin[]): HTMLElement[] {
@@ -36,7 +47,8 @@ export function pinLayer(stage: Stage, desk: Desk): HTMLElement {
     }
   };
   desk.on("opened", (detail) => {
-    marks = pinsToMend(detail).map((pin, i) => ({ pin, element: h("div.pin", {}, h("b", {}, String(i + 1)), ...(pin.words ? [h("span", {}, pin.words)] : [])) }));
+    const pins: readonly Pin[] = desk.correcting ? (desk.said.pins ?? []) : pinsToMend(detail);
+    marks = pins.map((pin, i) => ({ pin, element: h("div.pin", {}, h("b", {}, String(i + 1)), ...(pin.words ? [h("span", {}, pin.words)] : [])) }));
     fill(layer, ...marks.map(({ element }) => element));
     put();
   });
