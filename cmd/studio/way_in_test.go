@@ -22,8 +22,8 @@ import (
 )
 
 // ofTheStore are the store's methods that commands may call: those that read, and those for the parts of a running studio. All changes go
-// through annotator.Service, which checks roles and writes the trail.
-var ofTheStore = []string{"BlobUses", "CheckSchema", "Close", "Health", "Images", "Ping", "Pool", "Predictions", "ReferencedBlobs", "Sessions", "UserByEmail"}
+// through annotator.Service, which checks roles and writes the trail; but for GrowProject, whose million images would have as many lines.
+var ofTheStore = []string{"ActiveVersion", "BlobUses", "CheckSchema", "Close", "GrowProject", "Health", "Images", "Ping", "Pool", "Predictions", "ReferencedBlobs", "Running", "Sessions", "UserByEmail"}
 
 func TestCommandsChangeNothingPastTheService(t *testing.T) {
 	t.Parallel()
