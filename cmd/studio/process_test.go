@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 		serveBucket(address)
 		return
 	}
+	pagePatience *= 10
 	code := pgtest.Main(m)
 	for _, folder := range drawn.folders {
 		_ = os.RemoveAll(folder)
