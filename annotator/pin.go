@@ -2,6 +2,7 @@ package annotator
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/attention"
@@ -25,6 +26,21 @@ func (p Pin) String() string {
 		return place
 	}
 	return place + ": " + p.Words
+}
+
+var (
+	saidPins = regexp.MustCompile(`\(row \d+, column \d+.*\)$`)
+	saidCell = regexp.MustCompile(`row (\d+), column (\d+)`)
+)
+
+// SaidPins says the places of the pins with which a verdict's line in the trail ends, as String has them, in other words.
+func SaidPins(told string, place func(row, column string) string) string {
+	return saidPins.ReplaceAllStringFunc(told, func(pins string) string {
+		return saidCell.ReplaceAllStringFunc(pins, func(cell string) string {
+			at := saidCell.FindStringSubmatch(cell)
+			return place(at[1], at[2])
+		})
+	})
 }
 
 // checkPins refuses what is no pin on any map, and returns them with their words as they are kept.

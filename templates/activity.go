@@ -3,7 +3,6 @@ package templates
 import (
 	"cmp"
 	"context"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -78,11 +77,6 @@ func actorWord(ctx context.Context, actor string) string {
 	return actor
 }
 
-var (
-	saidPins = regexp.MustCompile(`\(row\s\d+,\scolumn\s\d+.*\)$`)
-	saidCell = regexp.MustCompile(`row\s(\d+),\scolumn\s(\d+)`)
-)
-
 // detailWords is the detail of a line of the trail. Between its own words the studio leaves as they are those that people wrote.
 func detailWords(ctx context.Context, action, detail string) string {
 	switch action {
@@ -112,13 +106,9 @@ func verdictWords(ctx context.Context, told string) string {
 	if len(reasons) == 0 {
 		rest = words.Say(ctx, rest) // a sentence of the studio's
 	}
-	rest = saidPins.ReplaceAllStringFunc(rest, func(pins string) string {
-		return saidCell.ReplaceAllStringFunc(pins, func(cell string) string {
-			at := saidCell.FindStringSubmatch(cell)
-			return words.T(ctx, "row {row}, column {column}", "row", at[1], "column", at[2])
-		})
+	return reasonWords(ctx, reasons) + annotator.SaidPins(rest, func(row, column string) string {
+		return words.T(ctx, "row {row}, column {column}", "row", row, "column", column)
 	})
-	return reasonWords(ctx, reasons) + rest
 }
 
 // subjectWord is what an entry is about; a person by their name.

@@ -57,14 +57,7 @@ func (c *benchServeCommand) Run(ctx context.Context, streams *stdio) error {
 		}
 		result, err := bench.Serve{
 			Address: c.Address, Project: c.Project, Admin: accounts[0], Painters: accounts[1:], For: c.For, Think: c.Think, Seed: uint64(c.Seed),
-			Running: func(ctx context.Context) ([]bench.Query, error) {
-				running, err := s.Store.Running(ctx)
-				queries := make([]bench.Query, len(running))
-				for i, q := range running {
-					queries[i] = bench.Query{Text: q.Query, For: q.For}
-				}
-				return queries, err
-			},
+			Running: s.Store.Running,
 		}.Measure(ctx)
 		return printMeasured(streams, c.JSON, result, err)
 	})

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/abn-studio/studio/internal/postgres"
 )
 
 // Serve times the pages of a running studio while people paint in it.
@@ -31,17 +34,11 @@ type Serve struct {
 	Seed     uint64        // of what is painted and how long they look
 
 	// Running lists what the database runs, for the slowest queries; nil: they are not asked for.
-	Running func(ctx context.Context) ([]Query, error)
+	Running func(ctx context.Context) ([]postgres.RunningQuery, error)
 }
 
 // Account is somebody who can sign in.
 type Account struct{ Email, Password string }
-
-// Query is a statement that the database ran, and for how long at least.
-type Query struct {
-	Text string
-	For  time.Duration
-}
 
 // ServeResult says how long pages and actions took.
 type ServeResult struct {
@@ -147,7 +144,7 @@ func (b Serve) Measure(ctx context.Context) (*ServeResult, error) {
 		}
 	}
 	for _, all := range [][]Action{result.Actions, result.Pages} {
-		slices.SortFunc(all, func(a, b Action) int { return int(b.P95 - a.P95) })
+		slices.SortFunc(all, func(a, b Action) int { return cmp.Compare(b.P95, a.P95) })
 	}
 	for _, failed := range ledger.failed {
 		result.Failed = append(result.Failed, *failed)
@@ -160,7 +157,7 @@ func (b Serve) Measure(ctx context.Context) (*ServeResult, error) {
 	for i := range result.Queries {
 		result.Queries[i].Share /= all
 	}
-	slices.SortFunc(result.Queries, func(a, b SlowQuery) int { return int(b.Max - a.Max) })
+	slices.SortFunc(result.Queries, func(a, b SlowQuery) int { return cmp.Compare(b.Max, a.Max) })
 	result.Queries = result.Queries[:min(10, len(result.Queries))]
 	return result, nil
 }
@@ -179,7 +176,7 @@ func (b Serve) visit(ctx context.Context, admin *visitor) error {
 	return nil
 }
 
-// paint takes a task, saves and scores two strokes, submits, and takes the next one.
+// paint takes a task, saves two strokes, submits, and takes the next one.
 func (b Serve) paint(ctx context.Context, p *visitor, random *rand.Rand) error {
 	look := func() bool {
 		timer := time.NewTimer(time.Duration(float64(b.Think) * (0.5 + random.Float64())))
@@ -259,7 +256,7 @@ func (b Serve) watch(ctx context.Context, into map[string]*SlowQuery) error {
 			return err
 		}
 		for _, q := range running {
-			words := strings.Join(strings.Fields(q.Text), " ")
+			words := strings.Join(strings.Fields(q.Query), " ")
 			slow, there := into[words]
 			if !there {
 				slow = &SlowQuery{Text: words}

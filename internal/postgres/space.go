@@ -61,9 +61,9 @@ func (s *Store) SetDefaultQuota(ctx context.Context, bytes int64) error {
 
 // tableGroups says what the tables are about. One that is not here is among the others.
 var tableGroups = map[annotator.TableGroup][]string{
-	annotator.TablesOfImages:      {"images", "image_clicks", "classes", "label_changes", "label_verdicts", "project_space"},
+	annotator.TablesOfImages:      {"images", "image_clicks", "classes", "label_changes", "label_verdicts", "project_space", "image_tallies"},
 	annotator.TablesOfPredictions: {"predictions", "reserve", "scan_chunks"},
-	annotator.TablesOfMaps:        {"tasks", "edits", "edit_histories", "edit_sources", "edit_figures", "reviews", "draws", "check_scores", "queues"},
+	annotator.TablesOfMaps:        {"tasks", "task_tallies", "edits", "edit_histories", "edit_sources", "edit_figures", "reviews", "draws", "check_scores", "queues"},
 	annotator.TablesOfRounds:      {"rounds", "round_edits", "round_events", "round_rows", "forecasts", "versions", "uploads"},
 	annotator.TablesOfJobs:        {"jobs", "job_parts", "workers", "river_job", "river_job_archive", "river_leader", "river_queue", "river_client", "river_client_queue", "river_migration", "river_notification"},
 	annotator.TablesOfTrail:       {"audit", "webhooks", "webhook_deliveries"},
