@@ -103,6 +103,7 @@ describe.skipIf(chromiumPath() === undefined || !process.env.STUDIO_SPEED)("the 
       console.log(`p${100 * q}: ${ours.toFixed(1)} ms a frame, a bare canvas ${theirs.toFixed(1)} ms, ratio ${(ours / theirs).toFixed(2)}`);
     }
     expect(times.editor.length).toBeGreaterThan(0);
+    await other.close();
   });
 
   it("is not kept waiting between two maps", async () => {
