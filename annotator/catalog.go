@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -383,19 +384,12 @@ func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionI
 
 // Picture renders an image of a project as the active version sees it.
 func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind PictureKind) (io.ReadCloser, string, error) {
-	_, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID))
+	image, err := s.pictured(ctx, actor, imageID)
 	if err != nil {
 		return nil, "", err
 	}
 	if err := oneOf("kind", kind, PictureKinds); err != nil {
 		return nil, "", err
-	}
-	image, err := s.store.Image(ctx, imageID)
-	if err != nil {
-		return nil, "", err
-	}
-	if image.Purged {
-		return nil, "", fmt.Errorf("the picture of image %d, which was purged: %w", imageID, ErrNotFound)
 	}
 	version, err := s.store.ActiveVersion(ctx, image.ProjectID)
 	if err != nil && !isNotFound(err) { // before the first model the picture is shown whole: the zero Version
@@ -405,6 +399,28 @@ func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind P
 		return nil, "", fmt.Errorf("rendering image %d: %w: this process shows no pictures", imageID, ErrUnavailable)
 	}
 	return s.pictures.Render(ctx, version, image, kind)
+}
+
+// OriginalLink returns an address at which the blob store hands out an image's file, for a short while and to whoever has the address; "" where the
+// studio sends it itself (Picture).
+func (s *Service) OriginalLink(ctx context.Context, actor User, imageID int64) (string, error) {
+	image, err := s.pictured(ctx, actor, imageID)
+	if err != nil || s.links == nil {
+		return "", err
+	}
+	return s.links.Link(ctx, image.Hash, path.Base(image.Name))
+}
+
+// pictured returns an image that has a picture, and that the actor may see.
+func (s *Service) pictured(ctx context.Context, actor User, imageID int64) (Image, error) {
+	if _, err := s.in(ctx, actor, RoleAnnotator, ThingImage.Of(imageID)); err != nil {
+		return Image{}, err
+	}
+	image, err := s.store.Image(ctx, imageID)
+	if err == nil && image.Purged {
+		err = fmt.Errorf("the picture of image %d, which was purged: %w", imageID, ErrNotFound)
+	}
+	return image, err
 }
 
 // nameClasses fills in the names of an answer's classes.

@@ -93,8 +93,9 @@ func TestWhatIsNotOnesOwnIsNotThere(t *testing.T) {
 			_, _, err := s.Picture(ctx, outsider, pick(id, images[0].ID), annotator.PictureOriginal)
 			return err
 		},
-		"mask":    func(id int64) error { return only(s.Mask(ctx, outsider, pick(id, images[0].ID))) },
-		"version": func(id int64) error { _, _, err := s.Version(ctx, outsider, pick(id, version.ID)); return err },
+		"original": func(id int64) error { return only(s.OriginalLink(ctx, outsider, pick(id, images[0].ID))) },
+		"mask":     func(id int64) error { return only(s.Mask(ctx, outsider, pick(id, images[0].ID))) },
+		"version":  func(id int64) error { _, _, err := s.Version(ctx, outsider, pick(id, version.ID)); return err },
 		"model": func(id int64) error {
 			return only(s.Download(ctx, outsider, pick(id, version.ID), annotator.FormManifest))
 		},

@@ -40,6 +40,12 @@ type Blobs interface {
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, error)
 }
 
+// Links gives addresses of files, so that big ones need not pass through the studio (internal/blob).
+type Links interface {
+	// Link returns an address at which whoever has it can save the file under a name, for a short while; "" where none are given.
+	Link(ctx context.Context, hash, name string) (string, error)
+}
+
 // BlobStore is Blobs to which files are added, and from which they can be removed.
 type BlobStore interface {
 	Blobs

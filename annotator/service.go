@@ -29,6 +29,7 @@ type Service struct {
 	pictures       Pictures
 	starts         StartMaker
 	blobs          BlobStore
+	links          Links
 	models         Models
 	staging        Staging
 	rows           RowReader
@@ -55,6 +56,7 @@ type ServiceConfig struct {
 	Pictures       Pictures         // inference.Pictures
 	Starts         StartMaker       // jobs.Catalog; nil: painters begin with the model's map
 	Blobs          BlobStore        // internal/blob.Store
+	Links          Links            // internal/blob.Store; nil: the studio sends every file itself
 	Models         Models           // jobs.Models; nil: models cannot be added (ErrUnavailable)
 	Staging        Staging          // jobs.Staging; without it no images are taken from a browser (ErrUnavailable)
 	Rows           RowReader        // internal/roundrows.Reader; without it rows of rounds are not handed out (ErrUnavailable)
@@ -69,7 +71,7 @@ type ServiceConfig struct {
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, describer: c.Describer, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, rows: c.Rows, agreeing: c.Agreement, checking: c.Checking, institution: c.Institution, sealing: c.Sealing, machine: c.Machine, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, likener: c.Likener, describer: c.Describer, segmenting: c.Segmenting, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, links: c.Links, models: c.Models, staging: c.Staging, rows: c.Rows, agreeing: c.Agreement, checking: c.Checking, institution: c.Institution, sealing: c.Sealing, machine: c.Machine, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = c.Store.Now
 	}

@@ -57,10 +57,20 @@ func (a *api) images() {
 		Tag   string                `query:"v" maxLength:"80" doc:"Anything that changes when the rendering might; with it, the answer may be kept for a week."`
 	}
 	picture := get("picture", "/images/{image}/picture", "A rendering of an image, as the active version sees it")
-	picture.Responses = map[string]*huma.Response{"200": {Description: "The picture: a JPEG, but for the original, which is what it is", Content: map[string]*huma.MediaType{
+	picture.Description = "Where the studio was told to, it answers for an original with 302 and an address of its bucket, which works for a short while and asks for no token."
+	picture.Responses = map[string]*huma.Response{"302": {Description: "Where the original is"}, "200": {Description: "The picture: a JPEG, but for the original, which is what it is", Content: map[string]*huma.MediaType{
 		"image/*": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
 	handle(a, annotator.RoleAnnotator, picture,
 		func(ctx context.Context, actor annotator.User, in *pictureRequest) (*huma.StreamResponse, error) {
+			if in.Kind == annotator.PictureOriginal {
+				link, err := a.server.service.OriginalLink(ctx, actor, in.Image)
+				if err != nil {
+					return nil, err
+				}
+				if link != "" {
+					return elsewhere(link), nil
+				}
+			}
 			body, media, err := a.server.service.Picture(ctx, actor, in.Image, in.Kind)
 			if err != nil {
 				return nil, err
@@ -77,6 +87,15 @@ func (a *api) images() {
 				_, _ = io.Copy(w, body) // the client has gone if this fails
 			}}, nil
 		})
+}
+
+// elsewhere sends the client on to an address that ends soon.
+func elsewhere(address string) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humachi.Unwrap(hc)
+		w.Header().Set("Cache-Control", "private, no-store")
+		http.Redirect(w, r, address, http.StatusFound)
+	}}
 }
 
 // imageList registers the list of a project's images, and what changes them.

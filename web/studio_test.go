@@ -101,7 +101,7 @@ func startStudio(t *testing.T, blobs *blob.Store, institution *annotator.Institu
 	t.Cleanup(func() { must(t, scorer.Close()) })
 	segmenters := inference.NewSegmenters(blobs, blobs.Path)
 	t.Cleanup(func() { must(t, segmenters.Close()) })
-	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Likener: scorer, Describer: scorer, Segmenting: segmenters, Blobs: blobs,
+	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Likener: scorer, Describer: scorer, Segmenting: segmenters, Blobs: blobs, Links: blobs,
 		Pictures: inference.NewPictures(blobs, t.TempDir(), 0, slog.New(slog.DiscardHandler)), Starts: jobs.NewCatalog(blobs, nil, 1), Checking: jobs.NewCatalog(blobs, nil, 1), Logger: slog.New(slog.DiscardHandler),
 		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20), Staging: newStaging(t, s), Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Institution: institution})
 	c := Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: databaseAnswers(s.store), Logger: slog.New(slog.DiscardHandler)}

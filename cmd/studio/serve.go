@@ -38,18 +38,19 @@ type serveCommand struct {
 	sealingFlags
 	institutionFlags `group:"Signing in by an institution (OpenID Connect)"`
 
-	Listen         string   `default:"127.0.0.1:8080" help:"Address to answer on."`
-	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
-	TrustedOrigins []string `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
-	TrustProxy     bool     `env:"STUDIO_TRUST_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them."`
-	MetricsListen  string   `env:"STUDIO_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Serve /metrics on this separate address, which outsiders must not reach."`
-	MetricsToken   string   `env:"STUDIO_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics on the studio's address for requests with this bearer token. Without this and --metrics-listen metrics are not served."`
-	Source         []string `env:"STUDIO_SOURCES" placeholder:"NAME=PATH" help:"Offer a folder of this machine, or a bucket's prefix (NAME=s3://BUCKET/PREFIX), to be imported from by its name; may be given several times. All of it can be read by every admin."`
-	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
-	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
-	PictureCacheMB int64    `name:"picture-cache-mb" env:"STUDIO_PICTURE_CACHE_MB" default:"${picture_cache_mb}" help:"Disk for pictures as they are shown, in MiB. Beyond it the longest unused go."`
-	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"${max_model_mb}" help:"Largest model file that is taken from a browser or the API, in MiB."`
-	MaxImportGB    int64    `name:"max-import-gb" env:"STUDIO_MAX_IMPORT_GB" default:"${max_import_gb}" help:"Most that one import from a browser or the API may have, in GiB. The disk's room bounds it too."`
+	Listen         string        `default:"127.0.0.1:8080" help:"Address to answer on."`
+	PublicURL      string        `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
+	TrustedOrigins []string      `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
+	TrustProxy     bool          `env:"STUDIO_TRUST_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them."`
+	MetricsListen  string        `env:"STUDIO_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Serve /metrics on this separate address, which outsiders must not reach."`
+	MetricsToken   string        `env:"STUDIO_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics on the studio's address for requests with this bearer token. Without this and --metrics-listen metrics are not served."`
+	Source         []string      `env:"STUDIO_SOURCES" placeholder:"NAME=PATH" help:"Offer a folder of this machine, or a bucket's prefix (NAME=s3://BUCKET/PREFIX), to be imported from by its name; may be given several times. All of it can be read by every admin."`
+	NoWorker       bool          `help:"Leave imports, scans and rounds to 'studio worker'."`
+	Threads        int           `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
+	PictureCacheMB int64         `name:"picture-cache-mb" env:"STUDIO_PICTURE_CACHE_MB" default:"${picture_cache_mb}" help:"Disk for pictures as they are shown, in MiB. Beyond it the longest unused go."`
+	OriginalLinks  time.Duration `env:"STUDIO_ORIGINAL_LINKS" placeholder:"DURATION" help:"Hand out original files by links to the bucket that work for so long (${min_link} to ${max_link}), instead of sending them. People have to reach the bucket, and need no sign-in there."`
+	MaxModelMB     int64         `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"${max_model_mb}" help:"Largest model file that is taken from a browser or the API, in MiB."`
+	MaxImportGB    int64         `name:"max-import-gb" env:"STUDIO_MAX_IMPORT_GB" default:"${max_import_gb}" help:"Most that one import from a browser or the API may have, in GiB. The disk's room bounds it too."`
 }
 
 // Run serves until it is interrupted.
@@ -88,6 +89,11 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if c.OriginalLinks != 0 {
+		if err := s.Blobs.GiveLinks(ctx, c.OriginalLinks); err != nil {
+			return fmt.Errorf("--original-links %w", err)
+		}
+	}
 	running, err := startStudio(ctx, s, studioConfig{
 		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes, pictureBytes: c.PictureCacheMB << 20, webhooks: webhooks, metrics: prometheus.NewRegistry(),
 		institution: institution, sealing: sealing,
@@ -200,7 +206,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	r.staging, r.machine = staging, space.NewMachine(onMachine(s, c))
 	r.service = annotator.NewService(annotator.ServiceConfig{
-		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Describer: r.scorer, Segmenting: r.clicks, Logger: c.log,
+		Store: s.Store, Blobs: s.Blobs, Links: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Describer: r.scorer, Segmenting: r.clicks, Logger: c.log,
 		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Checking: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
 		Staging: staging, Rows: roundrows.Reader{}, Agreement: agreement.Measures{}, Institution: c.institution, Sealing: c.sealing, Machine: r.machine,
 	})

@@ -4,6 +4,7 @@
 //	store.go   Store: Put, Open, Path, Exists
 //	folder.go  files in a folder, also the cache in front of a bucket
 //	bucket.go  a bucket of an S3 endpoint, for several machines
+//	link.go    GiveLinks, Link: addresses at which a bucket hands out a file itself
 //	sweep.go   removing files that no row refers to
 //	verify.go  List; Verify: whether a file's bytes still have its hash; Stream: a file read once, and checked
 //	owner.go   which studio owns the store, and so may sweep it

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/disk"
@@ -37,6 +38,8 @@ const DefaultCacheBytes = 10 << 30
 type Store struct {
 	files  *folder // the store itself, or the cache of bucket
 	bucket *bucket // nil for a folder
+
+	linkLasts time.Duration // how long a link works; 0: none are given
 }
 
 // Open opens the store of an address (see the package's documentation).

@@ -209,7 +209,7 @@ export interface paths {
         };
         /**
          * A rendering of an image, as the active version sees it
-         * @description Needs the role annotator in the project, and of a bearer token the scope read.
+         * @description Where the studio was told to, it answers for an original with 302 and an address of its bucket, which works for a short while and asks for no token. Needs the role annotator in the project, and of a bearer token the scope read.
          */
         get: operations["picture"];
         put?: never;
@@ -7058,6 +7058,13 @@ export interface operations {
                 content: {
                     "image/*": string;
                 };
+            };
+            /** @description Where the original is */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A problem */
             default: {
