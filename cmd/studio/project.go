@@ -20,6 +20,8 @@ type projectCommand struct {
 	Open     projectOpenCommand     `cmd:"" help:"Open a closed project again."`
 	Delete   projectDeleteCommand   `cmd:"" help:"Delete a project; it can be restored for 30 days."`
 	Restore  projectRestoreCommand  `cmd:"" help:"Bring back a deleted project."`
+	Members  projectMembersCommand  `cmd:"" help:"List who takes part in a project, add somebody, or take somebody out."`
+	Quota    projectQuotaCommand    `cmd:"" help:"Show or say how much the files of projects may take."`
 	Start    projectStartCommand    `cmd:"" help:"Say what painters begin with: the model's own maps, or maps made of masks or clicks."`
 }
 

@@ -284,7 +284,7 @@ func helpWords() map[string]string {
 	words := settingWords()
 	maps.Copy(words, nameWords())
 	maps.Copy(words, manifestWords())
-	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.UserRoles), "splits": commas(annotator.Splits), "bringer": annotator.DefaultBringer, "exports": commas(annotator.ExportKinds), "exportformats": strings.Join(takeout.FormatKeys(), ","),
+	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.UserRoles), "member_roles": commas(annotator.MemberRoles), "splits": commas(annotator.Splits), "bringer": annotator.DefaultBringer, "exports": commas(annotator.ExportKinds), "exportformats": strings.Join(takeout.FormatKeys(), ","),
 		"editstates": commas(annotator.EditStates), "taskstates": commas(annotator.TaskStates), "broughtstates": commas(annotator.BroughtStates), "editsources": commas(annotator.EditSources),
 		"min_link": blob.MinLinkLasts.String(), "max_link": blob.MaxLinkLasts.String(), "max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "max_import_gb": strconv.Itoa(jobs.DefaultMaxImportBytes >> 30), "oidc_redirect": web.InstitutionBack, "oidc_groups_claim": oidc.DefaultGroupsClaim, "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB), "blob_cache_mb": strconv.Itoa(blob.DefaultCacheBytes >> 20), "picture_cache_mb": strconv.Itoa(inference.DefaultPictureBytes >> 20)})
 	return words
