@@ -2,6 +2,7 @@ package annotator
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -93,6 +94,31 @@ type RoundProgress struct {
 	Step             int      `json:"step"`
 	Steps            int      `json:"steps"`          // of the phase, in all
 	Unit             string   `json:"unit,omitempty"` // what is counted: "steps" or "images"
+	Waits            Wait     `json:"waits,omitempty" doc:"What the round waits for, to go on by itself: room on a full disk, or the bucket of the studio's files."`
+}
+
+// Wait is what work waits for that would fail now.
+type Wait string
+
+// What work waits for.
+const (
+	WaitRoom  Wait = "room"  // a disk takes no more: the worker's, the blob store's or the database's
+	WaitFiles Wait = "files" // the blob store does not answer
+)
+
+// Waits are all of them.
+var Waits = []Wait{WaitRoom, WaitFiles}
+
+// WaitOf returns what work waits for that failed with an error; "" where it does not wait, or for the database, without which nothing can be told.
+func WaitOf(err error) Wait {
+	switch {
+	case errors.Is(err, ErrFull):
+		return WaitRoom
+	case errors.Is(err, ErrBlobsAway):
+		return WaitFiles
+	default:
+		return ""
+	}
 }
 
 // RoundProgressOf converts a progress to the form that is stored.

@@ -82,6 +82,12 @@ func (r Round) Report(c RoundClaim, p RoundProgress) (Round, error) {
 	return r, r.Check(c)
 }
 
+// Wait returns the round when it cannot go on for a while. Its next report ends that.
+func (r Round) Wait(c RoundClaim, what Wait) (Round, error) {
+	r.Progress.Waits, r.Progress.RemainingSeconds = what, 0
+	return r, r.Check(c)
+}
+
 // LeaveOut returns the round with the images that it does without.
 func (r Round) LeaveOut(c RoundClaim, u Unreadable) (Round, error) {
 	r.Unreadable = &u

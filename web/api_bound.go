@@ -230,7 +230,7 @@ func enumerated[T ~string](list []T) enumeration {
 var enumerations = []enumeration{
 	enumerated(annotator.Roles), enumerated(annotator.AllScopes()), enumerated(annotator.ProjectStates),
 	enumerated(annotator.TaskStates), enumerated(annotator.HandedWays()), enumerated(annotator.BulkActions), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts), enumerated(annotator.Reasons), enumerated(annotator.ReviewOrders), enumerated(annotator.DrawWhys),
-	enumerated(annotator.RoundStates), enumerated(arms.All()), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
+	enumerated(annotator.RoundStates), enumerated(annotator.Waits), enumerated(arms.All()), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
 	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
 	enumerated(annotator.LabelAnswers), enumerated(annotator.LabelStates), enumerated(annotator.LabelJudgements), enumerated(annotator.LabelCauses), enumerated(annotator.LeftOutReasons),

@@ -67,6 +67,7 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 		}
 		return river.JobSnooze(0)
 	case errors.Is(err, annotator.ErrUnavailable), annotator.Passes(err):
+		r.tellWait(ended, err)
 		return err // the database or the bucket was away, or there was no room: try again
 	default:
 		if err := w.config.Store.HoldsRound(ended, claim); errors.Is(err, annotator.ErrSuperseded) {
@@ -79,6 +80,17 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 		}
 		w.giveUp(ctx, message)
 		return errors.Join(w.service.FailRound(ended, claim, message), os.RemoveAll(r.folder))
+	}
+}
+
+// tellWait has people read what the round waits for. That it cannot be told, on the database's own full disk for example, changes nothing.
+func (r *roundRun) tellWait(ctx context.Context, err error) {
+	wait := annotator.WaitOf(err)
+	if wait == "" {
+		return
+	}
+	if err := r.store.SetRoundWait(ctx, r.claim, wait); err != nil {
+		r.worker.log.WarnContext(ctx, "what a round waits for is not told", "round", r.round.ID, "err", err)
 	}
 }
 

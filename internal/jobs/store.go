@@ -51,6 +51,7 @@ type Store interface {
 	RoundInputs(ctx context.Context, roundID int64) (postgres.RoundInputs, error)
 	SetUnreadable(ctx context.Context, c annotator.RoundClaim, u annotator.Unreadable) error
 	SetRoundProgress(ctx context.Context, c annotator.RoundClaim, p annotator.RoundProgress) error
+	SetRoundWait(ctx context.Context, c annotator.RoundClaim, wait annotator.Wait) error
 	AddRoundPoints(ctx context.Context, c annotator.RoundClaim, points []annotator.RoundPoint) error // points that are there already are left out
 	DropRoundPoints(ctx context.Context, c annotator.RoundClaim) error                               // of a training that diverged and begins again
 	StartEvaluating(ctx context.Context, c annotator.RoundClaim) error

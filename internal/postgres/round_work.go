@@ -47,6 +47,12 @@ func (s *Store) SetRoundProgress(ctx context.Context, c annotator.RoundClaim, p 
 	return wrap(err, "progress of round %d", c.RoundID)
 }
 
+// SetRoundWait stores what the round waits for, until its next progress.
+func (s *Store) SetRoundWait(ctx context.Context, c annotator.RoundClaim, wait annotator.Wait) error {
+	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Wait(c, wait) })
+	return wrap(err, "what round %d waits for", c.RoundID)
+}
+
 // SetUnreadable stores which images the round does without.
 func (s *Store) SetUnreadable(ctx context.Context, c annotator.RoundClaim, u annotator.Unreadable) error {
 	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.LeaveOut(c, u) })

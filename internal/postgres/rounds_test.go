@@ -50,6 +50,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"SetRoundProgress": w.Store.SetRoundProgress(ctx, dead, annotator.RoundProgress{}),
+		"SetRoundWait":     w.Store.SetRoundWait(ctx, dead, annotator.WaitRoom),
 		"SetUnreadable":    w.Store.SetUnreadable(ctx, dead, annotator.Unreadable{}),
 		"AddRoundPoints":   w.Store.AddRoundPoints(ctx, dead, points),
 		"DropRoundPoints":  w.Store.DropRoundPoints(ctx, dead),

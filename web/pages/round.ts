@@ -115,6 +115,7 @@ function progress(round: Round): void {
   set("percent", `${(100 * p.fraction).toFixed(1)}%`);
   set("steps", p.steps > 0 ? t("{n} of {total} {unit}", { n: count(p.step), total: count(p.steps), unit: said(p.unit ?? "") }) : p.phase ? t("starting") : t("waiting for a worker"));
   set("remaining", p.remaining_seconds > 0 ? t("{time} left", { time: duration(p.remaining_seconds) }) : "");
+  for (const note of panel.querySelectorAll<HTMLElement>("[data-wait]")) note.hidden = note.dataset["wait"] !== (p.waits ?? "");
   const steps = [...panel.querySelectorAll<HTMLElement>("[data-phase]")];
   const at = steps.findIndex((s) => s.dataset["phase"]?.split(" ").includes(p.phase));
   steps.forEach((s, i) => (s.className = i < at ? "done" : i === at ? "now" : ""));

@@ -34,7 +34,7 @@ const reload = vi.fn();
 
 async function open(state = "running", seeds = 1): Promise<Events> {
   document.body.innerHTML = `<article data-round="9" data-gamma="2" data-seeds="${seeds}" data-state="${state}"><div class="head"><span class="chip"></span></div>
-    <div data-round-progress><progress data-fraction></progress><b data-percent></b><b data-steps></b><b data-remaining></b>
+    <div data-round-progress><progress data-fraction></progress><b data-percent></b><b data-steps></b><b data-remaining></b><p data-wait="room" hidden></p><p data-wait="files" hidden></p>
     <ol><li data-phase="features"></li><li data-phase="candidate"></li><li data-phase="control"></li></ol></div>
     <i data-curve="candidate"></i><i data-curve="control"></i><p data-curves-note></p><div data-chart="loss_per"></div><div data-chart="loss_map"></div><p data-latest="loss_map"></p></article>`;
   Chart.all.length = 0;
@@ -51,6 +51,18 @@ beforeEach(() => {
 afterEach(() => void vi.resetAllMocks());
 
 describe("a round's page", () => {
+  it("says what the round waits for, until it goes on", async () => {
+    const events = await open();
+    const waits = () => [...document.querySelectorAll<HTMLElement>("[data-wait]")].filter((note) => !note.hidden).map((note) => note.dataset["wait"]);
+    events.tell("round", round());
+    expect(waits()).toEqual([]);
+    events.tell("round", round({}, { waits: "room", remaining_seconds: 0 }));
+    expect(waits()).toEqual(["room"]);
+    expect(text("[data-steps]")).toBe("1,000 of 4,000 steps");
+    events.tell("round", round());
+    expect(waits()).toEqual([]);
+  });
+
   it("draws both arms over the steps of either, the control's map loss at the candidate's γ", async () => {
     const events = await open();
     expect(events.address).toBe("/api/v1/rounds/9/events");

@@ -5208,6 +5208,11 @@ export interface components {
             /** Format: int64 */
             steps: number;
             unit?: string;
+            /**
+             * @description What the round waits for, to go on by itself: room on a full disk, or the bucket of the studio's files.
+             * @enum {string}
+             */
+            waits?: "room" | "files";
         };
         RoundRequest: {
             /**
