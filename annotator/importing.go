@@ -193,8 +193,12 @@ func (s *Service) PreviewImport(ctx context.Context, actor User, slug string, in
 		return ImportReport{}, err
 	}
 	i.take(gone)
+	err = i.fits(ctx)
+	if quota := new(QuotaError); errors.As(err, &quota) {
+		i.report.NoRoom, err = quota.Error(), nil
+	}
 	meter.Finish()
-	return i.report, nil
+	return i.report, err
 }
 
 // importer is a running import.

@@ -149,6 +149,8 @@ type ImportReport struct {
 	// Differences are the first MaxDifferences of each kind. When the source had no images before, only those that cannot be read are
 	// listed.
 	Differences []ImageDifference `json:"differences,omitempty"`
+	// NoRoom says, of a look, why the import would be refused: its files are seen not to fit the project's quota.
+	NoRoom string `json:"no_room,omitempty" doc:"Of a look: why the import would be refused, for its files do not fit the project's quota."`
 }
 
 // Left counts the differences that were not taken over, and can be.

@@ -379,6 +379,9 @@ func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
 			fmt.Fprintln(streams.Out, line)
 		}
 	}
+	if r.NoRoom != "" {
+		fmt.Fprintf(streams.Out, "an import would be refused: %s\n", r.NoRoom)
+	}
 	for _, advice := range c.advice(r) {
 		fmt.Fprintln(streams.Out, advice)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -51,6 +52,17 @@ func (w *importWorld) quota(bytes int64) {
 // fills imports, and says whether the quota let it.
 func (w *importWorld) fills(what string, o ImportOptions, want bool) {
 	w.t.Helper()
+	// A look says so before, as far as it can be seen.
+	look, looked := w.Service.PreviewImport(w.t.Context(), w.Admin, "p", ImageImport(w.blobs, "csv birds", w.read(), o), nil)
+	if looked != nil {
+		w.t.Fatalf("looking at %s: %v", what, looked)
+	}
+	if look.NoRoom != "" && want {
+		w.t.Errorf("%s: a look says %q", what, look.NoRoom)
+	}
+	if !want && !strings.Contains(what, "mask") && !strings.Contains(look.NoRoom, "quota") { // of masks a look knows no size
+		w.t.Errorf("%s: a look says %q of the quota", what, look.NoRoom)
+	}
 	_, err := w.Service.ImportImages(w.t.Context(), w.Admin, "p", ImageImport(w.blobs, "csv birds", w.read(), o), nil)
 	var quota *annotator.QuotaError
 	if err != nil && !errors.As(err, &quota) {

@@ -3958,6 +3958,8 @@ export interface components {
             images: number;
             /** Format: int64 */
             known: number;
+            /** @description Of a look: why the import would be refused, for its files do not fit the project's quota. */
+            no_room?: string;
             /** Format: int64 */
             overruled: number;
             /** @description Of bytes, label, split and gone: how many have people's maps. */
