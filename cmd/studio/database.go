@@ -185,7 +185,7 @@ const diskEvery = 5 * time.Second
 func (s *storage) disks(log *slog.Logger) *disk.Check {
 	return disk.NewCheck(diskEvery, log,
 		disk.Folder("the data folder", s.Data), disk.Place{Name: "the blob store", Writable: s.Blobs.Writable},
-		disk.Folder("the cache folder", filepath.Join(s.Data, "cache")))
+		disk.Folder("the cache folder", filepath.Join(s.Data, "cache")), disk.Place{Name: "the database's disk", Writable: s.Store.Writable})
 }
 
 // ready returns a function that looks at what the studio stands on: the places it writes to, and its database, at the same time, so that

@@ -128,8 +128,10 @@ func TestSaveOnAFullFileSystem(t *testing.T) {
 	for _, err = io.Copy(filler, zeros{}); err == nil; {
 	}
 	filler.Close()
-	if status, body := c.fetch(t, address+"/readyz"); status != http.StatusServiceUnavailable || !bytes.Contains(body, []byte("the data folder takes no more")) {
-		t.Errorf("/readyz: %d %s", status, body)
+	for _, place := range []string{"the data folder takes no more", "the database's disk takes no more"} {
+		if status, body := c.fetch(t, address+"/readyz"); status != http.StatusServiceUnavailable || !bytes.Contains(body, []byte(place)) {
+			t.Errorf("/readyz: %d %s, want it to say that %s", status, body, place)
+		}
 	}
 	saved, refused := 1, 0
 	for range 2000 { // until the database's free pages are used up

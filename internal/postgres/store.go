@@ -115,6 +115,23 @@ func (s *Store) Health(ctx context.Context) health.Part {
 	return part
 }
 
+// Writable finds out whether the database's disk has room, for it may be another machine's: PostgreSQL sorts more than it may keep in memory (64 kB),
+// which it writes to a file of half a megabyte and removes. Neither tables nor the log of transactions are touched. A full disk is annotator.ErrFull; of a database
+// that is away Health tells.
+func (s *Store) Writable(ctx context.Context) error {
+	err := s.inTx(ctx, func(tx *Store) error {
+		if _, err := tx.q.Exec(ctx, `SET LOCAL work_mem = '64kB'`); err != nil {
+			return err
+		}
+		_, err := tx.q.Exec(ctx, `SELECT count(*) FROM (SELECT repeat(md5(n::text), 8) AS line FROM generate_series(1, 2000) n ORDER BY line OFFSET 1) sorted`)
+		return err
+	})
+	if annotator.Away(err) {
+		return nil
+	}
+	return err
+}
+
 // Close waits for running operations and closes every connection. Later operations fail.
 func (s *Store) Close() {
 	s.wake.close()
