@@ -11,7 +11,7 @@ import (
 
 // LockTasks implements annotator.AssignStore.
 func (s *Store) LockTasks(ctx context.Context, projectID int64, ids []int64, f annotator.TaskFilter, limit int) ([]annotator.Task, error) {
-	where := conditions(projectID, f, "")
+	where := conditions(projectID, f)
 	if ids != nil {
 		where = &clause{}
 		where.add(`t.project_id = $%d`, projectID)

@@ -84,7 +84,7 @@ func (s *Store) DrawTask(ctx context.Context, projectID int64, order orders.Orde
 
 // firstTask locks the open task that an order gives first.
 func (s *Store) firstTask(ctx context.Context, projectID int64, order orders.Order, k key, f annotator.TaskFilter) (drawn, error) {
-	where := conditions(projectID, f, "state")
+	where := conditions(projectID, without(f, "state"))
 	where.parts = append(where.parts, offered, fmt.Sprintf(`t.%s IS NOT NULL`, k.column))
 	where.add(`t.id <> $%d`, f.Except)
 	switch {
@@ -147,7 +147,7 @@ func (s *Store) firstReserved(ctx context.Context, projectID int64, order orders
 
 // NextAssigned implements annotator.TaskStore.
 func (s *Store) NextAssigned(ctx context.Context, projectID, userID int64, f annotator.TaskFilter) (annotator.Task, error) {
-	where := conditions(projectID, f, "state")
+	where := conditions(projectID, without(f, "state"))
 	where.add(`t.assigned_to = $%d`, userID)
 	where.add(`t.id <> $%d`, f.Except)
 	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.state = 'open' AND `+where.sql()+

@@ -16,38 +16,35 @@ func (s *Store) Facets(ctx context.Context, projectID int64, f annotator.TaskFil
 }
 
 func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFilter, facets *annotator.Facets) error {
-	where := conditions(projectID, f, "state")
-	tables, n, _ := tasksCounted(f, "state")
+	c := tasksCounted(projectID, without(f, "state"))
 	states, err := list(ctx, s, pgx.RowToStructByName[count[annotator.TaskState]], `
-		SELECT t.state AS key, `+n+` AS n FROM `+tables+` WHERE `+where.sql()+` GROUP BY 1 HAVING `+n+` > 0`, where.args...)
+		SELECT t.state AS key, `+c.n+` AS n FROM `+c.tables+` WHERE `+c.where.sql()+` GROUP BY 1 HAVING `+c.n+` > 0`, c.where.args...)
 	if err != nil {
 		return err
 	}
-	for _, c := range states {
-		facets.States[c.Key] = c.N
+	for _, of := range states {
+		facets.States[of.Key] = of.N
 	}
 
-	where = conditions(projectID, f, "label")
-	tables, n, _ = tasksCounted(f, "label")
+	c = tasksCounted(projectID, without(f, "label"))
 	labels, err := list(ctx, s, pgx.RowToStructByName[count[int]], `
-		SELECT t.label AS key, `+n+` AS n FROM `+tables+` WHERE `+where.sql()+` GROUP BY 1 HAVING `+n+` > 0`, where.args...)
+		SELECT t.label AS key, `+c.n+` AS n FROM `+c.tables+` WHERE `+c.where.sql()+` GROUP BY 1 HAVING `+c.n+` > 0`, c.where.args...)
 	if err != nil {
 		return err
 	}
-	for _, c := range labels {
-		facets.Labels[c.Key] = c.N
+	for _, of := range labels {
+		facets.Labels[of.Key] = of.N
 	}
 
-	where = conditions(projectID, f, "confusion")
-	tables, n, _ = tasksCounted(f, "confusion")
+	c = tasksCounted(projectID, without(f, "confusion"))
 	facets.Confusion, err = list(ctx, s, pgx.RowToStructByName[annotator.ConfusionPair], `
-		SELECT t.label, t.predicted, `+n+` AS count FROM `+tables+` WHERE t.label <> t.predicted AND `+where.sql()+`
-		GROUP BY 1, 2 HAVING `+n+` > 0 ORDER BY 3 DESC, 1, 2 LIMIT 40`, where.args...)
+		SELECT t.label, t.predicted, `+c.n+` AS count FROM `+c.tables+` WHERE t.label <> t.predicted AND `+c.where.sql()+`
+		GROUP BY 1, 2 HAVING `+c.n+` > 0 ORDER BY 3 DESC, 1, 2 LIMIT 40`, c.where.args...)
 	if err != nil {
 		return err
 	}
 
-	where = conditions(projectID, f, "author")
+	where := conditions(projectID, without(f, "author"))
 	facets.Authors, err = list(ctx, s, pgx.RowToStructByName[annotator.AuthorCount], `
 		SELECT u.id AS user_id, u.name, count(*) FROM tasks t JOIN users u ON u.id = t.author_id WHERE t.author_id IS NOT NULL AND `+where.sql()+`
 		GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1`, where.args...)
@@ -55,7 +52,7 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 		return err
 	}
 
-	where = conditions(projectID, f, "assignee")
+	where = conditions(projectID, without(f, "assignee"))
 	facets.Assignees, err = list(ctx, s, pgx.RowToStructByName[annotator.AuthorCount], `
 		SELECT u.id AS user_id, u.name, count(*) FROM tasks t JOIN users u ON u.id = t.assigned_to WHERE t.assigned_to IS NOT NULL AND `+where.sql()+`
 		GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1`, where.args...)
@@ -63,14 +60,32 @@ func (s *Store) facets(ctx context.Context, projectID int64, f annotator.TaskFil
 		return err
 	}
 
-	where = conditions(projectID, f, "confidence")
-	tables, n, tenth := tasksCounted(f, "confidence")
+	c = tasksCounted(projectID, without(f, "confidence"))
 	tenths, err := list(ctx, s, pgx.RowToStructByName[count[int]], `
-		SELECT `+tenth+` AS key, `+n+` AS n FROM `+tables+` WHERE `+where.sql()+` GROUP BY 1 HAVING `+n+` > 0`, where.args...)
-	for _, c := range tenths {
-		facets.Histogram[c.Key] = c.N
+		SELECT `+c.tenth+` AS key, `+c.n+` AS n FROM `+c.tables+` WHERE `+c.where.sql()+` GROUP BY 1 HAVING `+c.n+` > 0`, c.where.args...)
+	for _, of := range tenths {
+		facets.Histogram[of.Key] = of.N
 	}
 	return err
+}
+
+// without is a filter without one of its conditions: beside a choice stands what each other choice in its place would find.
+func without(f annotator.TaskFilter, condition string) annotator.TaskFilter {
+	switch condition {
+	case "state":
+		f.States = nil
+	case "label":
+		f.Label = nil
+	case "confusion":
+		f.Label, f.Predicted = nil, nil
+	case "confidence":
+		f.MinConfidence, f.MaxConfidence = nil, nil
+	case "author":
+		f.Author = nil
+	case "assignee":
+		f.Assignee = nil
+	}
+	return f
 }
 
 // count is one group of a GROUP BY.

@@ -3,23 +3,55 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/abn-studio/studio/annotator"
 )
 
-// tallied reports whether the tasks that a filter selects, but for the condition named except, can be counted by task_tallies: by state,
-// label and answer. Whoever asks for more counts the tasks themselves.
-func tallied(f annotator.TaskFilter, except string) bool {
-	return (except == "confidence" || f.MinConfidence == nil && f.MaxConfidence == nil) && (except == "author" || f.Author == nil) &&
-		(except == "assignee" || f.Assignee == nil) && !f.Masked && f.For == 0 && f.Search == ""
+// counting is how tasks t are counted that a filter selects.
+type counting struct {
+	tables string
+	where  *clause
+	n      string // how many they are, of a group
+	tenth  string // of their confidence
 }
 
-// tasksCounted is from where tasks t are counted, and by what: their tallies where these know the filter's conditions.
-func tasksCounted(f annotator.TaskFilter, except string) (tables, n, tenth string) {
-	if tallied(f, except) {
-		return `task_tallies t`, `coalesce(sum(t.n), 0)::int`, `t.tenth::int`
+// tenthOf is the tenth of a confidence, as task_tallies has it (migration 63).
+const tenthOf = `least(9, greatest(0, floor(confidence * 10)::int))`
+
+// tasksCounted counts by task_tallies where these know the filter's conditions: state, label, answer, and a confidence of whole tenths. A filter by anything
+// else counts the tasks themselves.
+func tasksCounted(projectID int64, f annotator.TaskFilter) counting {
+	from, to, tenths := tenthsOf(f.MinConfidence, f.MaxConfidence)
+	if !tenths || f.Author != nil || f.Assignee != nil || f.Masked || f.For != 0 || f.Search != "" {
+		return counting{`tasks t`, conditions(projectID, f), `count(*)::int`, tenthOf}
 	}
-	return `tasks t`, `count(*)::int`, `least(9, greatest(0, floor(t.confidence * 10)::int))`
+	c := counting{`task_tallies t`, conditions(projectID, without(f, "confidence")), `coalesce(sum(t.n), 0)::int`, `t.tenth::int`}
+	if from == 0 && to == 10 {
+		return c
+	}
+	// Tasks at the very ends of the range are in it, whichever tenth they are of.
+	c.tables = fmt.Sprintf(`(
+		SELECT project_id, state, label, predicted, tenth, n FROM task_tallies WHERE tenth >= %[1]d AND tenth < %[2]d
+		UNION ALL SELECT project_id, state, label, predicted, tenth, 1 FROM (
+			SELECT *, %[3]s AS tenth FROM tasks WHERE project_id = %[4]d AND confidence = ANY('{%[5]v,%[6]v}'::real[])
+		) ends WHERE tenth < %[1]d OR tenth >= %[2]d
+	) t`, from, to, tenthOf, projectID, float32(from)/10, float32(to)/10)
+	return c
+}
+
+// tenthsOf returns a range of confidence as tenths, from the first to the one after the last; false where its ends are no tenths.
+func tenthsOf(least, most *float32) (from, to int, are bool) {
+	end := func(at *float32, otherwise int) (int, bool) {
+		if at == nil {
+			return otherwise, true
+		}
+		tenth := int(math.Round(float64(*at) * 10))
+		return tenth, float32(tenth)/10 == *at
+	}
+	from, first := end(least, 0)
+	to, last := end(most, 10)
+	return from, to, first && last
 }
 
 // FoldTallies adds up what was written down of the counts of tasks and images since it was called last. Whoever counts meanwhile finds the

@@ -65,3 +65,49 @@ func paintSome(ctx context.Context, w *pgtest.Studio) error {
 	}
 	return nil
 }
+
+// A range of whole tenths is counted by the tallies, and finds what counting the tasks finds: also tasks that are exactly at its ends, some of
+// which are of the tenth beside it (0.9 as a real number is less than nine tenths).
+func TestARangeOfTenthsIsCounted(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewStudio(t)
+	ctx := t.Context()
+	if _, err := w.Store.Pool().Exec(ctx, `
+		WITH n AS (SELECT id, row_number() OVER (ORDER BY id) AS at, count(*) OVER () AS all_of FROM tasks)
+		UPDATE tasks SET confidence = ((n.at - 1) * 10 / greatest(1, n.all_of - 1))::real / 10 FROM n WHERE n.id = tasks.id`); err != nil {
+		t.Fatal(err)
+	}
+	var tasks, ends int
+	if err := w.Store.Pool().QueryRow(ctx, `SELECT count(*), count(DISTINCT confidence) FROM tasks`).Scan(&tasks, &ends); err != nil || ends < 3 {
+		t.Fatalf("%d tasks at %d ends, %v", tasks, ends, err)
+	}
+	for from := range 10 {
+		for to := from + 1; to <= 10; to++ {
+			low, high := float32(from)/10, float32(to)/10
+			f := annotator.TaskFilter{MinConfidence: &low, MaxConfidence: &high, Limit: 1}
+			var want int
+			if err := w.Store.Pool().QueryRow(ctx, `SELECT count(*) FROM tasks WHERE project_id = $1 AND confidence BETWEEN $2::real AND $3::real`, w.Project.ID, low, high).Scan(&want); err != nil {
+				t.Fatal(err)
+			}
+			page, err := w.Store.TaskCards(ctx, w.Project.ID, f)
+			if err != nil || page.Total != want {
+				t.Errorf("from %v to %v: %d tasks, %v; want %d", low, high, page.Total, err, want)
+			}
+			facets, err := w.Store.Facets(ctx, w.Project.ID, f)
+			states, labels := 0, 0
+			for _, n := range facets.States {
+				states += n
+			}
+			for _, n := range facets.Labels {
+				labels += n
+			}
+			if err != nil || states != want || labels != want {
+				t.Errorf("from %v to %v: %d by state, %d by label, %v; want %d", low, high, states, labels, err, want)
+			}
+		}
+	}
+	other := float32(0.25)
+	if page, err := w.Store.TaskCards(ctx, w.Project.ID, annotator.TaskFilter{MinConfidence: &other, Limit: 1}); err != nil || page.Total == 0 || page.Total == tasks {
+		t.Errorf("from 0.25: %d of %d tasks, %v", page.Total, tasks, err)
+	}
+}

@@ -59,7 +59,7 @@ var nextOrder = map[annotator.TaskState]string{
 
 // NextTask implements annotator.TaskStore. It skips a task that another transaction has locked.
 func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state annotator.TaskState, f annotator.TaskFilter) (annotator.Task, error) {
-	where := conditions(projectID, f, "state")
+	where := conditions(projectID, without(f, "state"))
 	where.add(`t.state = $%d`, state)
 	where.add(`t.id <> $%d`, f.Except)
 	if state == annotator.TaskOpen {
@@ -168,10 +168,10 @@ func (s *Store) TaskCard(ctx context.Context, id int64) (annotator.TaskCard, err
 // TaskCards implements annotator.TaskStore.
 func (s *Store) TaskCards(ctx context.Context, projectID int64, f annotator.TaskFilter) (annotator.TaskPage, error) {
 	var page annotator.TaskPage
-	where := conditions(projectID, f, "")
+	where := conditions(projectID, f)
 	var err error
-	tables, n, _ := tasksCounted(f, "")
-	if page.Total, err = one(ctx, s, pgx.RowTo[int], `SELECT `+n+` FROM `+tables+` WHERE `+where.sql(), where.args...); err != nil {
+	c := tasksCounted(projectID, f)
+	if page.Total, err = one(ctx, s, pgx.RowTo[int], `SELECT `+c.n+` FROM `+c.tables+` WHERE `+c.where.sql(), c.where.args...); err != nil {
 		return page, wrap(err, "counting the tasks of project %d", projectID)
 	}
 	if f.Cursor != "" {
@@ -228,30 +228,30 @@ func (c *clause) last() string { return "$" + strconv.Itoa(len(c.args)) }
 
 func (c *clause) sql() string { return strings.Join(c.parts, " AND ") }
 
-// conditions returns the conditions of a filter, without the one named except: a facet counts with only the other filters applied.
-func conditions(projectID int64, f annotator.TaskFilter, except string) *clause {
+// conditions returns the conditions of a filter.
+func conditions(projectID int64, f annotator.TaskFilter) *clause {
 	c := &clause{}
 	c.add(`t.project_id = $%d`, projectID)
-	if len(f.States) > 0 && except != "state" {
+	if len(f.States) > 0 {
 		c.add(`t.state = ANY($%d)`, texts(f.States))
 	}
-	if f.Label != nil && except != "label" && except != "confusion" {
+	if f.Label != nil {
 		c.add(`t.label = $%d`, *f.Label)
 	}
-	if f.Predicted != nil && except != "confusion" {
+	if f.Predicted != nil {
 		c.add(`t.predicted = $%d`, *f.Predicted)
 	}
-	if f.MinConfidence != nil && except != "confidence" {
+	if f.MinConfidence != nil {
 		c.add(`t.confidence >= $%d`, *f.MinConfidence)
 	}
-	if f.MaxConfidence != nil && except != "confidence" {
+	if f.MaxConfidence != nil {
 		c.add(`t.confidence <= $%d`, *f.MaxConfidence)
 	}
-	if f.Author != nil && except != "author" {
+	if f.Author != nil {
 		c.add(`t.author_id = $%d`, *f.Author)
 	}
 	switch {
-	case f.Assignee == nil || except == "assignee":
+	case f.Assignee == nil:
 	case *f.Assignee == 0:
 		c.add(`t.assigned_to IS NULL`)
 	default:
