@@ -211,14 +211,22 @@ func (s *Service) Round(ctx context.Context, actor User, id int64) (Round, Proje
 	return round, project, err
 }
 
-// RoundEvents returns the round's events after an id, oldest first; the call waits (until ctx ends)
-// when there is none yet and the round is not over. An empty slice means it is over.
-func (s *Service) RoundEvents(ctx context.Context, actor User, id, after int64) ([]RoundEvent, error) {
-	_, err := s.in(ctx, actor, RoleAnnotator, ThingRound.Of(id))
-	if err != nil {
+// RoundReader returns a round's events after an id, oldest first; the call waits (until ctx ends) when there is none yet and the round is not over. An
+// empty slice means it is over. Events are shared by all who follow the round: nothing in them may be changed.
+type RoundReader func(ctx context.Context, after int64) ([]RoundEvent, error)
+
+// FollowRound returns a reader of a round's events. Whether the actor may read them is asked for once, for hundreds may follow a round that has news each
+// half second: who reads for long asks again now and then (Within).
+func (s *Service) FollowRound(ctx context.Context, actor User, id int64) (RoundReader, error) {
+	if _, err := s.in(ctx, actor, RoleAnnotator, ThingRound.Of(id)); err != nil {
 		return nil, err
 	}
-	return s.store.WaitRoundEvents(ctx, id, after)
+	if _, err := s.store.Round(ctx, id); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, after int64) ([]RoundEvent, error) {
+		return s.store.WaitRoundEvents(ctx, id, after)
+	}, nil
 }
 
 // CancelRound asks a round to stop (admin). It stops within one training step and leaves nothing behind.

@@ -121,7 +121,11 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	events, err := w.Service.RoundEvents(ctx, w.Ada, r.ID, 0)
+	follow, err := w.Service.FollowRound(ctx, w.Ada, r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := follow(ctx, 0)
 	if err != nil || len(events) != 1 || events[0].Round == nil || events[0].Round.State != annotator.RoundQueued {
 		t.Fatalf("the first events: %+v, %v", events, err)
 	}
@@ -129,7 +133,7 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
-	if _, err := w.Service.RoundEvents(short, w.Ada, r.ID, last); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := follow(short, last); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("waiting for nothing: %v, want the context's end", err)
 	}
 
@@ -139,7 +143,7 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 	}
 	answers := make(chan answer)
 	go func() {
-		events, err := w.Service.RoundEvents(ctx, w.Ada, r.ID, last)
+		events, err := follow(ctx, last)
 		answers <- answer{events, err}
 	}()
 	claim, _, err := w.Store.ClaimRound(ctx, r.ID)
@@ -154,21 +158,21 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 	if err := w.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: arms.Candidate, Step: 10, LossMap: 0.5}, {Arm: arms.Control, Step: 10}}); err != nil {
 		t.Fatal(err)
 	}
-	events, err = w.Service.RoundEvents(ctx, w.Ada, r.ID, last)
+	events, err = follow(ctx, last)
 	if err != nil || len(events) != 2 || events[0].Point == nil || events[0].Point.LossMap != 0.5 {
 		t.Fatalf("the points: %+v, %v", events, err)
 	}
 	if err := w.Service.FailRound(ctx, claim, "the disk is full"); err != nil {
 		t.Fatal(err)
 	}
-	events, err = w.Service.RoundEvents(ctx, w.Ada, r.ID, events[1].ID)
+	events, err = follow(ctx, events[1].ID)
 	if err != nil || len(events) != 1 || events[0].Round.Error != "the disk is full" {
 		t.Fatalf("the end: %+v, %v", events, err)
 	}
-	if events, err = w.Service.RoundEvents(ctx, w.Ada, r.ID, events[0].ID); err != nil || len(events) != 0 {
+	if events, err = follow(ctx, events[0].ID); err != nil || len(events) != 0 {
 		t.Errorf("after the end: %+v, %v; want none", events, err)
 	}
-	if _, err := w.Service.RoundEvents(ctx, w.Ada, 4711, 0); !errors.Is(err, annotator.ErrNotFound) {
+	if _, err := w.Service.FollowRound(ctx, w.Ada, 4711); !errors.Is(err, annotator.ErrNotFound) {
 		t.Errorf("events of no round: %v", err)
 	}
 }

@@ -256,10 +256,15 @@ const (
 	MaxPage     = 200
 )
 
+// MaxCounted bounds how many tasks are counted that a search by name finds: a part of a name that a million have would be looked for in each of them.
+// The counts beside the filters are then of so many of them.
+const MaxCounted = 10_000
+
 // TaskPage is one page of a queue, most confident mistakes first.
 type TaskPage struct {
 	Tasks []TaskCard `json:"tasks"`
-	Total int        `json:"total"`
+	Total int        `json:"total" doc:"How many tasks match, or of a search that finds very many so many of them as are counted."`
+	More  bool       `json:"more,omitempty" doc:"More match than total."`
 	Next  string     `json:"next,omitempty"` // cursor of the following page, "" at the end
 }
 

@@ -188,12 +188,13 @@ func (a *api) rounds() {
 		"text/event-stream": {Schema: huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[annotator.RoundEvent]())}}}}
 	handle(a, annotator.RoleAnnotator, events,
 		func(ctx context.Context, actor annotator.User, in *eventsRequest) (*huma.StreamResponse, error) {
-			if _, _, err := a.server.service.Round(ctx, actor, in.Round); err != nil {
+			follow, err := a.server.service.FollowRound(ctx, actor, in.Round)
+			if err != nil {
 				return nil, err
 			}
 			return &huma.StreamResponse{Body: func(hc huma.Context) {
 				r, w := humachi.Unwrap(hc)
-				a.server.streamRound(ctx, w, a.server.still(r, annotator.RoleAnnotator), actor, in.Round, max(in.LastEventID, in.After))
+				a.server.streamRound(ctx, w, a.server.still(r, annotator.RoleAnnotator), follow, in.Round, max(in.LastEventID, in.After))
 			}}, nil
 		})
 }
@@ -204,7 +205,7 @@ const heartbeat = 5 * time.Second
 
 // streamRound writes a round's events after an id until the round is over, the client goes or loses the right to read (still), or the
 // server shuts down.
-func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still func(context.Context) error, actor annotator.User, id, after int64) {
+func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still func(context.Context) error, follow annotator.RoundReader, id, after int64) {
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 	ctx, cancel := context.WithCancel(ctx)
@@ -225,17 +226,21 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still f
 	if !send("retry: 2000\n\n") {
 		return
 	}
+	asked := time.Now() // whether the reader may
 	for {
 		wait, stop := context.WithTimeout(ctx, s.heartbeat)
-		events, err := s.service.RoundEvents(wait, actor, id, after)
+		events, err := follow(wait, after)
 		silent := wait.Err() != nil
 		stop()
 		if ctx.Err() != nil {
 			return
 		}
-		if err := still(ctx); err != nil {
-			s.log.InfoContext(ctx, "event stream ended", "why", err, "round", id)
-			return
+		if silent || err != nil || len(events) == 0 || time.Since(asked) >= s.heartbeat {
+			if err := still(ctx); err != nil {
+				s.log.InfoContext(ctx, "event stream ended", "why", err, "round", id)
+				return
+			}
+			asked = time.Now()
 		}
 		switch {
 		case err != nil && silent, err == nil && silent && len(events) == 0:

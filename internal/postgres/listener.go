@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/abn-studio/studio/internal/flight"
 )
 
 // listener wakes goroutines that wait for a round's events. One connection listens for the whole process. It is opened at the first
@@ -18,7 +20,10 @@ type listener struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
 
+	reading flight.Group[read, roundNews] // what several who wait read at the same time
+
 	mu      sync.Mutex
+	told    int                       // how often there was news
 	waiting map[int64][]chan struct{} // by round
 	cancel  context.CancelFunc        // nil until somebody waits
 	done    chan struct{}
@@ -29,14 +34,15 @@ func newListener(pool *pgxpool.Pool, log *slog.Logger) *listener {
 	return &listener{pool: pool, log: log, waiting: map[int64][]chan struct{}{}}
 }
 
-// wait returns a channel that is closed when the round has new events. Call leave when the channel is no longer needed.
-func (l *listener) wait(round int64) chan struct{} {
+// wait returns a channel that is closed when the round has new events, and how often there was news so far: what is read for others who wait since the
+// same news is as new as what is read for this one. Call leave when the channel is no longer needed.
+func (l *listener) wait(round int64) (news chan struct{}, told int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ch := make(chan struct{})
 	if l.closed {
 		close(ch)
-		return ch
+		return ch, l.told
 	}
 	l.waiting[round] = append(l.waiting[round], ch)
 	if l.cancel == nil {
@@ -45,7 +51,7 @@ func (l *listener) wait(round int64) chan struct{} {
 		l.done = make(chan struct{})
 		go l.run(ctx)
 	}
-	return ch
+	return ch, l.told
 }
 
 func (l *listener) leave(round int64, ch chan struct{}) {
@@ -67,6 +73,7 @@ func (l *listener) leave(round int64, ch chan struct{}) {
 func (l *listener) news(round int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.told++
 	for id, all := range l.waiting {
 		if round == 0 || id == round {
 			for _, ch := range all {

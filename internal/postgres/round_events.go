@@ -24,14 +24,26 @@ const eventPage = 1000
 // lookAgain is how often a waiting call reads the events without a notification, in case that was lost.
 const lookAgain = 5 * time.Second
 
-// WaitRoundEvents implements annotator.RoundStore.
+// read names a reading of a round's events: those after an id, since there was news so often.
+type read struct {
+	round, after int64
+	told         int
+}
+
+// roundNews is what was read of a round. over says that nothing will follow.
+type roundNews struct {
+	events []annotator.RoundEvent
+	over   bool
+}
+
+// WaitRoundEvents implements annotator.RoundStore. However many follow a round, news is read once for all of them: nobody may change what they get.
 func (s *Store) WaitRoundEvents(ctx context.Context, id, after int64) ([]annotator.RoundEvent, error) {
 	for {
-		news := s.wake.wait(id)
-		events, over, err := s.roundEvents(ctx, id, after)
-		if err != nil || len(events) > 0 || over {
+		news, told := s.wake.wait(id)
+		found, err := s.wake.reading.Do(ctx, read{id, after, told}, func(ctx context.Context) (roundNews, error) { return s.roundEvents(ctx, id, after) })
+		if err != nil || len(found.events) > 0 || found.over {
 			s.wake.leave(id, news)
-			return events, wrap(err, "events of round %d", id)
+			return found.events, wrap(err, "events of round %d", id)
 		}
 		again := time.NewTimer(lookAgain)
 		select {
@@ -48,26 +60,27 @@ func (s *Store) WaitRoundEvents(ctx context.Context, id, after int64) ([]annotat
 	}
 }
 
-// roundEvents reads the events after an id. over says that none will follow.
-func (s *Store) roundEvents(ctx context.Context, id, after int64) (events []annotator.RoundEvent, over bool, err error) {
+// roundEvents reads the events after an id.
+func (s *Store) roundEvents(ctx context.Context, id, after int64) (n roundNews, err error) {
 	// The round is read first. If it is over then, its last event is already in the table.
 	round, err := s.Round(ctx, id)
 	if err != nil {
-		return nil, false, err
+		return n, err
 	}
-	events, err = list(ctx, s, pgx.RowToStructByNameLax[annotator.RoundEvent], `
+	n.over = round.State.Over()
+	n.events, err = list(ctx, s, pgx.RowToStructByNameLax[annotator.RoundEvent], `
 		SELECT id, body AS point FROM round_events WHERE round_id = $1 AND id > $2 ORDER BY id LIMIT $3`, id, after, eventPage)
 	if err != nil {
-		return nil, false, err
+		return n, err
 	}
-	for i := range events {
-		if events[i].Point == nil {
+	for i := range n.events {
+		if n.events[i].Point == nil {
 			// Read after the event, so that it is at least as new.
 			if round, err = s.Round(ctx, id); err != nil {
-				return nil, false, err
+				return n, err
 			}
-			events[i].Round = &round
+			n.events[i].Round, n.over = &round, round.State.Over()
 		}
 	}
-	return events, round.State.Over(), nil
+	return n, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -64,6 +65,30 @@ func (s *Store) CountApproved(ctx context.Context, projectID int64) (int, error)
 	return n, wrap(err, "counting the approved edits of project %d", projectID)
 }
 
+// A round's images are counted without reading them: image_tallies have those of each split that are in use and labelled, and of these few are broken
+// or left out (index images_apart).
+const (
+	labelledIn = `(SELECT coalesce(sum(n), 0)::int FROM image_tallies WHERE project_id = $1 AND label >= 0 AND split = '%s')`
+	apartIn    = `(SELECT count(*)::int FROM images i WHERE i.project_id = $1 AND (i.broken <> '' OR i.left_out <> '{}') AND i.split = '%s' AND i.label IS NOT NULL AND i.retired_at IS NULL AND %s)`
+)
+
+var (
+	// trained counts the images that a round of project $1 trains on: those of training, and others that have a usable edit.
+	trained = fmt.Sprintf(labelledIn+` - `+apartIn, annotator.SplitTrain, annotator.SplitTrain, `(i.broken <> '' OR NOT (`+teaches+`))`) +
+		fmt.Sprintf(` + (SELECT count(*)::int FROM usable u JOIN images i ON i.id = u.image_id WHERE i.split <> '%s')`, annotator.SplitTrain)
+	// lastImage is the newest image of project $1.
+	lastImage = `(SELECT coalesce(max(id), 0) FROM (SELECT (SELECT max(i.id) FROM images i WHERE i.project_id = $1 AND i.split = one) AS id FROM unnest('{` + strings.Join(texts(annotator.Splits), ",") + `}'::text[]) one) newest)`
+)
+
+// measuredIn counts the images of a split that networks are measured on, and leftOutIn those that are left out of measures.
+func measuredIn(split annotator.Split) string {
+	return fmt.Sprintf(labelledIn+` - `+apartIn, split, split, `true`)
+}
+
+func leftOutIn(split annotator.Split) string {
+	return fmt.Sprintf(apartIn, split, `i.broken = '' AND NOT (`+measured+`)`)
+}
+
 // RoundData implements annotator.RoundStore.
 func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.RoundData, error) {
 	var d annotator.RoundData
@@ -78,15 +103,9 @@ func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.Round
 	_, err = one(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
 		return struct{}{}, row.Scan(&d.Images, &d.Edits, &d.Validation, &test, &leftOutTest, &leftOutValidation)
 	}, `
-		WITH usable AS (`+usableEdits+`),
-		labelled AS (
-			SELECT split, id IN (SELECT image_id FROM usable) AS edited, NOT `+measured+` AS left_out, `+teaches+` AS teaches
-			FROM images i WHERE project_id = $1 AND label IS NOT NULL AND broken = '' AND retired_at IS NULL
-		)
-		SELECT count(*) FILTER (WHERE teaches AND split = 'train' OR edited), count(*) FILTER (WHERE edited),
-			count(*) FILTER (WHERE split = 'validation' AND NOT left_out), count(*) FILTER (WHERE split = 'test' AND NOT left_out),
-			count(*) FILTER (WHERE split = 'test' AND left_out), count(*) FILTER (WHERE split = 'validation' AND left_out)
-		FROM labelled`, projectID, v.ID)
+		WITH usable AS (`+usableEdits+`)
+		SELECT `+trained+`, (SELECT count(*)::int FROM usable), `+measuredIn(annotator.SplitValidation)+`, `+measuredIn(annotator.SplitTest)+`,
+			`+leftOutIn(annotator.SplitTest)+`, `+leftOutIn(annotator.SplitValidation), projectID, v.ID)
 	d.Split, d.Heldout, d.LeftOut = annotator.MeasuredOn(test), test, leftOutTest
 	if d.Split == annotator.SplitValidation {
 		d.Heldout, d.LeftOut = d.Validation, leftOutValidation
@@ -117,16 +136,10 @@ func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (ann
 		}
 		id, err := one(ctx, tx, pgx.RowTo[int64], `
 			WITH usable AS (`+usableEdits+`),
-			latest AS (SELECT coalesce(max(id), 0) AS id FROM images WHERE project_id = $1),
-			training AS (
-				SELECT count(*) AS n FROM images i, latest WHERE i.project_id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+teaches+` AND i.id <= latest.id
-				AND (i.split = 'train' OR i.id IN (SELECT image_id FROM usable))
-			),
 			round AS (
 				INSERT INTO rounds (project_id, number, settings, parent_version, started_by, started_by_name, idempotency_key, last_image_id, edits, images, bytes)
-				SELECT $1, 1 + coalesce((SELECT max(number) FROM rounds WHERE project_id = $1), 0), $3, $2, nullif($4::bigint, 0), $5, nullif($6, ''),
-					latest.id, (SELECT count(*) FROM usable), training.n, $7
-				FROM latest, training
+				SELECT $1::bigint, 1 + coalesce((SELECT max(number) FROM rounds WHERE project_id = $1), 0), $3, $2, nullif($4::bigint, 0), $5, nullif($6, ''),
+					`+lastImage+`, (SELECT count(*) FROM usable), `+trained+`, $7
 				RETURNING id
 			), kept AS (
 				INSERT INTO round_edits (round_id, image_id, edit_id) SELECT round.id, image_id, edit_id FROM usable, round

@@ -20,10 +20,16 @@ type counting struct {
 const tenthOf = `least(9, greatest(0, floor(confidence * 10)::int))`
 
 // tasksCounted counts by task_tallies where these know the filter's conditions: state, label, answer, and a confidence of whole tenths. A filter by anything
-// else counts the tasks themselves.
+// else counts the tasks themselves; of a search at most MaxCounted and one more.
 func tasksCounted(projectID int64, f annotator.TaskFilter) counting {
+	if f.Search != "" {
+		c := counting{where: conditions(projectID, f), n: `count(*)::int`, tenth: tenthOf}
+		c.tables = fmt.Sprintf(`(SELECT t.state, t.label, t.predicted, t.confidence FROM tasks t WHERE %s LIMIT %d) t`, c.where.sql(), annotator.MaxCounted+1)
+		c.where.parts = []string{`true`}
+		return c
+	}
 	from, to, tenths := tenthsOf(f.MinConfidence, f.MaxConfidence)
-	if !tenths || f.Author != nil || f.Assignee != nil || f.Masked || f.For != 0 || f.Search != "" {
+	if !tenths || f.Author != nil || f.Assignee != nil || f.Masked || f.For != 0 {
 		return counting{`tasks t`, conditions(projectID, f), `count(*)::int`, tenthOf}
 	}
 	c := counting{`task_tallies t`, conditions(projectID, without(f, "confidence")), `coalesce(sum(t.n), 0)::int`, `t.tenth::int`}

@@ -203,7 +203,11 @@ func readsOn(t *testing.T, store *postgres.Store) {
 	if err := rounds[1].Settings.Validate(recipe.FineTuning); err != nil {
 		t.Errorf("the round's settings: %v", err)
 	}
-	if events, err := service.RoundEvents(ctx, person["Grace"], rounds[1].ID, 0); err != nil || len(events) == 0 {
+	follow, err := service.FollowRound(ctx, person["Grace"], rounds[1].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if events, err := follow(ctx, 0); err != nil || len(events) == 0 {
 		t.Errorf("the round's events: %v, %v", events, err)
 	}
 	versions, err := service.Versions(ctx, person["Grace"], "birds")

@@ -59,7 +59,9 @@ function selection(sheet: HTMLElement): void {
     if (usual) usual.hidden = n > 0;
     // The bar of the selection may take one line more: the cards stay under the hand.
     scrollBy({ top: (header?.offsetHeight ?? 0) - before, behavior: "instant" });
-    if (count) count.textContent = whole?.value ? t("All {n} selected", { n: number(Number(matching?.dataset["selectMatch"])) }) : t("{n} selected", { n });
+    const match = matching?.dataset["selectMatch"]; // how many, where they are counted
+    if (count && !whole?.value) count.textContent = t("{n} selected", { n });
+    else if (count) count.textContent = match ? t("All {n} selected", { n: number(Number(match)) }) : t("All that match are selected");
     sheet.classList.toggle("selecting", n > 0);
   };
   const all = (checked: boolean, also = "") => {

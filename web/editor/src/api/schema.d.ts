@@ -6029,9 +6029,14 @@ export interface components {
             why: string;
         };
         TaskPage: {
+            /** @description More match than total. */
+            more?: boolean;
             next?: string;
             tasks: components["schemas"]["TaskCard"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many tasks match, or of a search that finds very many so many of them as are counted.
+             */
             total: number;
         };
         Token: {
