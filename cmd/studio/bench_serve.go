@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/bench"
+	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
 )
 
@@ -20,6 +22,7 @@ type benchServeCommand struct {
 	Images   int           `help:"How many images it has at least: what it lacks is made of those that it has." default:"1100000"`
 	Wrong    int           `help:"Of how many of the made images the version is wrong, in per cent: each is a task." default:"86"`
 	Painters int           `help:"How many people paint meanwhile." default:"50"`
+	Follow   int           `help:"How many follow a round meanwhile, which is started and reports without training; the studio then needs to be without workers (serve --no-worker)." default:"0"`
 	For      time.Duration `help:"How long." default:"60s"`
 	Think    time.Duration `help:"How long a painter looks, on average, before each action." default:"3s"`
 	Seed     int64         `help:"Of the images, and of what is painted." default:"1"`
@@ -55,13 +58,39 @@ func (c *benchServeCommand) Run(ctx context.Context, streams *stdio) error {
 		if err != nil {
 			return err
 		}
+		var round *bench.FollowedRound
+		if c.Follow > 0 {
+			round = &bench.FollowedRound{Streams: c.Follow, Claim: s.claimRound}
+		}
 		result, err := bench.Serve{
+			Round:   round,
 			Address: c.Address, Project: c.Project, Admin: accounts[0], Painters: accounts[1:], For: c.For, Think: c.Think, Seed: uint64(c.Seed),
 			Running: s.Store.Running,
 		}.Measure(ctx)
 		return printMeasured(streams, c.JSON, result, err)
 	})
 }
+
+// claimedRound is a round that this process has in a worker's place.
+type claimedRound struct {
+	store *postgres.Store
+	claim annotator.RoundClaim
+}
+
+// claimRound takes a round.
+func (s *storage) claimRound(ctx context.Context, round int64) (bench.ClaimedRound, error) {
+	claim, _, err := s.Store.ClaimRound(ctx, round)
+	return claimedRound{s.Store, claim}, err
+}
+
+// Report implements bench.ClaimedRound: it writes what a worker writes.
+func (r claimedRound) Report(ctx context.Context, step int) error {
+	return errors.Join(r.store.AddRoundPoints(ctx, r.claim, []annotator.RoundPoint{{Arm: arms.Candidate, Step: step}}),
+		r.store.SetRoundProgress(ctx, r.claim, annotator.RoundProgress{Phase: string(progress.Candidate), Step: step, Unit: "steps"}))
+}
+
+// Stop implements bench.ClaimedRound.
+func (r claimedRound) Stop(ctx context.Context) error { return r.store.StopRound(ctx, r.claim) }
 
 // people returns an admin and the painters, with a password that is good for this run.
 func (c *benchServeCommand) people(ctx context.Context, service *annotator.Service) ([]bench.Account, error) {

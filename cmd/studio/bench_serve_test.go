@@ -25,6 +25,11 @@ func TestBenchServeTimesARunningStudio(t *testing.T) {
 		var out, said bytes.Buffer
 		// Painters look for a tenth of a second, so that a machine ten times as slow submits maps as well.
 		args := []string{"bench", "serve", "--data", at.DataDir, "--address", line[strings.Index(line, "http://"):], "--images", "500", "--painters", "3", "--for", "6s", "--think", "100ms", "--json"}
+		kinds := 3 // next, save, submit
+		if i == 1 {
+			args = append(args, "--follow", "5")
+			kinds = 6 // approve, start of a round, event
+		}
 		if code := run(t.Context(), args, &stdio{In: strings.NewReader(""), Out: &out, Err: &said}); code != exitOK {
 			t.Fatalf("run %d ended with %d: %s", i, code, &said)
 		}
@@ -32,7 +37,7 @@ func TestBenchServeTimesARunningStudio(t *testing.T) {
 		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 			t.Fatal(err)
 		}
-		if r.Maps == 0 || len(r.Failed) > 0 || r.People != 3 || len(r.Actions) != 3 || len(r.Pages) == 0 {
+		if r.Maps == 0 || len(r.Failed) > 0 || r.People != 3 || len(r.Actions) != kinds || r.Followers != 5*i || len(r.Pages) == 0 {
 			t.Errorf("run %d: %+v", i, r)
 		}
 		for _, a := range append(r.Actions, r.Pages...) {

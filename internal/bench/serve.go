@@ -33,6 +33,8 @@ type Serve struct {
 	Think    time.Duration // how long a painter looks at a map, on average, before each action
 	Seed     uint64        // of what is painted and how long they look
 
+	Round *FollowedRound // is started, and followed by many; nil: none is
+
 	// Running lists what the database runs, for the slowest queries; nil: they are not asked for.
 	Running func(ctx context.Context) ([]postgres.RunningQuery, error)
 }
@@ -42,16 +44,17 @@ type Account struct{ Email, Password string }
 
 // ServeResult says how long pages and actions took.
 type ServeResult struct {
-	Address string       `json:"address"`
-	Project string       `json:"project"`
-	People  int          `json:"painters"`
-	Seconds float64      `json:"seconds"`
-	Load    string       `json:"load"` // average of the machine over a minute, at the end; "" where it is not known
-	Maps    int          `json:"maps"` // submitted
-	Actions []Action     `json:"actions"`
-	Pages   []Action     `json:"pages"`
-	Queries []SlowQuery  `json:"queries"`
-	Failed  []FailedCall `json:"failed"`
+	Address   string       `json:"address"`
+	Project   string       `json:"project"`
+	People    int          `json:"painters"`
+	Followers int          `json:"followers"` // of a round
+	Seconds   float64      `json:"seconds"`
+	Load      string       `json:"load"` // average of the machine over a minute, at the end; "" where it is not known
+	Maps      int          `json:"maps"` // submitted
+	Actions   []Action     `json:"actions"`
+	Pages     []Action     `json:"pages"`
+	Queries   []SlowQuery  `json:"queries"`
+	Failed    []FailedCall `json:"failed"`
 }
 
 // Action is what one kind of request took, in milliseconds.
@@ -100,7 +103,7 @@ var servePages = []struct{ name, path string }{
 }
 
 // Measure lets people paint and opens the pages meanwhile.
-func (b Serve) Measure(ctx context.Context) (*ServeResult, error) {
+func (b Serve) Measure(ctx context.Context) (result *ServeResult, failed error) {
 	ledger := &ledger{took: map[string][]time.Duration{}, failed: map[string]*FailedCall{}}
 	admin, err := b.signIn(ctx, b.Admin, ledger)
 	if err != nil {
@@ -113,7 +116,16 @@ func (b Serve) Measure(ctx context.Context) (*ServeResult, error) {
 		}
 	}
 	ledger.clear() // signing in is not what is timed
-	result := &ServeResult{Address: b.Address, Project: b.Project, People: len(painters)}
+	var round int64
+	var claimed ClaimedRound
+	if b.Round != nil {
+		var end func() error
+		if round, claimed, end, err = b.startRound(ctx, admin, painters[0]); err != nil {
+			return nil, err
+		}
+		defer func() { failed = errors.Join(failed, end()) }()
+	}
+	result = &ServeResult{Address: b.Address, Project: b.Project, People: len(painters)}
 	begun := time.Now()
 	timed, stop := context.WithTimeout(ctx, b.For)
 	defer stop()
@@ -123,6 +135,10 @@ func (b Serve) Measure(ctx context.Context) (*ServeResult, error) {
 		work.Go(func() error { return b.paint(during, p, random) })
 	}
 	work.Go(func() error { return b.visit(during, admin) })
+	if b.Round != nil {
+		result.Followers = b.Round.Streams
+		work.Go(func() error { return b.beFollowed(during, admin, round, claimed) })
+	}
 	queries := map[string]*SlowQuery{}
 	if b.Running != nil {
 		work.Go(func() error { return b.watch(during, queries) })
@@ -188,57 +204,60 @@ func (b Serve) paint(ctx context.Context, p *visitor, random *rand.Rand) error {
 			return true
 		}
 	}
-	type edit struct {
-		Revision int `json:"revision"`
-	}
 	for look() {
-		var task struct {
-			ID         int64 `json:"id"`
-			Prediction struct {
-				Map struct {
-					H int `json:"h"`
-					W int `json:"w"`
-				} `json:"map"`
-			} `json:"prediction"`
-			Edit *edit `json:"edit"`
-		}
-		status, err := p.call(ctx, "next", http.MethodPost, "/api/v1/projects/"+b.Project+"/tasks/next", nil, &task)
-		if err != nil {
+		if _, err := b.paintOne(ctx, p, random, look); err != nil {
 			return err
-		}
-		if status != http.StatusOK {
-			continue
-		}
-		revision := 0
-		if task.Edit != nil {
-			revision = task.Edit.Revision
-		}
-		at := fmt.Sprintf("/api/v1/tasks/%d", task.ID)
-		saved := true
-		for range 2 {
-			if !look() {
-				return nil
-			}
-			cells := random.Perm(task.Prediction.Map.H * task.Prediction.Map.W)[:4]
-			slices.Sort(cells)
-			values := []float64{random.Float64(), random.Float64(), random.Float64(), random.Float64()}
-			var made edit
-			status, err := p.call(ctx, "save", http.MethodPut, at+"/draft", map[string]any{"base_revision": revision, "changes": map[string]any{"cells": cells, "values": values}}, &made)
-			if err != nil {
-				return err
-			}
-			if saved = status == http.StatusOK; !saved {
-				break
-			}
-			revision = made.Revision
-		}
-		if saved && look() {
-			if _, err := p.call(ctx, "submit", http.MethodPost, at+"/submit", map[string]any{"revision": revision}, nil); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// paintOne takes a task, saves two strokes and submits them; between them it looks, which says whether there is time left. It returns the edit, 0 where
+// it was not submitted.
+func (b Serve) paintOne(ctx context.Context, p *visitor, random *rand.Rand, look func() bool) (submitted int64, err error) {
+	type edit struct {
+		ID       int64 `json:"id"`
+		Revision int   `json:"revision"`
+	}
+	var task struct {
+		ID         int64 `json:"id"`
+		Prediction struct {
+			Map struct {
+				H int `json:"h"`
+				W int `json:"w"`
+			} `json:"map"`
+		} `json:"prediction"`
+		Edit *edit `json:"edit"`
+	}
+	status, err := p.call(ctx, "next", http.MethodPost, "/api/v1/projects/"+b.Project+"/tasks/next", nil, &task)
+	if err != nil || status != http.StatusOK {
+		return 0, err
+	}
+	var made edit
+	if task.Edit != nil {
+		made = *task.Edit
+	}
+	at := fmt.Sprintf("/api/v1/tasks/%d", task.ID)
+	for range 2 {
+		if !look() {
+			return 0, nil
+		}
+		cells := random.Perm(task.Prediction.Map.H * task.Prediction.Map.W)[:4]
+		slices.Sort(cells)
+		values := []float64{random.Float64(), random.Float64(), random.Float64(), random.Float64()}
+		status, err := p.call(ctx, "save", http.MethodPut, at+"/draft", map[string]any{"base_revision": made.Revision, "changes": map[string]any{"cells": cells, "values": values}}, &made)
+		if err != nil || status != http.StatusOK {
+			return 0, err
+		}
+	}
+	if !look() {
+		return 0, nil
+	}
+	status, err = p.call(ctx, "submit", http.MethodPost, at+"/submit", map[string]any{"revision": made.Revision}, nil)
+	if err != nil || status != http.StatusOK {
+		return 0, err
+	}
+	return made.ID, nil
 }
 
 // watch looks often at what the database runs.
@@ -372,7 +391,7 @@ func load() string {
 
 // Print writes tables.
 func (r *ServeResult) Print(w io.Writer) error {
-	fmt.Fprintf(w, "%s, project %s: %d people painted %d maps in %.0f s; load of the machine %s\n\n", r.Address, r.Project, r.People, r.Maps, r.Seconds, r.Load)
+	fmt.Fprintf(w, "%s, project %s: %d people painted %d maps in %.0f s, %d followed a round; load of the machine %s\n\n", r.Address, r.Project, r.People, r.Maps, r.Seconds, r.Followers, r.Load)
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
 	for _, part := range []struct {
 		head string
