@@ -29,7 +29,7 @@ func (w *world) answers(confidences ...float32) []annotator.Image {
 	}
 	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
 	w.must(err)
-	chunk, err := w.Store.ClaimChunk(ctx, job.ID, "test")
+	chunk, err := w.Store.ClaimChunk(ctx, job.ID, "test", 0)
 	w.must(err)
 	predictions := pgtest.Predict(chunk)
 	for i, p := range predictions {

@@ -66,9 +66,9 @@ type ScanStatus struct {
 	Over        bool // this chunk was the last one
 }
 
-// ScanOver reports whether a scan is complete: no chunk is left. The images of a chunk that the version gets wrong become tasks with the
+// ScanOver reports whether a scan is complete: no image is left. The images of a chunk that the version gets wrong become tasks with the
 // chunk's end, if Version.MakesTasks.
-func ScanOver(chunksLeft int) bool { return chunksLeft == 0 }
+func ScanOver(left int) bool { return left == 0 }
 
 // StartScan starts a scan by a version of every image that it has not predicted (admin).
 func (s *Service) StartScan(ctx context.Context, actor User, versionID int64) (Job, error) {

@@ -202,7 +202,7 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 	must(t, err)
 	job, err := s.store.EnqueueScan(ctx, s.version.ID)
 	must(t, err)
-	chunk, err := s.store.ClaimChunk(ctx, job.ID, "test")
+	chunk, err := s.store.ClaimChunk(ctx, job.ID, "test", 0)
 	must(t, err)
 	var predictions []annotator.Prediction
 	for _, image := range chunk.Images {

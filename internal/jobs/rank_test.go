@@ -68,7 +68,7 @@ func TestRankQueue(t *testing.T) {
 		t.Fatalf("%d images", n)
 	}
 	job := ok(w.Store.EnqueueScan(ctx, version.ID))
-	chunk := ok(w.Store.ClaimChunk(ctx, job.ID, "test"))
+	chunk := ok(w.Store.ClaimChunk(ctx, job.ID, "test", 0))
 	half := func(left bool) attention.Map {
 		m := attention.New(version.GridHeight, version.GridWidth)
 		for i := range m.Values {

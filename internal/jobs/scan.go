@@ -109,8 +109,9 @@ func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, err
 	w := s.worker
 	return func(yield func(inference.ScanImage, error) bool) {
 		s.busy = false
+		last := int64(0)
 		for {
-			chunk, err := w.config.Store.ClaimChunk(ctx, s.job, w.id)
+			chunk, err := w.config.Store.ClaimChunk(ctx, s.job, w.id, last)
 			switch {
 			case errors.Is(err, annotator.ErrScanOver):
 				return
@@ -132,6 +133,7 @@ func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, err
 				yield(inference.ScanImage{}, err)
 				return
 			}
+			last = chunk.ID
 			held := &heldChunk{chunk: chunk, missing: len(chunk.Images)}
 			s.mu.Lock()
 			s.held = append(s.held, held)

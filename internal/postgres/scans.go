@@ -70,8 +70,10 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 
 // ClaimChunk gives a worker the next chunk of a scan for StaleAfter; KeepChunk renews that. A worker gets a chunk that another one let
 // expire only if it has itself been in steady contact for StaleAfter (RescueParts says why). annotator.ErrScanOver means that
-// no chunk is left, annotator.ErrChunksBusy that other workers hold the rest: ask again in a second, in case one of them dies.
-func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (annotator.Chunk, error) {
+// no chunk is left, annotator.ErrChunksBusy that other workers hold the rest: ask again in a second, in case one of them dies. after is the chunk
+// that the worker had before, 0 at first: chunks are looked through from there, and from the beginning once none is left after it, so that a million
+// that are done are not passed over for each.
+func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string, after int64) (annotator.Chunk, error) {
 	var c annotator.Chunk
 	var failure error
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -79,15 +81,10 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (ann
 		if err := tx.startJob(ctx, jobID, 0, annotator.ErrScanOver); err != nil {
 			return err
 		}
-		var ids []int64
-		_, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&c.ID, &c.Attempt, &ids)
-		}, `
-			UPDATE scan_chunks SET attempt = attempt + 1, claimed_by = $2, lease_expires_at = now() + make_interval(secs => $3)
-			WHERE id = (SELECT id FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL AND (claimed_by IS NULL OR lease_expires_at < now()
-					AND NOT EXISTS (SELECT FROM workers me WHERE me.id = $2 AND me.steady_since > now() - make_interval(secs => $3)))
-				ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-			RETURNING id, attempt, image_ids`, jobID, worker, chunkLease.Seconds())
+		ids, err := tx.claimChunk(ctx, &c, worker, after)
+		if errors.Is(err, annotator.ErrNotFound) && after > 0 {
+			ids, err = tx.claimChunk(ctx, &c, worker, 0)
+		}
 		if errors.Is(err, annotator.ErrNotFound) {
 			failure = annotator.ErrChunksBusy
 			return nil
@@ -108,6 +105,19 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (ann
 		err = failure
 	}
 	return c, wrap(err, "claiming a part of scan %d", jobID)
+}
+
+// claimChunk claims the first free chunk after one, and returns the ids of its images.
+func (s *Store) claimChunk(ctx context.Context, c *annotator.Chunk, worker string, after int64) (ids []int64, err error) {
+	_, err = one(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
+		return struct{}{}, row.Scan(&c.ID, &c.Attempt, &ids)
+	}, `
+		UPDATE scan_chunks SET attempt = attempt + 1, claimed_by = $2, lease_expires_at = now() + make_interval(secs => $3)
+		WHERE id = (SELECT id FROM scan_chunks WHERE job_id = $1 AND id > $4 AND done_at IS NULL AND (claimed_by IS NULL OR lease_expires_at < now()
+				AND NOT EXISTS (SELECT FROM workers me WHERE me.id = $2 AND me.steady_since > now() - make_interval(secs => $3)))
+			ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+		RETURNING id, attempt, image_ids`, c.JobID, worker, chunkLease.Seconds(), after)
+	return ids, err
 }
 
 // KeepChunk renews a claim; annotator.ErrSuperseded if it was lost.
@@ -191,11 +201,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 		if err := tx.SetJobProgress(ctx, c.JobID, progress.Of(progress.Scanning, status.Done, status.Total, elapsed)); err != nil {
 			return err
 		}
-		left, err := one(ctx, tx, pgx.RowTo[int], `SELECT count(*) FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL`, c.JobID)
-		if err != nil {
-			return err
-		}
-		if status.Over = annotator.ScanOver(left); !status.Over {
+		if status.Over = annotator.ScanOver(status.Total - status.Done); !status.Over {
 			return nil
 		}
 		_, err = tx.endScan(ctx, c.JobID)

@@ -38,15 +38,16 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 		t.Errorf("asked again: %+v, %v; want the same scan", again, err)
 	}
 
-	dead, err := w.Store.ClaimChunk(ctx, job.ID, "killed")
+	dead, err := w.Store.ClaimChunk(ctx, job.ID, "killed", 0)
 	if err != nil || len(dead.Images) != annotator.ChunkImages {
 		t.Fatalf("ClaimChunk = %d images, %v", len(dead.Images), err)
 	}
 	var over sync.Mutex
 	ends, images := 0, 0
 	work := func(worker string) {
+		last := int64(0)
 		for {
-			c, err := w.Store.ClaimChunk(ctx, job.ID, worker)
+			c, err := w.Store.ClaimChunk(ctx, job.ID, worker, last)
 			if errors.Is(err, annotator.ErrScanOver) || errors.Is(err, annotator.ErrChunksBusy) {
 				return
 			}
@@ -54,6 +55,7 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			last = c.ID
 			if err := w.Store.KeepChunk(ctx, c); err != nil {
 				t.Error(err)
 			}
@@ -77,7 +79,7 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 	if ends != 0 || images != n-annotator.ChunkImages {
 		t.Fatalf("while the dead worker's lease runs: %d ends, %d images", ends, images)
 	}
-	if _, err := w.Store.ClaimChunk(ctx, job.ID, "one"); !errors.Is(err, annotator.ErrChunksBusy) {
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0); !errors.Is(err, annotator.ErrChunksBusy) {
 		t.Errorf("ClaimChunk = %v, want ErrChunksBusy", err)
 	}
 	expire(t, w)
@@ -120,7 +122,7 @@ func TestScanPutsBrokenImagesAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+	c, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +159,7 @@ func TestScanCountsWhatItCouldNotRead(t *testing.T) {
 	}
 	var chunks []annotator.Chunk
 	for range 3 {
-		c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+		c, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,14 +195,14 @@ func TestReleasedChunkIsFreeAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+	c, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Store.ReleaseChunk(ctx, c); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := w.Store.ClaimChunk(ctx, job.ID, "two"); err != nil || again.ID != c.ID || again.Attempt != 2 {
+	if again, err := w.Store.ClaimChunk(ctx, job.ID, "two", 0); err != nil || again.ID != c.ID || again.Attempt != 2 {
 		t.Errorf("ClaimChunk = %+v, %v", again, err)
 	}
 }
@@ -214,7 +216,7 @@ func TestPredictionsOnAnotherGridAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+	c, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +258,7 @@ func TestTasksAppearWhileAScanRuns(t *testing.T) {
 	}
 	before := tasks()
 	for i, want := range []int{annotator.ChunkImages, 2 * annotator.ChunkImages, 2 * annotator.ChunkImages} {
-		c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+		c, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,5 +301,38 @@ func TestACandidateMakesNoTasks(t *testing.T) {
 	after, err := w.Store.TaskCards(ctx, w.Project.ID, annotator.TaskFilter{Limit: 100})
 	if err != nil || after.Total != before.Total || after.Tasks[0].VersionID != w.Version.ID {
 		t.Errorf("%d tasks, then %d, %v", before.Total, after.Total, err)
+	}
+}
+
+// A worker goes on after the chunk that it had last; once none is left there it takes what lies before, such as what another one gave back.
+func TestChunksAreClaimedOnwards(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	more(t, w, 3*annotator.ChunkImages)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := w.Store.ClaimChunk(ctx, job.ID, "two", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.ReleaseChunk(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	third, err := w.Store.ClaimChunk(ctx, job.ID, "two", second.ID)
+	if err != nil || third.ID <= second.ID {
+		t.Fatalf("after chunk %d: %d, %v", second.ID, third.ID, err)
+	}
+	if back, err := w.Store.ClaimChunk(ctx, job.ID, "two", third.ID); err != nil || back.ID != first.ID {
+		t.Errorf("after the last: chunk %d, %v; want %d, which was given back", back.ID, err, first.ID)
+	}
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "two", first.ID); !errors.Is(err, annotator.ErrChunksBusy) {
+		t.Errorf("with none left: %v", err)
 	}
 }

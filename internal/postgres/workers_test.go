@@ -139,17 +139,17 @@ func TestRescueParts(t *testing.T) {
 	exec(`UPDATE workers SET heartbeat_at = now() - interval '30 s', steady_since = now() - interval '1 day' WHERE id = 'alive'`)
 	beat("alive")
 	rescue(0)
-	if _, err := w.Store.ClaimChunk(ctx, job.ID, "dead"); err != nil {
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "dead", 0); err != nil {
 		t.Fatal(err)
 	}
 	exec(`UPDATE scan_chunks SET lease_expires_at = now() - interval '1 s' WHERE claimed_by IS NOT NULL`)
-	if _, err := w.Store.ClaimChunk(ctx, job.ID, "alive"); !errors.Is(err, annotator.ErrChunksBusy) {
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "alive", 0); !errors.Is(err, annotator.ErrChunksBusy) {
 		t.Errorf("a chunk is taken over right after the database was away: %v", err)
 	}
 	// A while later everybody else has reported.
 	exec(`UPDATE workers SET steady_since = now() - interval '20 s' WHERE id = 'alive'`)
 	beat("alive")
-	if c, err := w.Store.ClaimChunk(ctx, job.ID, "alive"); err != nil {
+	if c, err := w.Store.ClaimChunk(ctx, job.ID, "alive", 0); err != nil {
 		t.Errorf("a chunk whose worker is silent: %v", err)
 	} else if err := w.Store.ReleaseChunk(ctx, c); err != nil {
 		t.Error(err)

@@ -133,7 +133,7 @@ func (w *World) Scan(ctx context.Context, versionID int64) error {
 		return err
 	}
 	for {
-		c, err := w.Store.ClaimChunk(ctx, job.ID, "pgtest")
+		c, err := w.Store.ClaimChunk(ctx, job.ID, "pgtest", 0)
 		if err != nil {
 			return err
 		}
