@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -47,7 +46,7 @@ const leftOutFigure = "left_out"
 
 // Evaluate computes a version's figures from its predictions and stores them: for each split "SPLIT/accuracy", "SPLIT/top5",
 // "SPLIT/attention_branch", and, where groups and masks are known, "SPLIT/worst_group" and "SPLIT/attention_inside". All are in
-// [0,1]. Images that are left out do not count: in train and pool those whose label is in doubt. "SPLIT/left_out" is the number of them.
+// [0,1]. Predictions are read a page at a time, so that a million take no more memory than a thousand. Images that are left out do not count: in train and pool those whose label is in doubt. "SPLIT/left_out" is the number of them.
 func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int64) error {
 	version, err := store.Version(ctx, versionID)
 	if err != nil {
@@ -55,36 +54,35 @@ func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int6
 	}
 	figures := map[string]float64{}
 	for _, split := range []annotator.Split{annotator.SplitTrain, annotator.SplitValidation, annotator.SplitTest, annotator.SplitPool} {
-		images, err := store.Images(ctx, version.ProjectID, split)
+		leftOut, err := store.LeftOut(ctx, version.ProjectID, split)
 		if err != nil {
 			return err
 		}
-		predictions, err := store.Predictions(ctx, versionID, split)
-		if err != nil {
-			return err
-		}
-		leftOut := 0
-		images = slices.DeleteFunc(images, func(image annotator.Image) bool {
+		var summary measure.Summary
+		err = store.EachPrediction(ctx, version, split, func(image annotator.Image, p annotator.Prediction) error {
 			counts := image.Teaches()
 			if split.HeldOut() {
 				counts = image.Measured()
 			}
-			if !counts && image.Label != nil {
-				leftOut++
+			if !counts || image.Label == nil {
+				return nil
 			}
-			return !counts
+			s, result, err := judge(ctx, catalog, version, image, p)
+			if err == nil {
+				summary.Add(s, result)
+			}
+			return err
 		})
-		samples, results, err := judge(ctx, catalog, version, images, predictions)
 		if err != nil {
 			return err
 		}
-		if len(samples) == 0 {
+		e := summary.Evaluation()
+		if e.Images == 0 {
 			continue
 		}
 		if _, told := version.Figures[string(split)+"/"+leftOutFigure]; split.HeldOut() || leftOut > 0 || told {
 			figures[string(split)+"/"+leftOutFigure] = float64(leftOut)
 		}
-		e := measure.Summarize(samples, results)
 		prefix := string(split) + "/"
 		figures[prefix+measure.Accuracy], figures[prefix+measure.Top5] = e.Top1, e.Top5
 		figures[prefix+measure.AttentionBranch] = e.AttTop1
@@ -98,33 +96,23 @@ func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int6
 	return store.SetFigures(ctx, versionID, figures)
 }
 
-// judge compares predictions with the labels, groups and masks of their images. Unlabelled images are left out.
-func judge(ctx context.Context, catalog *Catalog, version annotator.Version, images []annotator.Image, predictions []annotator.Prediction) (samples []sample.Sample, results []measure.Result, err error) {
-	byID := make(map[int64]annotator.Image, len(images))
-	for _, image := range images {
-		byID[image.ID] = image
+// judge compares a prediction with the label, the group and the mask of its image, which has a label.
+func judge(ctx context.Context, catalog *Catalog, version annotator.Version, image annotator.Image, p annotator.Prediction) (sample.Sample, measure.Result, error) {
+	s := sample.Sample{ID: image.ID, Name: image.Name, Label: *image.Label, Group: image.Group}
+	result := measure.Result{
+		Predicted: p.Class, Confidence: float64(p.Confidence), Correct: p.Correct,
+		AttCorrect: p.AttClass == *image.Label, Inside: -1, MapDistance: -1,
 	}
-	for _, p := range predictions {
-		image, found := byID[p.ImageID]
-		if !found || image.Label == nil {
-			continue
-		}
-		sample := sample.Sample{ID: image.ID, Name: image.Name, Label: *image.Label, Group: image.Group}
-		result := measure.Result{
-			Predicted: p.Class, Confidence: float64(p.Confidence), Correct: p.Correct,
-			AttCorrect: p.AttClass == *image.Label, Inside: -1, MapDistance: -1,
-		}
-		for _, score := range p.Top {
-			result.Top5 = result.Top5 || score.Class == *image.Label
-		}
-		// Only the test split's masks are averaged: they are what a round is compared on.
-		if image.MaskHash != "" && image.Split == annotator.SplitTest {
-			if sample.Mask, err = catalog.Mask(ctx, version, image); err != nil {
-				return nil, nil, fmt.Errorf("mask of %s: %w", image.Name, err)
-			}
-			result.Inside = p.Map.InsideFraction(sample.Mask)
-		}
-		samples, results = append(samples, sample), append(results, result)
+	for _, score := range p.Top {
+		result.Top5 = result.Top5 || score.Class == *image.Label
 	}
-	return samples, results, nil
+	// Only the test split's masks are averaged: they are what a round is compared on.
+	if image.MaskHash != "" && image.Split == annotator.SplitTest {
+		var err error
+		if s.Mask, err = catalog.Mask(ctx, version, image); err != nil {
+			return s, result, fmt.Errorf("mask of %s: %w", image.Name, err)
+		}
+		result.Inside = p.Map.InsideFraction(s.Mask)
+	}
+	return s, result, nil
 }

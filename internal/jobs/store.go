@@ -58,11 +58,11 @@ type Store interface {
 	StopRound(ctx context.Context, c annotator.RoundClaim) error
 
 	// Versions.
-	Images(ctx context.Context, projectID int64, splits ...annotator.Split) ([]annotator.Image, error)           // none: all
-	Predictions(ctx context.Context, versionID int64, splits ...annotator.Split) ([]annotator.Prediction, error) // with probabilities and maps
-	SetFigures(ctx context.Context, versionID int64, figures map[string]float64) error                           // merged into what is there
-	SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error                   // what engines can fine-tune of it
-	ActiveVersions(ctx context.Context) ([]annotator.Version, error)                                             // of every project
+	EachPrediction(ctx context.Context, v annotator.Version, split annotator.Split, each func(annotator.Image, annotator.Prediction) error) error
+	LeftOut(ctx context.Context, projectID int64, split annotator.Split) (int, error)
+	SetFigures(ctx context.Context, versionID int64, figures map[string]float64) error         // merged into what is there
+	SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error // what engines can fine-tune of it
+	ActiveVersions(ctx context.Context) ([]annotator.Version, error)                           // of every project
 
 	// What takes the space.
 	SetBlobSpace(ctx context.Context, b annotator.BlobSpace) error

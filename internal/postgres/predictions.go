@@ -68,6 +68,54 @@ func (s *Store) Predictions(ctx context.Context, versionID int64, splits ...anno
 	return all, wrap(err, "listing the predictions of version %d", versionID)
 }
 
+// predictionPage is how many predictions EachPrediction reads at a time.
+const predictionPage = 1000
+
+// EachPrediction calls each with a version's predictions of the images of a split that are in use, and these images, by image id, until it fails. The
+// probabilities are left out.
+func (s *Store) EachPrediction(ctx context.Context, v annotator.Version, split annotator.Split, each func(annotator.Image, annotator.Prediction) error) error {
+	type pair struct {
+		image      annotator.Image
+		prediction annotator.Prediction
+	}
+	for last := int64(0); ; {
+		page, err := list(ctx, s, func(row pgx.CollectableRow) (p pair, err error) {
+			var r predictionRow
+			if err = row.Scan(append(imageFields(&p.image), r.fields()...)...); err != nil {
+				return p, err
+			}
+			p.prediction, err = r.prediction()
+			return p, err
+		}, `
+			SELECT `+imageColumns+`, `+predictionColumns+` FROM images i JOIN predictions p ON p.version_id = $2 AND p.image_id = i.id
+			WHERE i.project_id = $1 AND i.split = $3 AND i.id > $4 AND i.retired_at IS NULL ORDER BY i.id LIMIT $5`, v.ProjectID, v.ID, split, last, predictionPage)
+		if err != nil {
+			return wrap(err, "reading the predictions of version %d", v.ID)
+		}
+		for _, p := range page {
+			if err := each(p.image, p.prediction); err != nil {
+				return err
+			}
+		}
+		if len(page) < predictionPage {
+			return nil
+		}
+		last = page[len(page)-1].image.ID
+	}
+}
+
+// LeftOut counts the labelled images of a split that its figures are computed without: of a held-out split those that somebody left out, of others those
+// whose labels are in doubt.
+func (s *Store) LeftOut(ctx context.Context, projectID int64, split annotator.Split) (int, error) {
+	counts := teaches
+	if split.HeldOut() {
+		counts = measured
+	}
+	n, err := one(ctx, s, pgx.RowTo[int], `
+		SELECT count(*)::int FROM images i WHERE i.project_id = $1 AND i.split = $2 AND i.left_out <> '{}' AND i.label IS NOT NULL AND i.retired_at IS NULL AND NOT (`+counts+`)`, projectID, split)
+	return n, wrap(err, "counting the left out images of project %d", projectID)
+}
+
 // insertPredictions writes predictions by COPY, through a temporary table, and leaves out those that
 // are there already. It returns how many were new, and counts them on the version.
 func (s *Store) insertPredictions(ctx context.Context, versionID int64, predictions []annotator.Prediction) (int, error) {

@@ -336,3 +336,37 @@ func TestChunksAreClaimedOnwards(t *testing.T) {
 		t.Errorf("with none left: %v", err)
 	}
 }
+
+// However many predictions there are, each is read once with its image, a page at a time.
+func TestEachPredictionIsReadOnce(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	more(t, w, 2100)
+	if err := w.Scan(ctx, w.Version.ID); err != nil {
+		t.Fatal(err)
+	}
+	read := 0
+	for _, split := range annotator.Splits {
+		last := int64(0)
+		err := w.Store.EachPrediction(ctx, w.Version, split, func(image annotator.Image, p annotator.Prediction) error {
+			if image.ID <= last || p.ImageID != image.ID || image.Split != split || p.VersionID != w.Version.ID {
+				t.Errorf("after image %d: image %d of %s with the prediction of %d", last, image.ID, image.Split, p.ImageID)
+			}
+			last = image.ID
+			read++
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want int
+	if err := w.Store.Pool().QueryRow(ctx, `SELECT count(*) FROM predictions WHERE version_id = $1`, w.Version.ID).Scan(&want); err != nil || read != want || want < 2100 {
+		t.Errorf("%d are read of %d, %v", read, want, err)
+	}
+	stop := errors.New("enough")
+	if err := w.Store.EachPrediction(ctx, w.Version, annotator.SplitTrain, func(annotator.Image, annotator.Prediction) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("the caller's error: %v", err)
+	}
+}

@@ -159,46 +159,58 @@ func Argmax(values []float32) int {
 	return best
 }
 
-// Summarize computes the figures of results, one for each sample: fractions in [0,1], 0 without samples.
-func Summarize(samples []sample.Sample, results []Result) *Evaluation {
-	e := &Evaluation{Images: len(results), Results: results, samples: samples, groupIndex: map[string]int{}}
-	if e.Images == 0 {
-		return e
+// Summary gathers results one after the other and keeps none of them, however many there are. The zero value is empty.
+type Summary struct {
+	e       Evaluation
+	classes map[int]*ClassFigure
+	masked  MaskedFigure
+}
+
+// Add counts a sample's result.
+func (m *Summary) Add(s sample.Sample, r Result) {
+	e := &m.e
+	if e.groupIndex == nil {
+		e.groupIndex, m.classes = map[string]int{}, map[int]*ClassFigure{}
 	}
-	classes := map[int]*ClassFigure{}
-	masked := MaskedFigure{}
-	for i, r := range results {
-		s := samples[i]
-		e.Top1 += one(r.Correct)
-		e.Top5 += one(r.Top5)
-		e.AttTop1 += one(r.AttCorrect)
-		e.Confidence += r.Confidence
-		c := classes[s.Label]
-		if c == nil {
-			c = &ClassFigure{Class: s.Label}
-			classes[s.Label] = c
+	e.Images++
+	e.Top1 += one(r.Correct)
+	e.Top5 += one(r.Top5)
+	e.AttTop1 += one(r.AttCorrect)
+	e.Confidence += r.Confidence
+	c := m.classes[s.Label]
+	if c == nil {
+		c = &ClassFigure{Class: s.Label}
+		m.classes[s.Label] = c
+	}
+	c.Images++
+	c.Top1 += one(r.Correct)
+	if s.Group != "" {
+		g, ok := e.groupIndex[s.Group]
+		if !ok {
+			g = len(e.Groups)
+			e.groupIndex[s.Group] = g
+			e.Groups = append(e.Groups, GroupFigure{Group: s.Group})
 		}
-		c.Images++
-		c.Top1 += one(r.Correct)
-		if s.Group != "" {
-			g, ok := e.groupIndex[s.Group]
-			if !ok {
-				g = len(e.Groups)
-				e.groupIndex[s.Group] = g
-				e.Groups = append(e.Groups, GroupFigure{Group: s.Group})
-			}
-			e.Groups[g].Images++
-			e.Groups[g].Top1 += one(r.Correct)
-		}
-		if r.Inside >= 0 {
-			masked.Images++
-			masked.Mean += r.Inside
-			masked.Area += area(s.Mask)
-		}
+		e.Groups[g].Images++
+		e.Groups[g].Top1 += one(r.Correct)
+	}
+	if r.Inside >= 0 {
+		m.masked.Images++
+		m.masked.Mean += r.Inside
+		m.masked.Area += area(s.Mask)
+	}
+}
+
+// Evaluation computes the figures of what was added: fractions in [0,1], 0 without samples. It ends the summary.
+func (m *Summary) Evaluation() *Evaluation {
+	e := &m.e
+	if e.Images == 0 {
+		e.groupIndex = map[string]int{}
+		return e
 	}
 	n := float64(e.Images)
 	e.Top1, e.Top5, e.AttTop1, e.Confidence = e.Top1/n, e.Top5/n, e.AttTop1/n, e.Confidence/n
-	for _, c := range classes {
+	for _, c := range m.classes {
 		c.Top1 /= float64(c.Images)
 		e.PerClass = append(e.PerClass, *c)
 	}
@@ -212,11 +224,22 @@ func Summarize(samples []sample.Sample, results []Result) *Evaluation {
 			e.WorstGroup = g
 		}
 	}
-	if masked.Images > 0 {
-		masked.Mean /= float64(masked.Images)
-		masked.Area /= float64(masked.Images)
-		e.Inside = &masked
+	if m.masked.Images > 0 {
+		m.masked.Mean /= float64(m.masked.Images)
+		m.masked.Area /= float64(m.masked.Images)
+		e.Inside = &m.masked
 	}
+	return e
+}
+
+// Summarize is the Summary of results, one for each sample, which the evaluation keeps.
+func Summarize(samples []sample.Sample, results []Result) *Evaluation {
+	var m Summary
+	for i, r := range results {
+		m.Add(samples[i], r)
+	}
+	e := m.Evaluation()
+	e.Results, e.samples = results, samples
 	return e
 }
 
