@@ -52,7 +52,7 @@ type GoingFigure struct {
 	Fraction, Silent float64
 }
 
-// Figures counts what there is. It reads the tables of jobs and tasks.
+// Figures counts what there is. It reads the table of jobs, the tallies of tasks, and of tasks those that somebody holds.
 func (s *Store) Figures(ctx context.Context) (f Figures, err error) {
 	err = s.inTx(ctx, func(tx *Store) error {
 		if f.Parts, err = list(ctx, tx, pgx.RowToStructByPos[PartFigure], `
@@ -68,11 +68,14 @@ func (s *Store) Figures(ctx context.Context) (f Figures, err error) {
 			FROM jobs WHERE state = 'running' GROUP BY 1`); err != nil {
 			return err
 		}
-		if f.Tasks, err = list(ctx, tx, pgx.RowToStructByPos[StateFigure], `SELECT '', state, count(*)::int FROM tasks GROUP BY 2`); err != nil {
+		if f.Tasks, err = list(ctx, tx, pgx.RowToStructByPos[StateFigure], `SELECT '', state, sum(n)::int FROM task_tallies GROUP BY 2 HAVING sum(n) > 0`); err != nil {
 			return err
 		}
 		return tx.q.QueryRow(ctx, `
-			SELECT (SELECT count(*) FROM tasks WHERE lease_expires_at > now()), (SELECT count(*) FROM tasks WHERE lease_expires_at <= now()),
+			WITH held AS (
+				SELECT lease_expires_at FROM tasks WHERE state = 'leased' UNION ALL SELECT lease_expires_at FROM tasks WHERE reviewer_id IS NOT NULL
+			)
+			SELECT (SELECT count(*) FROM held WHERE lease_expires_at > now()), (SELECT count(*) FROM held WHERE lease_expires_at <= now()),
 				count(*), coalesce(sum(feature_bytes), 0)::bigint, coalesce(sum(feature_limit), 0)::bigint,
 				pg_database_size(current_database()), (SELECT coalesce(max(`+usedBytes+`::float8 / nullif(`+quotaOf+`, 0)), 0) FROM projects p WHERE p.deleted_at IS NULL)
 			FROM workers WHERE heartbeat_at > now() - make_interval(secs => $1)`, StaleAfter.Seconds()).
