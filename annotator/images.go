@@ -41,7 +41,8 @@ type ImageFilter struct {
 // ImagePage is one page of a project's images, in the order in which they came in.
 type ImagePage struct {
 	Images []Image `json:"images"`
-	Total  int     `json:"total"`
+	Total  int     `json:"total" doc:"How many images match, or of a search that finds very many so many of them as are counted."`
+	More   bool    `json:"more,omitempty" doc:"More match than total."`
 	Next   string  `json:"next,omitempty"` // cursor of the following page, "" at the end
 }
 

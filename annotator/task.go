@@ -256,8 +256,8 @@ const (
 	MaxPage     = 200
 )
 
-// MaxCounted bounds how many tasks are counted that a search by name finds: a part of a name that a million have would be looked for in each of them.
-// The counts beside the filters are then of so many of them.
+// MaxCounted bounds how many tasks or images are counted that a search by name finds: a part of a name that a million have would be looked for in each
+// of them. The counts beside the queue's filters are then of so many of them.
 const MaxCounted = 10_000
 
 // TaskPage is one page of a queue, most confident mistakes first.

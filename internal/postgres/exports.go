@@ -250,7 +250,9 @@ func (s *Store) ExportAudit(ctx context.Context, projectID int64, f annotator.Ex
 		})
 }
 
-// likeName is the pattern of names that contain a text.
-func likeName(search string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text.NFC(search)) + "%"
+// likeName is the pattern of names that contain a text, likeStart of those that begin with it.
+func likeName(search string) string { return "%" + likeStart(search) }
+
+func likeStart(prefix string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text.NFC(prefix)) + "%"
 }

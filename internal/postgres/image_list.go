@@ -40,12 +40,13 @@ func (s *Store) ImagePage(ctx context.Context, projectID int64, f annotator.Imag
 		where.parts = append(where.parts, `left_out <> '{}'`)
 	}
 	if f.Prefix != "" {
-		where.add(`starts_with(name, $%d)`, f.Prefix)
+		where.add(`name LIKE $%d`, likeStart(f.Prefix))
 	}
 	var err error
 	if page.Total, err = s.countImages(ctx, projectID, f, where); err != nil {
 		return page, wrap(err, "counting the images of project %d", projectID)
 	}
+	page.Total, page.More = counted(page.Total, f.Prefix)
 	if f.Cursor != "" {
 		after, err := readImageCursor(f.Cursor)
 		if err != nil {
@@ -65,7 +66,10 @@ func (s *Store) ImagePage(ctx context.Context, projectID int64, f annotator.Imag
 
 // countImages counts the images that a filter selects, whose conditions are where: by their tallies, where these know them.
 func (s *Store) countImages(ctx context.Context, projectID int64, f annotator.ImageFilter, where *clause) (int, error) {
-	if f.State != annotator.ImageInUse || f.LeftOut || f.Prefix != "" {
+	if f.Prefix != "" {
+		return one(ctx, s, pgx.RowTo[int], fmt.Sprintf(`SELECT count(*) FROM (SELECT FROM images WHERE %s LIMIT %d) found`, where.sql(), annotator.MaxCounted+1), where.args...)
+	}
+	if f.State != annotator.ImageInUse || f.LeftOut {
 		return one(ctx, s, pgx.RowTo[int], `SELECT count(*) FROM images WHERE `+where.sql(), where.args...)
 	}
 	tallies := &clause{}

@@ -46,6 +46,14 @@ func tasksCounted(projectID int64, f annotator.TaskFilter) counting {
 	return c
 }
 
+// counted returns how many things a search ("": all things) is said to find of those that were counted, and whether there are more.
+func counted(found int, search string) (total int, more bool) {
+	if search == "" || found <= annotator.MaxCounted {
+		return found, false
+	}
+	return annotator.MaxCounted, true
+}
+
 // tenthsOf returns a range of confidence as tenths, from the first to the one after the last; false where its ends are no tenths.
 func tenthsOf(least, most *float32) (from, to int, are bool) {
 	end := func(at *float32, otherwise int) (int, bool) {

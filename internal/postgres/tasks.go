@@ -174,9 +174,7 @@ func (s *Store) TaskCards(ctx context.Context, projectID int64, f annotator.Task
 	if page.Total, err = one(ctx, s, pgx.RowTo[int], `SELECT `+c.n+` FROM `+c.tables+` WHERE `+c.where.sql(), c.where.args...); err != nil {
 		return page, wrap(err, "counting the tasks of project %d", projectID)
 	}
-	if page.More = f.Search != "" && page.Total > annotator.MaxCounted; page.More {
-		page.Total = annotator.MaxCounted
-	}
+	page.Total, page.More = counted(page.Total, f.Search)
 	if f.Cursor != "" {
 		confidence, id, err := readCursor(f.Cursor)
 		if err != nil {

@@ -3901,8 +3901,13 @@ export interface components {
         };
         ImagePage: {
             images: components["schemas"]["Image"][];
+            /** @description More match than total. */
+            more?: boolean;
             next?: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description How many images match, or of a search that finds very many so many of them as are counted.
+             */
             total: number;
         };
         ImportChoices: {
