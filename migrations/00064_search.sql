@@ -1,4 +1,4 @@
--- A part of a name is looked for in all names of a project, which takes seconds with a million. An index of their trigrams finds those that can have
+-- What a million images need. A part of a name is looked for in all names of a project, which takes seconds with a million. An index of their trigrams finds those that can have
 -- it. The extension comes with PostgreSQL and may be made by whoever may create in the database; where it is missing, or may not be made, searches
 -- stay as slow as they were (docs/deployment.md).
 
@@ -21,6 +21,11 @@ END $$;
 -- Which images a round does without is counted for its page: those that are apart are few, all others are in image_tallies.
 CREATE INDEX images_apart ON images (project_id) WHERE broken <> '' OR left_out <> '{}';
 
+-- At the end of a scan the tasks of all images are made, a step at a time where they are many.
+ALTER TABLE jobs ADD COLUMN tasks_until bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN jobs.tasks_until IS 'Of a scan whose chunks are done: the last image whose task is as its version says.';
+
 -- +goose Down
+ALTER TABLE jobs DROP COLUMN tasks_until;
 DROP INDEX images_apart;
 DROP INDEX IF EXISTS images_name_parts;

@@ -72,8 +72,13 @@ func (sw *scanWorker) scan(ctx context.Context, args postgres.ScanArgs) error {
 	origin := features.Origin{Extractor: version.ExtractorHash, Preprocessing: manifest.PreprocessingHash()}
 	kept := w.features.View(origin, [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth})
 	defer kept.Close()
-	for again := true; again && err == nil; again = run.busy {
-		_, err = inference.Scan(ctx, network, run.images(ctx), run.store, inference.ScanOptions{Features: kept})
+	for again := true; again && err == nil; {
+		if _, err = inference.Scan(ctx, network, run.images(ctx), run.store, inference.ScanOptions{Features: kept}); err != nil {
+			break
+		}
+		if again = run.busy; run.done {
+			again, err = run.makeTasks(ctx)
+		}
 	}
 	stop()
 	keeper.Wait()
@@ -88,7 +93,8 @@ func (sw *scanWorker) scan(ctx context.Context, args postgres.ScanArgs) error {
 type scanRun struct {
 	worker *Worker
 	job    int64
-	over   bool // this worker completed the last chunk
+	over   bool // this worker completed the last chunk, or made the last tasks
+	done   bool // when the stream of images ended, all were predicted, and tasks were left to be made
 	busy   bool // when the stream of images ended, other workers held the chunks that were left
 
 	mu   sync.Mutex
@@ -108,12 +114,15 @@ type heldChunk struct {
 func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, error] {
 	w := s.worker
 	return func(yield func(inference.ScanImage, error) bool) {
-		s.busy = false
+		s.busy, s.done = false, false
 		last := int64(0)
 		for {
 			chunk, err := w.config.Store.ClaimChunk(ctx, s.job, w.id, last)
 			switch {
 			case errors.Is(err, annotator.ErrScanOver):
+				return
+			case errors.Is(err, annotator.ErrChunksDone):
+				s.done = true
 				return
 			case errors.Is(err, annotator.ErrChunksBusy):
 				// This worker still holds chunks whose results have not come to store. They come only when the pipeline drains, so
@@ -152,6 +161,23 @@ func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, err
 			}
 		}
 	}
+}
+
+// makeTasks makes the tasks of a scan whose images are all predicted, step by step, as other workers may at the same time. again says that images were
+// added to it meanwhile.
+func (s *scanRun) makeTasks(ctx context.Context) (again bool, err error) {
+	for !s.over {
+		s.over, err = s.worker.config.Store.NextTasks(ctx, s.job)
+		switch {
+		case errors.Is(err, annotator.ErrScanOver):
+			return false, nil
+		case errors.Is(err, annotator.ErrChunksBusy):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 func (s *scanRun) holds() bool {

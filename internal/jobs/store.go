@@ -38,10 +38,11 @@ type Store interface {
 
 	// Scans. A chunk is claimed for postgres.StaleAfter at a time. CompleteChunk writes its predictions, its unreadable images and
 	// its end in one transaction.
-	ClaimChunk(ctx context.Context, jobID int64, worker string, after int64) (annotator.Chunk, error) // annotator.ErrScanOver, ErrChunksBusy
+	ClaimChunk(ctx context.Context, jobID int64, worker string, after int64) (annotator.Chunk, error) // annotator.ErrScanOver, ErrChunksBusy, ErrChunksDone
 	KeepChunk(ctx context.Context, c annotator.Chunk) error
 	ReleaseChunk(ctx context.Context, c annotator.Chunk) error // on a clean stop
 	CompleteChunk(ctx context.Context, c annotator.Chunk, predictions []annotator.Prediction, broken []annotator.BrokenImage) (annotator.ScanStatus, error)
+	NextTasks(ctx context.Context, jobID int64) (over bool, err error) // annotator.ErrScanOver, ErrChunksBusy
 
 	// Rounds. Every claim is a new attempt, and every write names its attempt (annotator.Round has the rules). annotator.ErrRoundOver:
 	// there is nothing to do. annotator.ErrRoundCancelled: stop, and confirm it by StopRound. Service.FinishRound and FailRound end a

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -214,18 +213,18 @@ var makesTasks = `i.label IS NOT NULL AND i.split IN ('train', 'pool') AND i.bro
 
 // fillReserve brings the reserve of a project to what a version gets right, of some images (nil: all). It goes after createTasks.
 func (s *Store) fillReserve(ctx context.Context, v annotator.Version, images []int64) error {
-	of, args := "", []any{v.ProjectID, v.ID}
+	of := ""
 	if images != nil {
-		of, args = ` AND image_id = ANY($3)`, append(args, images)
+		of = ` AND image_id = ANY($3)`
 	}
+	args := argsOf(v, images)
 	if _, err := s.q.Exec(ctx, `DELETE FROM reserve WHERE project_id = $1 AND version_id <> $2`+of, args...); err != nil {
 		return err
 	}
 	_, err := s.q.Exec(ctx, `
 		INSERT INTO reserve (version_id, image_id, project_id, label, confidence)
 		SELECT p.version_id, i.id, i.project_id, i.label, p.confidence
-		FROM predictions p JOIN images i ON i.id = p.image_id
-		WHERE i.project_id = $1 AND p.version_id = $2 AND p.correct AND `+makesTasks+strings.ReplaceAll(of, "image_id", "p.image_id")+`
+		FROM `+predictedOf(images)+` AND p.correct AND `+makesTasks+`
 			AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
 		ON CONFLICT (image_id) DO UPDATE SET label = excluded.label WHERE reserve.label <> excluded.label`, args...)
 	return err

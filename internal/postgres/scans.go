@@ -55,10 +55,11 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 			return err
 		}
 		if annotator.ScanOver(added) {
-			job, err = tx.endScan(ctx, job.ID)
-			return err
+			if job, err = tx.endScan(ctx, job.ID); err != nil || job.State.Over() {
+				return err
+			}
 		}
-		for share := range annotator.ScanWorkers(added) {
+		for share := range max(1, annotator.ScanWorkers(added)) {
 			if err := tx.enqueue(ctx, job.ID, ScanArgs{JobID: job.ID, VersionID: versionID, Share: share}, HeavyWork); err != nil {
 				return err
 			}
@@ -70,7 +71,8 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 
 // ClaimChunk gives a worker the next chunk of a scan for StaleAfter; KeepChunk renews that. A worker gets a chunk that another one let
 // expire only if it has itself been in steady contact for StaleAfter (RescueParts says why). annotator.ErrScanOver means that
-// no chunk is left, annotator.ErrChunksBusy that other workers hold the rest: ask again in a second, in case one of them dies. after is the chunk
+// there is nothing left to do, annotator.ErrChunksDone that tasks are left to be made (NextTasks), annotator.ErrChunksBusy that other workers hold the
+// rest: ask again in a second, in case one of them dies. after is the chunk
 // that the worker had before, 0 at first: chunks are looked through from there, and from the beginning once none is left after it, so that a million
 // that are done are not passed over for each.
 func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string, after int64) (annotator.Chunk, error) {
@@ -87,7 +89,11 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string, afte
 		}
 		if errors.Is(err, annotator.ErrNotFound) {
 			failure = annotator.ErrChunksBusy
-			return nil
+			left, err := one(ctx, tx, pgx.RowTo[int], `SELECT total - done FROM jobs WHERE id = $1`, jobID)
+			if annotator.ScanOver(left) {
+				failure = annotator.ErrChunksDone
+			}
+			return err
 		}
 		if err != nil {
 			return err
@@ -204,7 +210,8 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 		if status.Over = annotator.ScanOver(status.Total - status.Done); !status.Over {
 			return nil
 		}
-		_, err = tx.endScan(ctx, c.JobID)
+		job, err := tx.endScan(ctx, c.JobID)
+		status.Over = job.State.Over()
 		return err
 	})
 	return status, wrap(err, "completing chunk %d of scan %d", c.ID, c.JobID)
@@ -227,22 +234,92 @@ func (s *Store) tellUnreadable(ctx context.Context, jobID int64) error {
 	return err
 }
 
-// endScan ends a scan's job and, if its version is the active one, makes the tasks.
+// endScan ends a scan's job and, if its version is the active one, makes the tasks of all images; where these are more than TaskStep, the job goes on
+// and NextTasks does.
 func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error) {
-	if err := s.endJob(ctx, jobID, annotator.EventFinish, ""); err != nil {
-		return annotator.Job{}, err
-	}
-	version, err := one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE id = (SELECT version_id FROM jobs WHERE id = $1)`, jobID)
+	version, err := s.scanner(ctx, jobID)
 	if err != nil {
 		return annotator.Job{}, err
 	}
 	if version.MakesTasks() {
+		few, err := one(ctx, s, pgx.RowTo[bool], `SELECT count(*) <= $2 FROM (SELECT FROM images WHERE project_id = $1 LIMIT $2 + 1) first`, version.ProjectID, annotator.TaskStep)
+		if err != nil {
+			return annotator.Job{}, err
+		}
+		if !few {
+			return s.Job(ctx, jobID)
+		}
 		if _, err := s.CreateTasks(ctx, version.ID); err != nil {
 			return annotator.Job{}, err
 		}
-		if err := s.rankLater(ctx, version.ProjectID); err != nil {
-			return annotator.Job{}, err
-		}
+	}
+	if err := s.endTasked(ctx, jobID, version); err != nil {
+		return annotator.Job{}, err
 	}
 	return s.Job(ctx, jobID)
+}
+
+// NextTasks makes, of a scan whose images are all predicted, the tasks of the next TaskStep images, by id; over says that these were the last, and the
+// scan has ended. annotator.ErrScanOver if it had ended before, annotator.ErrChunksBusy if images were added to it: claim chunks again.
+func (s *Store) NextTasks(ctx context.Context, jobID int64) (over bool, err error) {
+	err = s.inTx(ctx, func(tx *Store) error {
+		over = false
+		version, err := tx.scanner(ctx, jobID)
+		if err != nil {
+			return err
+		}
+		if err := tx.lockProject(ctx, version.ProjectID); err != nil {
+			return err
+		}
+		var last int64
+		var left int
+		var state annotator.JobState
+		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&state, &left, &last)
+		}, `SELECT state, total - done, tasks_until FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID); err != nil {
+			return err
+		}
+		switch {
+		case state.Over():
+			return annotator.ErrScanOver
+		case !annotator.ScanOver(left):
+			return annotator.ErrChunksBusy
+		case !version.MakesTasks(): // another version was activated meanwhile
+			over = true
+			return tx.endTasked(ctx, jobID, version)
+		}
+		ids, err := list(ctx, tx, pgx.RowTo[int64], `
+			SELECT i.id FROM unnest($4::text[]) one, LATERAL (
+				SELECT id FROM images WHERE project_id = $1 AND split = one AND id > $2 ORDER BY id LIMIT $3
+			) i ORDER BY i.id LIMIT $3`, version.ProjectID, last, annotator.TaskStep, texts(annotator.Splits))
+		if err != nil {
+			return err
+		}
+		if len(ids) > 0 {
+			if _, err := tx.createTasks(ctx, version, ids); err != nil {
+				return err
+			}
+			if _, err := tx.q.Exec(ctx, `UPDATE jobs SET tasks_until = $2, reported_at = now() WHERE id = $1`, jobID, ids[len(ids)-1]); err != nil {
+				return err
+			}
+		}
+		if over = len(ids) < annotator.TaskStep; over {
+			return tx.endTasked(ctx, jobID, version)
+		}
+		return nil
+	})
+	return over, wrap(err, "making the tasks of scan %d", jobID)
+}
+
+// scanner is the version that a scan is by.
+func (s *Store) scanner(ctx context.Context, jobID int64) (annotator.Version, error) {
+	return one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE id = (SELECT version_id FROM jobs WHERE id = $1)`, jobID)
+}
+
+// endTasked ends a scan whose tasks are made, and has them put in order.
+func (s *Store) endTasked(ctx context.Context, jobID int64, version annotator.Version) error {
+	if err := s.endJob(ctx, jobID, annotator.EventFinish, ""); err != nil || !version.MakesTasks() {
+		return err
+	}
+	return s.rankLater(ctx, version.ProjectID)
 }

@@ -370,3 +370,92 @@ func TestEachPredictionIsReadOnce(t *testing.T) {
 		t.Errorf("the caller's error: %v", err)
 	}
 }
+
+// In a large project the tasks at the end of a scan are made step by step, by whichever worker is there, also after one has died; images that are added
+// meanwhile are scanned first. With another version everybody's untouched tasks are made anew.
+func TestTasksAreMadeInSteps(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	more(t, w, 2*annotator.TaskStep)
+	if _, err := w.Store.Pool().Exec(ctx, `UPDATE images SET label = 1 WHERE label IS NULL`); err != nil {
+		t.Fatal(err)
+	}
+	scan := func(version int64) annotator.Job {
+		t.Helper()
+		job, err := w.Store.EnqueueScan(ctx, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for last := int64(0); ; {
+			c, err := w.Store.ClaimChunk(ctx, job.ID, "one", last)
+			if errors.Is(err, annotator.ErrChunksDone) {
+				return job
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = c.ID
+			predictions := pgtest.Predict(c)
+			for i := range predictions {
+				if predictions[i].Class == 1 {
+					predictions[i].Class = 0
+				}
+			}
+			if status, err := w.Store.CompleteChunk(ctx, c, predictions, nil); err != nil || status.Over {
+				t.Fatalf("%+v, %v: over before the tasks of all images were made", status, err)
+			}
+		}
+	}
+	steps := func(job annotator.Job) (n int) {
+		t.Helper()
+		for {
+			over, err := w.Store.NextTasks(ctx, job.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; over {
+				return n
+			}
+		}
+	}
+	missing := func(version int64) (missing, others int) {
+		t.Helper()
+		if err := w.Store.Pool().QueryRow(ctx, `
+			SELECT (SELECT count(*) FROM predictions p JOIN images i ON i.id = p.image_id WHERE p.version_id = $1 AND NOT p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool')
+				AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)),
+				(SELECT count(*) FROM tasks WHERE version_id <> $1 AND state = 'open')`, version).Scan(&missing, &others); err != nil {
+			t.Fatal(err)
+		}
+		return missing, others
+	}
+	job := scan(w.Version.ID)
+	if _, err := w.Store.NextTasks(ctx, job.ID); err != nil { // and then its worker dies
+		t.Fatal(err)
+	}
+	images := []annotator.NewImage{{Name: "late.png", Split: annotator.SplitPool, Hash: pgtest.Hash(99999), Width: 8, Height: 8}}
+	if _, err := w.Store.AddImages(ctx, w.Project.ID, images); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := w.Store.EnqueueScan(ctx, w.Version.ID); err != nil || again.ID != job.ID {
+		t.Fatalf("another image: %+v, %v", again, err)
+	}
+	if _, err := w.Store.NextTasks(ctx, job.ID); !errors.Is(err, annotator.ErrChunksBusy) {
+		t.Errorf("with an image to be scanned: %v", err)
+	}
+	if again := scan(w.Version.ID); again.ID != job.ID {
+		t.Errorf("the scan goes on as %d, was %d", again.ID, job.ID)
+	}
+	if n := steps(job); n < 2 {
+		t.Errorf("it took %d steps", n)
+	}
+	if none, others := missing(w.Version.ID); none != 0 || others != 0 {
+		t.Errorf("%d tasks are missing, %d are of other versions", none, others)
+	}
+	if _, err := w.Store.NextTasks(ctx, job.ID); !errors.Is(err, annotator.ErrScanOver) {
+		t.Errorf("after the end: %v", err)
+	}
+	if done, err := w.Store.Job(ctx, job.ID); err != nil || done.State != annotator.JobFinished {
+		t.Errorf("the job is %+v, %v", done, err)
+	}
+}

@@ -321,29 +321,51 @@ func (s *Store) CreateTask(ctx context.Context, versionID, imageID int64) (int64
 	return id, wrap(err, "making a task of image %d", imageID)
 }
 
+// tasksOf and predictedOf are how statements find the tasks t, and the predictions p with their images i, of a project ($1) and a version ($2): of all
+// images, or of those of $3. There the images come first, whatever the planner takes tables to hold: it may know nothing of those that are being filled,
+// and would read a whole project for each 64 images of a scan.
+func tasksOf(images []int64) string {
+	if images == nil {
+		return `t.project_id = $1`
+	}
+	return `t.project_id = $1 AND t.id = ANY (ARRAY(SELECT its.id FROM (SELECT DISTINCT unnest($3::bigint[]) AS id) one, LATERAL (SELECT id FROM tasks WHERE image_id = one.id OFFSET 0) its))`
+}
+
+func predictedOf(images []int64) string {
+	if images == nil {
+		return `predictions p JOIN images i ON i.id = p.image_id WHERE i.project_id = $1 AND p.version_id = $2`
+	}
+	return `(SELECT DISTINCT unnest($3::bigint[]) AS id) one, LATERAL (SELECT * FROM images WHERE id = one.id AND project_id = $1 OFFSET 0) i,
+			LATERAL (SELECT * FROM predictions WHERE version_id = $2 AND image_id = one.id OFFSET 0) p WHERE true`
+}
+
+// argsOf are the arguments of both.
+func argsOf(v annotator.Version, images []int64) []any {
+	if images == nil {
+		return []any{v.ProjectID, v.ID}
+	}
+	return []any{v.ProjectID, v.ID, images}
+}
+
 // createTasks is CreateTasks for some images (nil: all), in a transaction that has locked the project. What it did before it does not do
 // again.
 func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []int64) (int, error) {
-	of, args := "", []any{v.ProjectID, v.ID}
-	if images != nil {
-		of, args = ` AND image_id = ANY($3)`, append(args, images)
-	}
+	args := argsOf(v, images)
 	if _, err := s.q.Exec(ctx, `
 		UPDATE tasks t SET version_id = p.version_id, predicted = p.class, confidence = p.confidence, made_right = p.correct, inside = NULL, confusion_place = NULL, diverse_place = NULL, reason_place = NULL
-		FROM predictions p WHERE p.version_id = $2 AND p.image_id = t.image_id AND t.project_id = $1 AND t.version_id <> $2 AND t.state = 'open' AND t.assigned_to IS NOT NULL AND t.slot = 0`+strings.ReplaceAll(of, "image_id", "t.image_id")+`
+		FROM predictions p WHERE p.version_id = $2 AND p.image_id = t.image_id AND `+tasksOf(images)+` AND t.version_id <> $2 AND t.state = 'open' AND t.assigned_to IS NOT NULL AND t.slot = 0
 			AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, args...); err != nil {
 		return 0, err
 	}
 	if _, err := s.q.Exec(ctx, `
-		DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND assigned_to IS NULL AND (state = 'open' OR state = 'skipped' AND skip_reason = '`+string(annotator.WithdrawnRight)+`')`+of+`
+		DELETE FROM tasks t WHERE `+tasksOf(images)+` AND version_id <> $2 AND assigned_to IS NULL AND (state = 'open' OR state = 'skipped' AND skip_reason = '`+string(annotator.WithdrawnRight)+`')
 		AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id) AND NOT (`+begunSlots+`)`, args...); err != nil {
 		return 0, err
 	}
 	tag, err := s.q.Exec(ctx, `
 		INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
 		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
-		FROM predictions p JOIN images i ON i.id = p.image_id
-		WHERE i.project_id = $1 AND p.version_id = $2 AND NOT p.correct AND `+makesTasks+` AND NOT `+questioned+of+`
+		FROM `+predictedOf(images)+` AND NOT p.correct AND `+makesTasks+` AND NOT `+questioned+`
 			AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
 		ORDER BY i.id
 		ON CONFLICT (version_id, image_id, slot) DO NOTHING`, args...)

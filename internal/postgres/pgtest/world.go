@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -134,6 +135,14 @@ func (w *World) Scan(ctx context.Context, versionID int64) error {
 	}
 	for {
 		c, err := w.Store.ClaimChunk(ctx, job.ID, "pgtest", 0)
+		if errors.Is(err, annotator.ErrChunksDone) {
+			for over := false; !over; {
+				if over, err = w.Store.NextTasks(ctx, job.ID); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 		if err != nil {
 			return err
 		}
