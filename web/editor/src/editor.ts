@@ -96,7 +96,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   private held: { readonly key: string; readonly back: ToolName; readonly since: number; used: boolean } | null = null; // a tool's key
   private sizedFrom = { size: 1, hardness: 1 };
   private strokeTool: Tool | null = null;
-  private fitted = true;
+  private view: "fitted" | "kept" | "own" = "fitted"; // the picture whole, as the settings have it, or as somebody has moved it since
   private opened = false;
   private readonly chain: PointerChain;
   private unsubscribe: (() => void)[] = [];
@@ -182,7 +182,6 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
         this.redraw();
       }),
     ];
-    this.fit();
     this.viewAgain();
     this.opened = true;
     this.emit("opened", undefined);
@@ -480,7 +479,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   fit(): void {
     const region = this.showWhole ? this.scene.whole : this.scene.region;
     this.viewport = Viewport.fit(this.viewport.width, this.viewport.height, region);
-    this.fitted = true;
+    this.view = "fitted";
     this.redraw();
   }
 
@@ -491,24 +490,28 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     if (showWhole) return;
     const middle = viewport.toImage(screenPoint(viewport.width / 2, viewport.height / 2));
     const hundredth = (v: number) => Math.round(v * 100) / 100;
-    settings.set("zoom", this.fitted ? 1 : viewport.scale / Viewport.fit(viewport.width, viewport.height, region).scale);
-    settings.set("zoomX", this.fitted ? 0.5 : hundredth((middle.x - region.x) / region.width));
-    settings.set("zoomY", this.fitted ? 0.5 : hundredth((middle.y - region.y) / region.height));
+    const fitted = this.view === "fitted";
+    settings.set("zoom", fitted ? 1 : viewport.scale / Viewport.fit(viewport.width, viewport.height, region).scale);
+    settings.set("zoomX", fitted ? 0.5 : hundredth((middle.x - region.x) / region.width));
+    settings.set("zoomY", fitted ? 0.5 : hundredth((middle.y - region.y) / region.height));
   }
 
-  /** Zooms as keepView found it. */
+  /** Shows the picture whole, or zoomed as keepView found it. */
   private viewAgain(): void {
     const { settings, scene: { region } } = this;
+    this.fit();
     if (settings.get("zoom") === 1) return;
     const zoomed = this.viewport.zoomed(settings.get("zoom"), screenPoint(0, 0));
     const at = zoomed.toScreen(imagePoint(region.x + settings.get("zoomX") * region.width, region.y + settings.get("zoomY") * region.height));
     this.setViewport(zoomed.panned(zoomed.width / 2 - at.x, zoomed.height / 2 - at.y));
+    this.view = "kept";
   }
 
   resize(width: number, height: number): void {
     if (width <= 0 || height <= 0) return;
     this.viewport = this.viewport.resized(width, height);
-    if (this.fitted) this.fit();
+    if (this.view === "fitted") this.fit();
+    else if (this.view === "kept") this.viewAgain(); // what is kept is a share of the view that fits
     else this.redraw();
   }
 
@@ -593,7 +596,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
 
   private setViewport(viewport: Viewport): void {
     this.viewport = viewport;
-    this.fitted = false;
+    this.view = "own";
     this.redraw();
   }
 

@@ -36,6 +36,21 @@ describe("from picture to picture", () => {
     await again.open(14);
     expect(middleOf(again).x).toBeCloseTo(7, 6);
   });
+
+  it("the zoom stays over many reloads, though a page learns how large it is after its task is open", async () => {
+    let t = await new TestEditor().open(14);
+    t.editor.zoom(5, t.editor.toScreen({ x: 10, y: 4 } as Parameters<typeof t.editor.toScreen>[0]));
+    t.desk.leave();
+    const { scale } = t.editor.viewport;
+    for (let loads = 0; loads < 3; loads++) {
+      t = new TestEditor(t.storage);
+      t.editor.resize(100, 100);
+      await t.open(14);
+      t.editor.resize(800, 600);
+      expect(t.editor.viewport.scale).toBeCloseTo(scale, 6);
+      t.desk.leave();
+    }
+  });
 });
 
 describe("the scores along the strokes", () => {
