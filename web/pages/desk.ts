@@ -4,6 +4,7 @@ import { passing, Problem, reason } from "../editor/src/api/problem.ts";
 import type { ReviewRequestBody } from "../editor/src/api/schema.d.ts";
 import { everyReview, LeaseKeeper } from "../editor/src/lease.ts";
 import { type Choice, choiceKey, wordsKey } from "../editor/src/save/journal.ts";
+import { seen } from "../editor/src/sight.ts";
 import { OtherMethods } from "./methods.ts";
 import { Panes } from "./panes.ts";
 import { t } from "../editor/src/words.ts";
@@ -21,9 +22,6 @@ export interface Actions {
   taken(desk: ReviewDesk): void;
 }
 
-// A verdict is on what has been seen: none is taken before all pictures are drawn and have stood there for a moment, so that the second of
-// two quick presses, or a key that is held, does not judge the edit that came up meanwhile. One verdict is sent once.
-const moment = 500; // ms
 /** What was kept of a verdict: one that has not arrived yet, or one that was given in this window and taken back, which waits again. */
 function remembered(key: string): string | null {
   const given = sessionStorage.getItem(key);
@@ -33,8 +31,6 @@ function remembered(key: string): string | null {
   }
   return localStorage.getItem(key);
 }
-
-const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
 
 export class ReviewDesk {
   readonly task: number;
@@ -56,7 +52,7 @@ export class ReviewDesk {
   private lease: LeaseKeeper | null = null;
   private taking: Promise<void> | null = null;
   private seen = false;
-  private sent = false;
+  private sent = false; // one verdict is sent once
 
   constructor(readonly root: HTMLElement, private readonly client: Client, private readonly actions: Actions) {
     this.task = Number(root.dataset["desk"]);
@@ -113,15 +109,11 @@ export class ReviewDesk {
     if (this.comment && this.comment.value === "") this.comment.value = remembered(this.kept) ?? "";
     this.recall();
     try {
-      await this.decoded();
+      await seen(this.decoded(), () => (this.root.dataset["drawn"] = "true"));
     } catch {
       if (this.form) this.tell(t("A picture can't be shown: reload the page before you judge."));
       return;
     }
-    await frame();
-    await frame();
-    this.root.dataset["drawn"] = "true";
-    await new Promise((passed) => setTimeout(passed, moment));
     this.seen = true;
     for (const button of this.buttons) button.removeAttribute("aria-disabled");
   }

@@ -50,6 +50,8 @@ export interface DeskEvents {
   "signed-in": undefined;
   /** Submit was asked for a map of zeros. */
   empty: undefined;
+  /** The picture has been seen: the map can be submitted, confirmed or skipped. */
+  seen: undefined;
   /** A reviewer has corrected the map. */
   corrected: TaskDetail;
 }
@@ -83,6 +85,8 @@ export class Desk extends Emitter<DeskEvents> {
   readonly hint: Hint;
   /** What this person submitted last in the project, the last first; each opens again. */
   recent: readonly TaskCard[] = [];
+  /** Whether the picture has been seen (sight.ts): until then it is painted, and nothing is decided. */
+  seen = false;
   /** Tasks finished since the page was opened. */
   finished = 0;
   private readonly regions: Regions;
@@ -235,10 +239,21 @@ export class Desk extends Emitter<DeskEvents> {
     }
   }
 
+  /** The picture has been drawn, and has stood there for a moment. */
+  see(): void {
+    this.seen = true;
+    this.emit("seen", undefined);
+  }
+
+  /** Whether the task can be submitted or skipped now. */
+  mayDecide(): boolean {
+    return this.phase.kind === "working" && this.seen;
+  }
+
   /** Hands the map to review and goes on to the next task. A map that is the model's own, or all zero, has to be meant. */
   async submit(meant = false): Promise<void> {
     const { detail, autosave } = this;
-    if (!detail || !autosave || this.phase.kind !== "working") return;
+    if (!detail || !autosave || !this.mayDecide()) return;
     this.editor.document.commit();
     if (this.looking && detail.state === "submitted" && !autosave.dirty) {
       this.emit("notice", t("Unchanged: it stays in review"));
@@ -253,7 +268,7 @@ export class Desk extends Emitter<DeskEvents> {
       return;
     }
     if (this.correcting) return this.correct(detail);
-    if (this.looking && !(await this.take())) return;
+    if (this.looking && !((await this.take()) && this.mayDecide())) return; // another press may have been first
     this.tellHints();
     this.become({ kind: "sending", what: later("Submitting") });
     // The next task is asked for meanwhile, which saves the hand a wait. If this one is not submitted after all, the next one stays
@@ -331,7 +346,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** The map as the model has it is fine: submits it. A map that somebody has changed is not meant. */
   async confirm(): Promise<void> {
-    if (this.phase.kind !== "working") return;
+    if (!this.mayDecide()) return;
     if (!this.editor.document.isModels) {
       this.emit("notice", t("You have changed this map: Ctrl+Enter submits it, undo leads back to the model's"));
       return;
@@ -351,8 +366,8 @@ export class Desk extends Emitter<DeskEvents> {
   /** Saves what is unsaved, ends the task in some other way than by submitting, and goes on to the next. */
   private async putAside(what: string, done: string, undone: string, end: (detail: TaskDetail) => Promise<unknown>): Promise<void> {
     const { detail, autosave } = this;
-    if (!detail || this.phase.kind !== "working") return;
-    if (this.looking && !(await this.take())) return;
+    if (!detail || !this.mayDecide()) return;
+    if (this.looking && !((await this.take()) && this.mayDecide())) return;
     this.become({ kind: "sending", what });
     if (autosave && !(await autosave.flush())) {
       this.backToWork(this.whyUnsaved());
@@ -500,6 +515,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   private setUp(detail: TaskDetail, readOnly: string): void {
     this.detail = detail;
+    this.seen = false;
     this.project = this.client.project = detail.project.slug;
     const model = fromWire(detail.prediction.map);
     const { h, w } = detail.prediction.map;

@@ -44,6 +44,37 @@ describe("the desk", () => {
     expect([t.desk.phase.kind, t.desk.detail!.id]).toEqual(["working", 2]);
   });
 
+  it("decides nothing of a picture that has not been seen, and is painted at once", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(0.4));
+    t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
+    t.network.on("POST", /next/, () => [200, task(2, new Array<number>(196).fill(0.4), 14)]);
+    t.looks = false;
+    await Promise.all([t.desk.confirm(), t.wait(100)]);
+    expect([t.desk.detail!.id, t.network.of("POST", /submit$/).length]).toEqual([2, 1]);
+    t.key("y");
+    await Promise.all([t.desk.submit(true), t.desk.skip("It is too small"), t.desk.questionLabel({ says: "none-of-these" }), t.wait(1000)]);
+    expect(t.desk.detail!.id).toBe(2);
+    expect(t.network.of("POST", /(submit|skip|label)$/).length).toBe(1);
+    t.click(3, 3);
+    expect(t.history.steps.length).toBe(1);
+    t.desk.see();
+    await Promise.all([t.desk.submit(), t.wait(1000)]);
+    expect(t.network.of("POST", /submit$/).map((r) => r.path)).toEqual(["/tasks/1/submit", "/tasks/2/submit"]);
+  });
+
+  it("submits once, though asked twice while the task is being taken", async () => {
+    const { lease: _, ...nobodys } = task(1, zeros, 14, { state: "open" });
+    const t = new TestEditor();
+    t.network.keep(1, 0, nobodys.prediction.map);
+    t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
+    t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
+    t.network.on("POST", /next/, () => [204]);
+    await t.desk.open(nobodys);
+    t.click(3, 3);
+    await Promise.all([t.desk.submit(), t.desk.submit(), t.wait(1000)]);
+    expect(t.network.of("POST", /submit$/).length).toBe(1);
+  });
+
   it("does not submit what could not be saved", async () => {
     const t = await new TestEditor().open();
     t.network.on("PUT", /draft$/, () => "drop");

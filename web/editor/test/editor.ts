@@ -176,12 +176,14 @@ export class TestEditor {
   readonly notices: string[] = [];
   readonly flips: string[] = [];
   revision = 0;
+  looks = true; // a picture is seen at once
   private id = 1;
 
   constructor(readonly storage = new MemoryStorage(), user = 7, segmenter = false, correcting = false) {
     this.editor = new Editor(new Settings(storage), segmenter);
     this.editor.resize(800, 600);
     this.desk = new Desk(this.editor, new Client(this.network.fetch), new Journal(storage), user, {}, correcting);
+    this.desk.on("opened", () => void (this.looks && this.desk.see()));
     this.desk.on("notice", (words) => this.notices.push(words));
     this.desk.on("flip", (words) => this.flips.push(words));
     this.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);

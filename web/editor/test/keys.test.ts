@@ -83,6 +83,8 @@ describe("keys", () => {
     t.editor.on("command", (c) => asked.push(c));
     t.key("Ctrl+Enter").key("Ctrl+ ").key("?").key("Ctrl+s");
     expect(asked).toEqual(["submit", "skip", "help", "save"]);
+    t.key("Ctrl+Enter", true).key("Ctrl+ ", true).key("y", true).key("t", true); // held
+    expect(asked.length).toBe(4);
     const input = { code: "", ctrl: true, shift: false, alt: false, repeat: false };
     for (const key of ["b", "e", "1", "r", "p", "i"]) expect(keyDown(t.editor, { ...input, key })).toBe(false);
     expect(keyDown(t.editor, { ...input, ctrl: false, key: "ö" })).toBe(false);

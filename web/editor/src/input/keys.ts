@@ -132,11 +132,11 @@ export const bindings: readonly Binding[] = [
       const fine = upDown.includes(k.key) ? k.shift : k.alt;
       e.nudge((raising.includes(k.key) || k.key === "ArrowUp" ? 1 : -1) * (fine ? 0.01 : 0.05), k.repeat);
     } },
-  { keys: "Ctrl Enter", does: t("Submit"), group: "Task", chord: "Ctrl+Enter", matches: (k) => k.ctrl && k.key === "Enter", run: (e) => e.emit("command", "submit") },
+  { keys: "Ctrl Enter", does: t("Submit"), group: "Task", chord: "Ctrl+Enter", matches: (k) => k.ctrl && k.key === "Enter", run: (e, k) => { if (!k.repeat) e.emit("command", "submit"); } },
   { keys: "Y", does: t("The model's map is fine as it is: confirm and submit it"), group: "Task", ...plain("y"), run: (e, k) => { if (!k.repeat) e.emit("command", "confirm"); } },
-  { keys: "Ctrl Space", does: t("Skip"), group: "Task", chord: "Ctrl+ ", matches: (k) => k.ctrl && k.key === " ", run: (e) => e.emit("command", "skip") },
+  { keys: "Ctrl Space", does: t("Skip"), group: "Task", chord: "Ctrl+ ", matches: (k) => k.ctrl && k.key === " ", run: (e, k) => { if (!k.repeat) e.emit("command", "skip"); } },
   { keys: t("Page ↑ ↓"), does: t("Back through the last ten that you submitted, and forward again"), group: "Task", matches: named("PageUp", "PageDown"), run: (e, k) => { if (!k.repeat) e.emit("command", k.key === "PageUp" ? "older" : "newer"); } },
-  { keys: "T", does: t("The label is wrong: the true class, none of these, ambiguous"), group: "Task", ...plain("t"), run: (e) => e.emit("command", "label") },
+  { keys: "T", does: t("The label is wrong: the true class, none of these, ambiguous"), group: "Task", ...plain("t"), run: (e, k) => { if (!k.repeat) e.emit("command", "label"); } },
   { keys: "Ctrl S", does: t("Save now (every stroke is saved by itself)"), group: "Task", matches: ctrl("s"), run: (e) => e.emit("command", "save") },
   { keys: "?", does: t("This help"), group: "Task", matches: named("?"), run: (e) => e.emit("command", "help") },
 ];

@@ -14,6 +14,7 @@ import { icon } from "./icons.ts";
 import { keyInput, ownsKey } from "./keyboard.ts";
 import { sayKeys } from "./keyed.ts";
 import { pinLayer } from "./pins.ts";
+import { seen } from "../sight.ts";
 import { aim, curtain, noticeLine, reviewNote, selectionBar } from "./notices.ts";
 import { brushPanel, historyPanel, viewPanel } from "./panels.ts";
 import { rail } from "./rail.ts";
@@ -76,9 +77,13 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     root.dataset["phase"] = phase.kind;
     if (phase.kind === "empty") document.title = `${t("No task is waiting")} · ABN Studio`;
   });
+  let opened = 0;
   desk.on("opened", (detail) => {
     root.dataset["taskId"] = String(detail.id);
-    stage.show(detail);
+    const which = ++opened;
+    void seen(stage.show(detail)).then(() => {
+      if (which === opened) desk.see();
+    });
     document.title = `${detail.label_name || detail.image.name} · ${detail.project.name} · ABN Studio`;
     stage.element.focus({ preventScroll: true });
   });

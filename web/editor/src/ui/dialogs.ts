@@ -134,11 +134,11 @@ export class Dialogs {
   }
 
   skip(): void {
-    if (this.desk.phase.kind === "working") this.skipDialog.showModal();
+    if (this.desk.mayDecide()) this.skipDialog.showModal();
   }
 
   label(): void {
-    if (this.desk.phase.kind !== "working") return;
+    if (!this.desk.mayDecide()) return;
     this.openLabel();
     this.labelDialog.showModal();
     this.labelDialog.querySelector<HTMLInputElement>("[role=combobox]")?.focus();

@@ -69,15 +69,16 @@ export class Stage {
     new ResizeObserver(() => this.resize()).observe(this.element);
   }
 
-  /** Shows another task's pictures. */
-  show(task: TaskDetail): void {
+  /** Shows another task's pictures. Ends when the picture can be drawn, or can't be shown, which is said. */
+  show(task: TaskDetail): Promise<void> {
     const { rows, columns } = this.editor.document;
     const label = task.label_name || task.image.name;
     this.element.setAttribute("aria-label", t("Attention map of {name}, {rows} rows by {columns} columns", { name: label, rows, columns }));
     this.pictures = { task, view: null, whole: null };
     delete this.element.dataset["picture"];
-    void this.load(task, "view");
+    const loaded = this.load(task, "view");
     this.loop.mark("picture");
+    return loaded;
   }
 
   private async load(task: TaskDetail, kind: "view" | "whole"): Promise<void> {

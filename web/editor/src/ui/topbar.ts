@@ -59,6 +59,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   const showPhase = () => {
     const working = desk.phase.kind === "working";
     release.disabled = label.disabled = skip.disabled = submit.disabled = !working;
+    for (const decides of [label, skip, submit]) decides.ariaDisabled = desk.seen ? null : "true"; // a moment later they do
     const send = desk.correcting ? (desk.detail?.project.second_reviewer ? t("Hand on") : t("Approve")) : t("Submit");
     const sending = desk.phase.kind === "sending" && ["Submitting", "Approving"].includes(desk.phase.what);
     say(submitLabel, sending ? `${desk.phase.kind === "sending" ? said(desk.phase.what) : ""}…` : send);
@@ -76,6 +77,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
     showHistory();
   });
   desk.on("phase", showPhase);
+  desk.on("seen", showPhase);
   desk.on("save", showSave);
   editor.on("settled", showHistory);
   setInterval(() => editor.busy || showSave(), 1000); // during a stroke it would be drawn anew far from the brush
