@@ -1,8 +1,8 @@
 // Keys that press a button, a link or a field: data-key="n".
-import { letterOf } from "../editor/src/input/letter.ts";
+import { digitOf, letterOf } from "../editor/src/input/letter.ts";
 import { Settings } from "../editor/src/settings.ts";
 
-const typing = (target: EventTarget | null) =>
+export const typing = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
   !(target instanceof HTMLInputElement && (target.type === "checkbox" || target.type === "range" || target.type === "radio"));
 
@@ -33,8 +33,8 @@ export function chooseSingleKeys(): void {
 /** Calls handle for a key pressed while nobody types; true means that it was used. */
 export function onKey(handle: (key: string, event: KeyboardEvent) => boolean): void {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    const key = letterOf(event);
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
+    const key = digitOf(event, event.shiftKey) ?? letterOf(event);
     if (key.length === 1 && key !== " " && !singleKeys()) return;
     if (handle(key, event)) event.preventDefault();
   });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { regionWords } from "../src/cell_region.ts";
+import type { KeyInput } from "../src/input/key_input.ts";
 import { chordOf } from "../src/input/keymap.ts";
 import { bindings, keyDown, keyUp, keymapOf, keysOf, movable } from "../src/input/keys.ts";
 import { letterOf } from "../src/input/letter.ts";
@@ -40,6 +41,11 @@ describe("keys", () => {
     expect(s.get("strength")).toBe(0.2);
     azerty("à", "Digit0");
     expect(s.get("strength")).toBe(1);
+    for (const [key, code, strength] of [["-", "Digit6", 0.6], ["_", "Digit8", 0.8], ["+", "Digit1", 0.1]] as const) { // French, French, Czech
+      azerty(key, code);
+      expect([s.get("strength"), e.history.steps.length]).toEqual([strength, 0]);
+    }
+    azerty("à", "Digit0");
     e.key("x");
     expect(s.get("strength")).toBe(0);
     e.key("x");
@@ -75,6 +81,40 @@ describe("keys", () => {
     expect(t.editor.tool).toBe("brush");
     t.key("Ctrl+0");
     expect(t.editor.viewport.scale).toBeCloseTo(at.scale, 0);
+  });
+
+  it("raise, lower, fit and zoom by the signs of each layout, and by their places where it has none there", async () => {
+    const t = await new TestEditor().open();
+    const press = (key: string, code: string, more: Partial<KeyInput> = {}) => keyDown(t.editor, { key, code, ctrl: false, shift: false, alt: false, repeat: false, ...more });
+    const shift = { shift: true }, ctrl = { ctrl: true };
+    const size = t.editor.settings.get("size");
+    press("+", "BracketRight"); // German, without a cell: the key beside ü
+    expect(t.editor.settings.get("size")).toBeGreaterThan(size);
+    t.editor.settings.set("size", size);
+    t.key("ArrowUp");
+    const now = () => Math.round(100 * (t.values[t.editor.cell] ?? 0));
+    for (const [key, code, more] of [["=", "Equal", {}], ["+", "Equal", shift], ["+", "NumpadAdd", {}], ["+", "BracketRight", {}], ["Dead", "Equal", {}], ["=", "Equal", {}], ["+", "Equal", shift]] as const) {
+      const before = now();
+      press(key, code, more);
+      expect([now() - before, t.editor.settings.get("size")], `${key} ${code}`).toEqual([5, size]);
+    }
+    for (const [key, code, more] of [["-", "Minus", {}], ["_", "Minus", shift], ["-", "NumpadSubtract", {}], ["-", "Slash", {}], ["ß", "Minus", {}], [")", "Minus", {}]] as const) {
+      const before = now();
+      press(key, code, more);
+      expect(now() - before, `${key} ${code}`).toBe(-5);
+    }
+    const help: string[] = [];
+    t.editor.on("command", (c) => help.push(c));
+    press("?", "Minus", shift); // German
+    expect(help).toEqual(["help"]);
+    press("[", "BracketRight"); // Japanese
+    expect(t.editor.settings.get("size")).toBeLessThan(size);
+    const { scale } = t.editor.viewport;
+    press("-", "Digit6", ctrl); // French
+    expect(t.editor.viewport.scale).toBeLessThan(scale);
+    press("à", "Digit0", ctrl);
+    expect(t.editor.viewport.scale).toBeCloseTo(scale, 6);
+    expect(press("@", "Digit0", { ctrl: true, alt: true })).toBe(false); // AltGr
   });
 
   it("ask for submission, skip and help, and leave other keys alone", async () => {
@@ -262,7 +302,8 @@ describe("a letter", () => {
   it("is that of the key where the layout writes no Latin one", () => {
     const of = (key: string, code: string) => letterOf({ key, code });
     expect([of("B", "KeyB"), of("я", "KeyZ"), of("У", "KeyE"), of("ψ", "KeyC"), of("ש", "KeyA"), of("Process", "KeyE"), of("ı", "KeyI")]).toEqual(["b", "z", "e", "c", "a", "e", "i"]);
-    expect(of("a", "KeyQ")).toBe("a"); // AZERTY: what it writes
+    expect([of(";", "KeyQ"), of(":", "KeyQ"), of("/", "KeyQ"), of("'", "KeyW"), of("لا", "KeyB")]).toEqual(["q", "q", "q", "w", "b"]); // Greek, Hebrew, Arabic
+    expect([of("a", "KeyQ"), of("?", "KeyM")]).toEqual(["a", "?"]); // AZERTY: what it writes
     expect([of("ö", "Semicolon"), of("é", "Digit2"), of("Enter", "Enter"), of("[", "BracketLeft"), of("Process", "Digit1")]).toEqual(["ö", "é", "Enter", "[", "Process"]);
   });
 });

@@ -7,7 +7,7 @@ import type { WholeOperation } from "../whole.ts";
 import type { KeyInput } from "./key_input.ts";
 import { chordWords, Keymap, type Bound } from "./keymap.ts";
 import { arrows } from "./arrows.ts";
-import { letterOf } from "./letter.ts";
+import { digitOf, letterOf } from "./letter.ts";
 import { t } from "../words.ts";
 
 export interface Binding {
@@ -31,9 +31,9 @@ const shifted = (letter: string) => ({ chord: `Shift+${letter}`, matches: (k: Ke
 const ctrl = (letter: string, shift = false) => (k: KeyInput) =>
   k.ctrl && k.shift === shift && letterOf(k) === letter;
 const named = (...names: string[]) => (k: KeyInput) => !k.ctrl && !k.alt && names.includes(k.key);
-// Where [ needs AltGr, browsers report Ctrl and Alt with it.
-const bracket = (open: boolean) => (k: KeyInput) =>
-  k.key === (open ? "[" : "]") || k.key === (open ? "{" : "}") || (!k.ctrl && k.code === (open ? "BracketLeft" : "BracketRight"));
+/** The bracket that a key writes, with Shift too, or on whose place it stands; where [ needs AltGr, browsers report Ctrl and Alt with it. */
+const bracketOf = (k: KeyInput): string | undefined =>
+  ({ "[": "[", "{": "[", "]": "]", "}": "]" })[k.key] ?? (k.ctrl ? undefined : { BracketLeft: "[", BracketRight: "]" }[k.code]);
 
 function size(e: Editor, larger: boolean, hardness: boolean): void {
   const s = e.settings;
@@ -52,16 +52,23 @@ function whole(keys: string, letter: string, does: string, name: WholeOperation)
 /** Whether the tool selects by clicks, so that a press adds to the selection that is there. */
 const clicking = (e: Editor): boolean => e.tool === "wand" || e.tool === "segment";
 
-/** The strength that a digit stands for: what the key writes, or where a layout has its digits with Shift, what stands on its place. */
-function digitOf(k: KeyInput): number | undefined {
-  if (k.ctrl || k.alt) return undefined;
-  const digit = /^[0-9]$/.test(k.key) ? k.key : !k.shift && !/^[-+=_]$/.test(k.key) ? /^Digit([0-9])$/.exec(k.code)?.[1] : undefined;
-  return digit === undefined ? undefined : Number(digit);
+/** The digit of a key without Ctrl or Alt, which is a strength. */
+const strengthOf = (k: KeyInput): string | undefined => (k.ctrl || k.alt ? undefined : digitOf(k, k.shift));
+
+/** Up or down, where a key writes + or −, or where it writes neither, stands on their place in the row of digits. */
+function signOf(k: KeyInput): 1 | -1 | undefined {
+  if (["+", "="].includes(k.key)) return 1;
+  if (["-", "_"].includes(k.key)) return -1;
+  return k.shift ? undefined : k.code === "Equal" ? 1 : k.code === "Minus" ? -1 : undefined;
 }
 
-const raising: readonly string[] = ["+", "="];
-const lowering: readonly string[] = ["-", "_"];
-const upDown: readonly string[] = ["ArrowUp", "ArrowDown"]; // with Alt
+const upDown: Readonly<Record<string, 1 | -1>> = { ArrowUp: 1, ArrowDown: -1 }; // with Alt
+
+/** Raises or lowers the keyboard's cell, or its region. */
+function nudge(e: Editor, k: KeyInput): void {
+  const arrow = k.alt ? upDown[k.key] : undefined;
+  e.nudge((arrow ?? signOf(k) ?? 1) * ((arrow ? k.shift : k.alt) ? 0.01 : 0.05), k.repeat);
+}
 
 export const bindings: readonly Binding[] = [
   tool("B", "b", t("Brush"), "brush"),
@@ -76,11 +83,14 @@ export const bindings: readonly Binding[] = [
   { keys: t("B, E, … (hold)"), does: t("That tool, until the key is lifted"), group: "Paint", matches: () => false, run: () => undefined },
   { keys: t("⇧ click, ⇧ drag"), does: t("A straight line, on from where the last stroke ended"), group: "Paint", matches: () => false, run: () => undefined },
   { keys: t("Alt right drag"), does: t("Sideways the brush's size, up and down its hardness"), group: "Paint", matches: () => false, run: () => undefined },
-  { keys: "[ ]", does: t("Smaller, larger brush"), group: "Paint", matches: (k) => bracket(true)(k) || bracket(false)(k),
-    run: (e, k) => size(e, bracket(false)(k), k.shift) },
+  { keys: "[ ]", does: t("Smaller, larger brush"), group: "Paint", matches: (k) => bracketOf(k) !== undefined,
+    run: (e, k) => {
+      if (signOf(k) && e.cell >= 0) nudge(e, k); // where ] stands a German keyboard writes +: whoever paints by keyboard means that
+      else size(e, bracketOf(k) === "]", k.shift);
+    } },
   { keys: "⇧[ ⇧]", does: t("Softer, harder brush"), group: "Paint", matches: () => false, run: () => undefined },
-  { keys: "1 … 9 0", does: t("Strength 0.1 … 0.9, 1.0"), group: "Paint", matches: (k) => digitOf(k) !== undefined,
-    run: (e, k) => e.settings.set("strength", (digitOf(k) || 10) / 10) },
+  { keys: "1 … 9 0", does: t("Strength 0.1 … 0.9, 1.0"), group: "Paint", matches: (k) => strengthOf(k) !== undefined,
+    run: (e, k) => e.settings.set("strength", (Number(strengthOf(k)) || 10) / 10) },
   { keys: "X", does: t("Paint the opposite (strength ⇄ 0, add ⇄ subtract)"), group: "Paint", ...plain("x"), run: (e) => e.swap() },
   { keys: "N", does: t("Mark instead of painting: don't know, do not look here, values again"), group: "Paint", ...plain("n"), run: (e, k) => { if (!k.repeat) e.nextLayer(); } },
   { keys: "I", does: t("Pick the value under the pointer (or Alt-click)"), group: "Paint", ...plain("i"), run: (e) => e.pick() },
@@ -117,8 +127,8 @@ export const bindings: readonly Binding[] = [
   { keys: "G", does: t("Grid"), group: "View", ...plain("g"), run: (e) => e.settings.set("grid", !e.settings.get("grid")) },
   { keys: "W", does: t("Whole picture, the model's view outlined"), group: "View", ...plain("w"), run: (e) => e.toggleWhole() },
   { keys: t("Space (hold)"), does: t("Pan"), group: "View", matches: named(" "), run: (e) => e.holdPan(true) },
-  { keys: t("Wheel, Ctrl + −"), does: t("Zoom"), group: "View", matches: (k) => k.ctrl && ["+", "=", "-"].includes(k.key), run: (e, k) => e.zoom(k.key === "-" ? 0.8 : 1.25) },
-  { keys: "Ctrl 0", does: t("Fit"), group: "View", matches: (k) => k.ctrl && k.key === "0", run: (e) => e.fit() },
+  { keys: t("Wheel, Ctrl + −"), does: t("Zoom"), group: "View", matches: (k) => k.ctrl && !k.alt && signOf(k) !== undefined, run: (e, k) => e.zoom(signOf(k) === 1 ? 1.25 : 0.8) },
+  { keys: "Ctrl 0", does: t("Fit"), group: "View", matches: (k) => k.ctrl && !k.alt && digitOf(k, k.shift) === "0", run: (e) => e.fit() },
   { keys: "← ↑ → ↓", does: t("Move over cells (Ctrl: by four)"), group: "Cell", matches: (k) => !k.alt && k.key in arrows,
     run: (e, k) => {
       const [rows, columns] = arrows[k.key] ?? [0, 0];
@@ -127,11 +137,7 @@ export const bindings: readonly Binding[] = [
       else e.moveCell(far * rows, far * columns);
     } },
   { keys: "⇧← ⇧↑ ⇧→ ⇧↓", does: t("Select a region of cells, from the one that you are on (Ctrl: by four)"), group: "Cell", matches: () => false, run: () => undefined },
-  { keys: "+ −, Alt ↑ ↓", does: t("Change the cell, or the region, by 0.05 (Alt + −, Alt ⇧↑ ↓: 0.01)"), group: "Cell", matches: (k) => !k.ctrl && (raising.includes(k.key) || lowering.includes(k.key) || (k.alt && upDown.includes(k.key))),
-    run: (e, k) => {
-      const fine = upDown.includes(k.key) ? k.shift : k.alt;
-      e.nudge((raising.includes(k.key) || k.key === "ArrowUp" ? 1 : -1) * (fine ? 0.01 : 0.05), k.repeat);
-    } },
+  { keys: "+ −, Alt ↑ ↓", does: t("Change the cell, or the region, by 0.05 (Alt + −, Alt ⇧↑ ↓: 0.01)"), group: "Cell", matches: (k) => !k.ctrl && (signOf(k) !== undefined || (k.alt && k.key in upDown)), run: nudge },
   { keys: "Ctrl Enter", does: t("Submit"), group: "Task", chord: "Ctrl+Enter", matches: (k) => k.ctrl && k.key === "Enter", run: (e, k) => { if (!k.repeat) e.emit("command", "submit"); } },
   { keys: "Y", does: t("The model's map is fine as it is: confirm and submit it"), group: "Task", ...plain("y"), run: (e, k) => { if (!k.repeat) e.emit("command", "confirm"); } },
   { keys: "Ctrl Space", does: t("Skip"), group: "Task", chord: "Ctrl+ ", matches: (k) => k.ctrl && k.key === " ", run: (e, k) => { if (!k.repeat) e.emit("command", "skip"); } },
