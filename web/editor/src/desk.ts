@@ -141,15 +141,40 @@ export class Desk extends Emitter<DeskEvents> {
   async open(detail: TaskDetail, again = true): Promise<void> {
     this.leaveTask();
     if (this.correcting) return this.openToCorrect(detail);
+    const why = this.closed(detail, again);
+    this.setUp(detail, why);
+    if (why && !taskStateWords[detail.state] && this.keeps(detail)) this.watchFor(detail, why);
+    if (this.canTakeBack && this.looking) this.emit("notice", t("It waits for review: the first stroke takes it back"));
+    await Promise.resolve();
+  }
+
+  /** Why a task can only be looked at, in a sentence; "" where it can be painted. */
+  private closed(detail: TaskDetail, again: boolean): string {
     const painted = detail.author_id === this.user;
     const theirs = detail.state === "open" && detail.assigned_to !== undefined && detail.assigned_to !== this.user;
     const free = (detail.state === "open" && !theirs) || (detail.state === "changes-requested" && painted) || (detail.state === "submitted" && painted && again);
     const holder = detail.lease?.user_name ?? detail.author_name;
     const mine = detail.state === "leased" && detail.lease?.mine; // in review it is its reviewer's
-    const why = taskStateWords[detail.state] ?? (theirs ? t("Assigned to {name}", { name: detail.assignee_name ?? "" }) : holder ? t("{name} is painting this one", { name: holder }) : t("Somebody else is painting this one"));
-    this.setUp(detail, mine || free ? "" : why);
-    if (this.canTakeBack && this.looking) this.emit("notice", t("It waits for review: the first stroke takes it back"));
-    await Promise.resolve();
+    if (mine || free) return "";
+    return taskStateWords[detail.state] ?? (theirs ? t("Assigned to {name}", { name: detail.assignee_name ?? "" }) : holder ? t("{name} is painting this one", { name: holder }) : t("Somebody else is painting this one"));
+  }
+
+  /** Whether this browser keeps strokes of the task that the server does not have, as of who lost it to somebody else. */
+  private keeps(detail: TaskDetail): boolean {
+    const { document } = this.editor;
+    const entry = this.journal.read(detail.id, document.values.length);
+    return entry !== null && entry.user === this.user && !sameBits(entry.state, document.state);
+  }
+
+  private watching: ReturnType<typeof setInterval> | undefined;
+
+  /** Asks now and then whether a task that somebody else holds is free, and offers the strokes that are kept of it then. */
+  private watchFor(detail: TaskDetail, why: string): void {
+    this.watching = setInterval(() => {
+      void this.client.task(detail.id).then(async (now) => {
+        if (this.detail?.id === detail.id && this.phase.kind === "reading" && this.closed(now, false) !== why) await this.open(now, false);
+      }).catch(() => undefined); // it is asked again
+    }, everyReview);
   }
 
   /** Opens a map in review for its reviewer to change; it is theirs to judge meanwhile. */
@@ -541,7 +566,8 @@ export class Desk extends Emitter<DeskEvents> {
     if (!readOnly) this.startSaving(detail, document, edit, recovered, unanswered);
     const begun = !readOnly && recovered === "none" && this.begin(detail, document);
     this.emit("opened", detail);
-    this.become(readOnly ? { kind: "reading", why: readOnly } : { kind: "working" });
+    const kept = this.correcting || !readOnly || !this.keeps(detail) ? "" : taskStateWords[detail.state] ? t("{why}. Strokes of yours that were not saved are kept in this browser", { why: readOnly }) : t("{why}. Strokes of yours are kept in this browser, and offered when the task is free", { why: readOnly });
+    this.become(readOnly ? { kind: "reading", why: kept || readOnly } : { kind: "working" });
     this.emit("save", this.saveState);
     if (recovered === "newer") this.emit("notice", t("Strokes that had not been saved are back"));
     if (begun) this.emit("notice", t("You begin with what is known of the object; undo leads to the model's map"));
@@ -710,6 +736,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.scores?.close();
     this.autosave?.close();
     this.lease?.close();
+    clearInterval(this.watching);
     this.scores = this.autosave = this.lease = null;
   }
 

@@ -63,13 +63,11 @@ describe("the desk", () => {
   });
 
   it("submits once, though asked twice while the task is being taken", async () => {
-    const { lease: _, ...nobodys } = task(1, zeros, 14, { state: "open" });
     const t = new TestEditor();
-    t.network.keep(1, 0, nobodys.prediction.map);
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
     t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
     t.network.on("POST", /next/, () => [204]);
-    await t.desk.open(nobodys);
+    await t.desk.open(open());
     t.click(3, 3);
     await Promise.all([t.desk.submit(), t.desk.submit(), t.wait(1000)]);
     expect(t.network.of("POST", /submit$/).length).toBe(1);
@@ -275,6 +273,42 @@ describe("the desk", () => {
     await later.desk.take();
     await later.wait(600);
     expect((later.saves[0]!.body["map"] as { values: number[] }).values.some((v) => v > 0)).toBe(true);
+  });
+
+  it("says to who lost the race and loads the page again that their strokes are kept, and offers them when the task is free", async () => {
+    const storage = new MemoryStorage();
+    const first = new TestEditor(storage);
+    first.network.on("POST", /claim$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Ben" }]);
+    await first.desk.open(open());
+    first.click(3, 3);
+    await first.wait(600);
+    const bens = task(1, zeros, 14, { lease: { user_id: 8, user_name: "Ben", expires_at: "", mine: false } });
+    const t = new TestEditor(storage);
+    let now: unknown = bens;
+    t.network.on("GET", /tasks\/1$/, () => [200, now]);
+    await t.desk.open(bens);
+    expect(t.desk.phase).toEqual({ kind: "reading", why: "Ben is painting this one. Strokes of yours are kept in this browser, and offered when the task is free" });
+    await t.wait(50_000);
+    expect(t.desk.phase.kind).toBe("reading");
+    now = open();
+    await t.wait(25_000);
+    expect([t.desk.phase.kind, t.desk.saveState.kind, t.notices.at(-1)]).toEqual(["working", "looking", "Strokes that had not been saved are back"]);
+    expect([...t.values]).toEqual([...first.values]);
+    const asked = t.network.of("GET", /tasks\/1$/).length;
+    await t.wait(120_000);
+    expect(t.network.of("GET", /tasks\/1$/).length).toBe(asked);
+  });
+
+  it("says of kept strokes only that they are kept where the task has ended", async () => {
+    const storage = new MemoryStorage();
+    const first = new TestEditor(storage);
+    first.network.on("POST", /claim$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Ben" }]);
+    await first.desk.open(open());
+    first.click(3, 3);
+    await first.wait(600);
+    const t = new TestEditor(storage);
+    await t.desk.open(open({ state: "approved" }));
+    expect(t.desk.phase).toEqual({ kind: "reading", why: "Approved: it trains the next round. Strokes of yours that were not saved are kept in this browser" });
   });
 
   it("asks which map goes on where somebody saved one before the first stroke took the task", async () => {

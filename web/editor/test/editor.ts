@@ -183,7 +183,9 @@ export class TestEditor {
     this.editor = new Editor(new Settings(storage), segmenter);
     this.editor.resize(800, 600);
     this.desk = new Desk(this.editor, new Client(this.network.fetch), new Journal(storage), user, {}, correcting);
-    this.desk.on("opened", () => void (this.looks && this.desk.see()));
+    this.desk.on("opened", () => {
+      if (this.looks) this.desk.see();
+    });
     this.desk.on("notice", (words) => this.notices.push(words));
     this.desk.on("flip", (words) => this.flips.push(words));
     this.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);
