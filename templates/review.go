@@ -172,6 +172,13 @@ func userID(f Frame) string {
 	return id(f.User.ID)
 }
 
+func userEmail(f Frame) string {
+	if f.User == nil {
+		return ""
+	}
+	return f.User.Email
+}
+
 // EncodeExact writes a map for the page's canvas with its float32 values: "h,w,f," and base64.
 func EncodeExact(m attention.Map) string {
 	raw := make([]byte, 0, 4*len(m.Values))

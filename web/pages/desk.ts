@@ -236,6 +236,12 @@ export class ReviewDesk {
     }, everyReview);
   }
 
+  /** What was told of the verdict is past. */
+  forgive(): void {
+    this.comment?.setCustomValidity("");
+    if (!this.sent) this.root.querySelector("[data-told]")?.remove();
+  }
+
   private say(words: string): void {
     const hand = this.root.querySelector("[data-hand]");
     if (hand) hand.textContent = words;
@@ -266,13 +272,9 @@ export class ReviewDesk {
       for (const button of this.buttons) button.setAttribute("aria-disabled", "true");
       this.actions.judge(this, verdict);
     });
-    const forgive = () => {
-      comment?.setCustomValidity("");
-      if (!this.sent) this.root.querySelector("[data-told]")?.remove();
-    };
-    for (const button of form?.querySelectorAll("button") ?? []) button.addEventListener("click", forgive); // before it is validated
+    for (const button of form?.querySelectorAll("button") ?? []) button.addEventListener("click", () => this.forgive()); // before it is validated
     comment?.addEventListener("input", () => {
-      forgive();
+      this.forgive();
       if (this.words) localStorage.setItem(this.kept, comment.value);
       else localStorage.removeItem(this.kept);
       void this.take();

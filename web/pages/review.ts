@@ -3,8 +3,9 @@
 import { Client } from "../editor/src/api/client.ts";
 import { Problem, reason } from "../editor/src/api/problem.ts";
 import { type Actions, ReviewDesk, type Verdict } from "./desk.ts";
-import { onKey } from "./keys.ts";
+import { onKey, typing } from "./keys.ts";
 import { drawMaps, mapOpacity } from "./maps.ts";
+import { SignInDialog } from "../editor/src/ui/sign_in.ts";
 import { t } from "../editor/src/words.ts";
 
 const client = new Client((request, init) => fetch(request, init));
@@ -52,6 +53,17 @@ class Session {
     return false;
   }
 
+  /** Signs the reviewer in again, whose session has ended, and goes on where they were. */
+  async signIn(email: string, password: string): Promise<void> {
+    if (!(await client.signIn(email, password, Number(this.current.root.dataset["user"])))) throw new Error(t("That is somebody else's account, and they were signed out again. Sign in as yourself; what you wrote is kept in this browser"));
+  }
+
+  /** There is a session again. */
+  signedIn(): void {
+    this.current.forgive();
+    if (!this.next) this.lookAhead();
+  }
+
   sign(): void {
     this.current.sign();
     this.next?.sign();
@@ -77,6 +89,7 @@ class Session {
     if (problem !== null) {
       if (next) this.comeBack(desk, next);
       desk.refused(problem);
+      this.settled = Promise.resolve(true); // it is there to be judged again
       return;
     }
     desk.judged();
@@ -207,7 +220,7 @@ async function fetchDesk(address: string, request: RequestInit, actions: Actions
 
 /** Why a verdict did not arrive, and what to do. */
 function why(error: unknown): string {
-  if (error instanceof Problem && error.status === 401) return t("Your session has ended, and your verdict is not stored. Sign in again in another tab, then give it again: what you wrote is kept here.");
+  if (error instanceof Problem && error.status === 401) return t("Your session has ended, and your verdict is not stored. Sign in again, then give it again: what you wrote is kept here.");
   return t("Your verdict is not stored: {error}. What you wrote is kept here.", { error: reason(error) });
 }
 
@@ -227,6 +240,16 @@ function start(): void {
   const root = document.querySelector<HTMLElement>("[data-desk]");
   if (!root) return;
   const session = new Session(root);
+  const dialog = new SignInDialog({
+    email: root.dataset["email"], words: t("Your session has ended. What you wrote is kept in this browser."),
+    busy: () => typing(document.activeElement), signIn: (email, password) => session.signIn(email, password),
+  });
+  document.body.append(dialog.element);
+  client.signedOut = (out) => {
+    if (out) return dialog.ask();
+    dialog.close();
+    session.signedIn();
+  };
   onKey((key, event) => session.key(key, event));
   for (const sign of ["pointermove", "pointerdown", "keydown", "wheel"]) addEventListener(sign, () => session.sign(), { passive: true });
   addEventListener("popstate", () => void session.travel());

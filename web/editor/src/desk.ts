@@ -47,6 +47,7 @@ export interface DeskEvents {
   untouched: undefined;
   /** The session has ended: a request was answered with 401. */
   "signed-out": undefined;
+  /** There is one again, of this page or of another. */
   "signed-in": undefined;
   /** Submit was asked for a map of zeros. */
   empty: undefined;
@@ -85,6 +86,8 @@ export class Desk extends Emitter<DeskEvents> {
   readonly hint: Hint;
   /** What this person submitted last in the project, the last first; each opens again. */
   recent: readonly TaskCard[] = [];
+  /** Whether the session has ended: what is painted is kept here until there is one again. */
+  signedOut = false;
   /** Whether the picture has been seen (sight.ts): until then it is painted, and nothing is decided. */
   seen = false;
   /** Tasks finished since the page was opened. */
@@ -127,7 +130,7 @@ export class Desk extends Emitter<DeskEvents> {
       if (command === "confirm") void this.confirm();
     });
     editor.on("notice", (words) => this.emit("notice", words));
-    client.signedOut = () => this.emit("signed-out", undefined);
+    client.signedOut = (out) => this.knowSession(out);
   }
 
   get saveState(): SaveState {
@@ -237,6 +240,7 @@ export class Desk extends Emitter<DeskEvents> {
       return true;
     } catch (error) {
       if (this.autosave !== autosave) return false;
+      if (this.signedOut) return false; // it is taken once there is a session again
       if (detail.state === "submitted" && error instanceof Problem && error.status === 409 && (await this.ended(detail))) return false; // judged meanwhile
       if (passing(error)) this.emit("notice", t("The studio can't be reached. What you paint is kept here, and the task is taken when the connection is back"));
       else {
@@ -293,7 +297,10 @@ export class Desk extends Emitter<DeskEvents> {
       return;
     }
     if (this.correcting) return this.correct(detail);
-    if (this.looking && !((await this.take()) && this.mayDecide())) return; // another press may have been first
+    if (this.looking && !((await this.take()) && this.mayDecide())) { // another press may have been first
+      if (this.signedOut) this.emit("notice", this.whyUnsaved());
+      return;
+    }
     this.tellHints();
     this.become({ kind: "sending", what: later("Submitting") });
     // The next task is asked for meanwhile, which saves the hand a wait. If this one is not submitted after all, the next one stays
@@ -512,9 +519,14 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** Signs the person in again, whose session has ended, and goes on where they were. Throws a Problem where that is refused. */
   async signIn(email: string, password: string): Promise<void> {
-    const user = await this.client.signIn(email, password);
-    if (user !== this.user) throw new Error(t("That is somebody else's account. What was painted here stays in this browser; reload the page to go on as that person"));
-    this.emit("signed-in", undefined);
+    if (!(await this.client.signIn(email, password, this.user))) throw new Error(t("That is somebody else's account, and they were signed out again. Sign in as yourself; what you painted is kept in this browser"));
+  }
+
+  private knowSession(out: boolean): void {
+    this.signedOut = out;
+    this.emit(out ? "signed-out" : "signed-in", undefined);
+    if (out) return;
+    this.emit("notice", ""); // what was said of the session that had ended
     this.online();
     this.rescore(true);
   }
@@ -755,7 +767,7 @@ export class Desk extends Emitter<DeskEvents> {
   }
 
   private whyUnsaved(): string {
-    const state = this.saveState;
+    const state: SaveState = this.signedOut ? { kind: "signed-out" } : this.saveState;
     switch (state.kind) {
       case "conflict":
         return t("Choose between the two versions first");

@@ -311,6 +311,28 @@ describe("the desk", () => {
     expect(t.desk.phase).toEqual({ kind: "reading", why: "Approved: it trains the next round. Strokes of yours that were not saved are kept in this browser" });
   });
 
+  it("takes the task and saves once who lost their session at the first stroke has signed in again", async () => {
+    const t = new TestEditor();
+    let asked = 0;
+    t.desk.on("signed-out", () => asked++);
+    const ended = (): [number, unknown] => [401, { title: "Not signed in", detail: "sign in, or send a valid bearer token" }];
+    t.network.on("POST", /claim$|score$/, ended);
+    await t.desk.open(open());
+    t.click(3, 3);
+    await t.wait(600);
+    t.click(8, 8);
+    await t.wait(600);
+    expect([t.desk.saveState.kind, t.desk.signedOut, asked, t.notices]).toEqual(["looking", true, 1, []]);
+    await Promise.all([t.desk.submit(), t.wait(100)]);
+    expect(t.notices).toEqual(["Your session has ended: sign in again, then submit"]);
+    t.network.on("POST", /^\/session$/, () => [200, { user: { id: 7 }, role: "annotator" }]);
+    t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
+    t.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);
+    await Promise.all([t.desk.signIn("ana@example.org", "right"), t.wait(600)]);
+    expect([t.desk.saveState.kind, t.desk.signedOut, t.notices.at(-1)]).toEqual(["saved", false, ""]);
+    expect(t.saves.length).toBe(1);
+  });
+
   it("asks which map goes on where somebody saved one before the first stroke took the task", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14, { edit: savedEdit(2, { h: 14, w: 14, values: zeros }) })]);
@@ -346,16 +368,28 @@ describe("the desk", () => {
     const t = await new TestEditor().open();
     let asked = 0;
     t.desk.on("signed-out", () => asked++);
-    t.network.on("PUT", /draft$/, () => [401, { title: "Not signed in", detail: "sign in, or send a valid bearer token" }]);
+    const ended = (): [number, unknown] => [401, { title: "Not signed in", detail: "sign in, or send a valid bearer token" }];
+    t.network.on("PUT", /draft$/, ended);
+    t.network.on("POST", /score$/, ended);
     t.click(3, 3);
     await t.wait(300);
     expect([t.desk.saveState.kind, asked]).toEqual(["signed-out", 1]);
     t.network.on("POST", /^\/session$/, () => [401, { title: "Not signed in", detail: "the password is wrong" }]);
     await expect(Promise.all([t.desk.signIn("ana@example.org", "x"), t.wait(0)])).rejects.toThrow("the password is wrong");
     t.network.on("POST", /^\/session$/, () => [200, { user: { id: 8 }, role: "annotator" }]);
-    await expect(Promise.all([t.desk.signIn("ben@example.org", "x"), t.wait(0)])).rejects.toThrow("somebody else");
+    t.network.on("DELETE", /^\/session$/, () => "wait");
+    const asBen = expect(t.desk.signIn("ben@example.org", "x")).rejects.toThrow("somebody else");
+    await t.settle();
+    const sent = t.network.sent.length;
+    t.click(6, 6);
+    await t.wait(600);
+    expect(t.network.sent.length).toBe(sent); // nothing in Ben's name
+    await t.network.of("DELETE", /^\/session$/)[0]!.reply(204);
+    await asBen;
+    expect([t.desk.signedOut, t.network.sent.length > sent]).toEqual([true, true]);
     t.network.on("POST", /^\/session$/, () => [200, { user: { id: 7 }, role: "annotator" }]);
     t.network.on("PUT", /draft$/, (r) => [200, savedEdit(1, r.body["map"] as never)]);
+    t.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);
     await Promise.all([t.desk.signIn("ana@example.org", "right"), t.wait(600)]);
     expect([t.desk.saveState.kind, asked]).toEqual(["saved", 1]);
   });

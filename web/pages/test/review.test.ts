@@ -31,7 +31,7 @@ for (const target of [document, window] as EventTarget[]) {
 }
 
 /** The part of the page of one edit, as the templates write it. */
-const desk = (task: number, held: string, picture = "") => `<div data-desk="${task}" data-address="/projects/birds/review/${task}" data-title="Review #${task}" data-held="${held}" data-user="7" data-waiting="3" data-tab="4"><h1>#${task} owl</h1>
+const desk = (task: number, held: string, picture = "") => `<div data-desk="${task}" data-address="/projects/birds/review/${task}" data-title="Review #${task}" data-held="${held}" data-user="7" data-email="rui@example.org" data-waiting="3" data-tab="4"><h1>#${task} owl</h1>
     <div data-review><div class="panes">
     ${["", mapText(side, side, own, true), mapText(side, side, edited, true)].map((map, i) => `<div class="pane"><div data-stage><div class="stage-inner">${picture}${map && `<canvas class="of-${["", "own", "edit"][i] ?? ""}" data-map="${map}"></canvas>`}</div></div></div>`).join("")}
     </div><p id="probe"></p><button data-review-reset></button><input type="checkbox" data-review-cells></div>
@@ -261,6 +261,31 @@ describe("a review", () => {
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "é", code: "Digit2", bubbles: true, cancelable: true })); // AZERTY
     pressKey("x");
     await vi.waitFor(() => { expect(of("/edits/108/review").map(({ body }) => body)).toEqual([{ verdict: "reject", reasons: ["missed a part"] }]); });
+  });
+
+  it("goes on in its place when its reviewer has signed in again, whose session had ended", async () => {
+    await open();
+    await judgeable();
+    let ended = true;
+    reply = ({ address, method }) => {
+      if (address.endsWith("/session")) {
+        ended = false;
+        return method === "POST" ? json({ user: { id: 7 }, role: "reviewer" }) : undefined;
+      }
+      return ended ? json({ status: 401, title: "Not signed in", detail: "sign in" }, 401) : undefined;
+    };
+    pressKey("a");
+    await vi.waitFor(() => { expect(find("[data-told]").textContent).toContain("Sign in again, then give it again"); });
+    const dialog = find<HTMLDialogElement>("dialog.ask");
+    await vi.waitFor(() => { expect(dialog.open).toBe(true); }, 3000);
+    pressKey("a"); // belongs to the dialog
+    expect(dialog.querySelector<HTMLInputElement>("input[type=email]")!.value).toBe("rui@example.org");
+    dialog.querySelector<HTMLInputElement>("input[type=password]")!.value = "right";
+    dialog.querySelector("form")!.requestSubmit();
+    await vi.waitFor(() => { expect(dialog.open).toBe(false); });
+    expect([document.querySelector("[data-told]"), of("/edits/108/review").length, find("[data-desk]").dataset["desk"]]).toEqual([null, 1, "8"]);
+    pressKey("a");
+    await vi.waitFor(() => { expect(of("/edits/108/review").length).toBe(2); });
   });
 
   it("is judged by A and X, not while a comment is written", async () => {

@@ -30,24 +30,37 @@ export const pictureURL = (task: { readonly image: { readonly id: number }; read
 /** Each call ends in the answer, or throws a Problem, Unreachable, or what its signal was aborted with. */
 export class Client {
   private readonly api;
-  /** Is called when a request is answered that nobody is signed in. */
-  signedOut: () => void = () => undefined;
+  /** Is called when an answer says that nobody is signed in any more, and when somebody is again. */
+  signedOut: (out: boolean) => void = () => undefined;
+  private out = false;
+  private signing: Promise<unknown> | null = null; // until it is known who has signed in
 
   /** The slug of the project that the page is of, which its person was a member of when they opened it; "" where that is not known. */
   project = "";
 
   constructor(fetch: Fetch) {
-    const onSignedOut = () => this.signedOut();
+    const knowSession = (out: boolean) => this.knowSession(out);
     const outside = () => this.outside(fetch);
-    this.api = createClient<paths>({ baseUrl: base, headers: { Accept: "application/json" }, fetch: patiently(fetch) });
+    this.api = createClient<paths>({ baseUrl: base, headers: { Accept: "application/json" }, fetch: this.inTurn(patiently(fetch)) });
     this.api.use({
       async onResponse({ request, response }) {
+        if (!ofSession(request) && (response.ok || response.status === 401)) knowSession(!response.ok);
         if (response.ok) return;
-        if (response.status === 401 && !request.url.endsWith(`${base}/session`)) onSignedOut();
         const problem = await problemOf(response);
         throw problem.status === 404 && (await outside()) ? new Outside(problem.title) : problem;
       },
     });
+  }
+
+  private knowSession(out: boolean): void {
+    if (out === this.out) return;
+    this.out = out;
+    this.signedOut(out);
+  }
+
+  /** Sends nothing while somebody signs in: it would be in the name of whoever that is. */
+  private inTurn(send: (request: Request) => Promise<Response>): (request: Request) => Promise<Response> {
+    return (request) => (this.signing && !ofSession(request) ? this.signing.then(() => send(request)) : send(request));
   }
 
   /** Whether the studio tells this person no longer of the project: to whoever is no member, it is not there. */
@@ -126,9 +139,17 @@ export class Client {
     return answer(this.api.POST("/images/{image}/label", { params: { path: { image } }, body }));
   }
 
-  /** Starts a new session where the last one has ended. Whose it is. */
-  async signIn(email: string, password: string): Promise<number> {
-    return (await answer(this.api.POST("/session", { body: { email, password } }))).user.id;
+  /** Starts a new session of the same person where the last one has ended; that of somebody else is ended at once. Whether it is theirs. */
+  async signIn(email: string, password: string, user: number): Promise<boolean> {
+    const entered = answer(this.api.POST("/session", { body: { email, password } })).then(async (session) => {
+      if (session.user.id === user) return true;
+      await this.api.DELETE("/session");
+      return false;
+    });
+    this.signing = entered.catch(() => undefined).then(() => (this.signing = null));
+    const theirs = await entered;
+    if (theirs) this.knowSession(false);
+    return theirs;
   }
 
   /** Takes back what was submitted, as long as nobody has judged it. */
@@ -175,6 +196,8 @@ export class Client {
     return answer(this.api.GET("/tasks", { params: { query: { ...selection, project, state: ["open"], limit } } }));
   }
 }
+
+const ofSession = (request: Request): boolean => request.url.endsWith(`${base}/session`);
 
 const of = (task: number) => ({ params: { path: { task } } });
 

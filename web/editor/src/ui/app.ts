@@ -63,8 +63,8 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
       label: () => dialogs.label(),
       submit: () => void desk.submit(),
       decide: () => {
-        if (desk.canTakeBack) void desk.takeBack();
-        else if (desk.saveState.kind === "signed-out") dialogs.signIn();
+        if (desk.signedOut) dialogs.signIn();
+        else if (desk.canTakeBack) void desk.takeBack();
         else if (desk.looking) void desk.take();
         else if (desk.saveState.kind === "lost") void desk.takeAgain();
         else dialogs.conflict();

@@ -9,6 +9,7 @@ import { button, fill, h, say } from "./element.ts";
 import { keysHelp } from "./keys_dialog.ts";
 import { labelForm } from "./label_dialog.ts";
 import { mergePanel } from "./merge_dialog.ts";
+import { SignInDialog } from "./sign_in.ts";
 import { clock, later, said, t } from "../words.ts";
 
 export const skipReasons = [
@@ -18,7 +19,7 @@ export const skipReasons = [
 ] as const;
 
 function dialog(root: HTMLElement, name: string, title: string, ...children: Node[]): HTMLDialogElement {
-  const element = h("dialog.editor-dialog", { "aria-label": title, "data-testid": `dialog-${name}` }, h("h2", {}, title), ...children);
+  const element = h("dialog.ask", { "aria-label": title, "data-testid": `dialog-${name}` }, h("h2", {}, title), ...children);
   element.addEventListener("click", (e) => {
     if (e.target === element) element.close(); // the backdrop
   });
@@ -32,7 +33,7 @@ export class Dialogs {
   private readonly openLabel: () => void;
   private readonly conflictDialog: HTMLDialogElement;
   private readonly untouchedDialog: HTMLDialogElement;
-  private readonly signInDialog: HTMLDialogElement;
+  private readonly signInDialog: SignInDialog;
   private readonly emptyDialog: HTMLDialogElement;
   private readonly helpDialog: HTMLDialogElement;
   private readonly versions = h("div.versions");
@@ -87,23 +88,14 @@ export class Dialogs {
         } }, t("Submit the model's own"))),
     );
 
-    const problem = h("p.notice.notice-bad", { role: "alert", hidden: true });
-    const email = h("input", { type: "email", autocomplete: "username", required: true, "aria-label": t("E-mail"), value: root.dataset["email"] });
-    const password = h("input", { type: "password", autocomplete: "current-password", required: true, placeholder: t("Password"), "aria-label": t("Password"), "data-testid": "again-password" });
-    const signing = h(
-      "form", { onsubmit: (e) => {
-        e.preventDefault();
-        desk.signIn(email.value, password.value).then(() => this.signInDialog.close(), (error: unknown) => {
-          say(problem, error instanceof Error ? error.message : String(error));
-          problem.hidden = false;
-        }).finally(() => (password.value = ""));
-      } },
-      h("p", {}, t("Your session has ended. What you painted is kept in this browser, and saved when you have signed in.")),
-      problem, email, password,
-      h("div.row.end", {}, button("button", { onclick: () => this.signInDialog.close() }, t("Later")), h("button.primary", { type: "submit" }, t("Sign in"))),
-    );
-    this.signInDialog = dialog(root, "signin", t("Sign in again"), signing);
-    desk.on("signed-out", () => this.signIn());
+    this.signInDialog = new SignInDialog({
+      email: root.dataset["email"], words: t("Your session has ended. What you painted is kept in this browser, and saved when you have signed in."),
+      busy: () => desk.editor.busy || this.open, signIn: (email, password) => desk.signIn(email, password),
+    });
+    root.append(this.signInDialog.element);
+    desk.on("signed-out", () => this.signInDialog.ask()); // once: who chose "Later" has it in the bar
+    desk.on("signed-in", () => this.signInDialog.close());
+    desk.editor.on("settled", () => this.signInDialog.wait());
 
     const zero = h("p");
     this.emptyDialog = dialog(
@@ -130,7 +122,7 @@ export class Dialogs {
   }
 
   get open(): boolean {
-    return [this.skipDialog, this.labelDialog, this.conflictDialog, this.untouchedDialog, this.emptyDialog, this.signInDialog, this.helpDialog].some((d) => d.open);
+    return [this.skipDialog, this.labelDialog, this.conflictDialog, this.untouchedDialog, this.emptyDialog, this.signInDialog.element, this.helpDialog].some((d) => d.open);
   }
 
   skip(): void {
@@ -145,9 +137,7 @@ export class Dialogs {
   }
 
   signIn(): void {
-    if (this.open) return;
-    this.signInDialog.showModal();
-    this.signInDialog.querySelector<HTMLInputElement>("input[type=password]")?.focus();
+    if (!this.open) this.signInDialog.open();
   }
 
   help(): void {

@@ -42,15 +42,16 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   const submit = button("button.primary", { id: "submit", "data-keyed": t("Hand the map to review ({Ctrl+Enter})"), onclick: actions.submit }, submitLabel, h("kbd", { "data-key": "Ctrl+Enter" }));
 
   const showSave = () => {
-    const now = desk.saveState;
-    state.dataset["state"] = desk.phase.kind === "reading" ? "readonly" : now.kind;
-    const waits = desk.canTakeBack && !desk.correcting;
-    say(words, desk.phase.kind === "reading" ? t("read only") : waits ? t("in review") : saveWords(now, Date.now(), desk.correcting));
+    const now: SaveState = desk.signedOut ? { kind: "signed-out" } : desk.saveState;
+    state.dataset["state"] = now.kind !== "signed-out" && desk.phase.kind === "reading" ? "readonly" : now.kind;
+    const waits = desk.canTakeBack && !desk.correcting && !desk.signedOut;
+    say(words, desk.signedOut ? saveWords(now, Date.now()) : desk.phase.kind === "reading" ? t("read only") : waits ? t("in review") : saveWords(now, Date.now(), desk.correcting));
     if (["offline", "conflict", "lost", "refused", "outside", "signed-out"].includes(now.kind)) say(told, saveWords(now, Date.now()));
     else if (now.kind === "saved" && told.textContent !== "") say(told, t("saved"));
     state.title = desk.correcting ? t("What you paint is kept in this browser, and stored once you approve it") : waits ? t("It waits for review. The first stroke takes it back") : now.kind === "looking" ? t("You look at this task. The first stroke takes it, and nobody else can paint it then") : "message" in now ? now.message : "";
-    act.hidden = desk.correcting || !desk.canTakeBack && !["conflict", "lost", "looking", "signed-out"].includes(now.kind);
-    say(act, desk.canTakeBack ? t("Take it back") : now.kind === "conflict" ? t("Choose") : now.kind === "signed-out" ? t("Sign in") : now.kind === "looking" ? t("Take it") : t("Take it again"));
+    const out = now.kind === "signed-out";
+    act.hidden = !out && (desk.correcting || !desk.canTakeBack && !["conflict", "lost", "looking"].includes(now.kind));
+    say(act, out ? t("Sign in") : desk.canTakeBack ? t("Take it back") : now.kind === "conflict" ? t("Choose") : now.kind === "looking" ? t("Take it") : t("Take it again"));
   };
   const showHistory = () => {
     undo.disabled = editor.readOnly || !editor.document.history.canUndo;
@@ -78,7 +79,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   });
   desk.on("phase", showPhase);
   desk.on("seen", showPhase);
-  desk.on("save", showSave);
+  for (const event of ["save", "signed-out", "signed-in"] as const) desk.on(event, showSave);
   editor.on("settled", showHistory);
   setInterval(() => editor.busy || showSave(), 1000); // during a stroke it would be drawn anew far from the brush
 
