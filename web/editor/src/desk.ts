@@ -684,7 +684,8 @@ export class Desk extends Emitter<DeskEvents> {
     const scores = (this.scores = new LiveScores(ask));
     scores.on("scores", (s) => this.scored(s));
     scores.on("failed", (error) => {
-      if (!passing(error)) this.emit("notice", t("No score: {error}", { error: reason(error) }));
+      if (error instanceof Problem && error.status === 403) return void this.withhold(detail, error);
+      if (!passing(error) && !this.signedOut) this.emit("notice", t("No score: {error}", { error: reason(error) }));
       this.stale = true;
       this.emit("scores", undefined);
     });
@@ -698,6 +699,25 @@ export class Desk extends Emitter<DeskEvents> {
       () => undefined, // the stored prediction is shown instead
     );
     if (!document.isModels) scores.changed(() => document.state, true);
+  }
+
+  /** The project may have ceased to tell what the network says to a map that is painted: what it has said goes, too. */
+  private async withhold({ id }: TaskDetail, refusal: Problem): Promise<void> {
+    const now = await this.client.task(id).catch(() => null);
+    if (this.detail?.id !== id || !now) return;
+    const { feedback } = now.project;
+    if (feedback === "live") {
+      this.emit("notice", t("No score: {error}", { error: reason(refusal) }));
+      return;
+    }
+    this.scores?.close();
+    this.scores = this.before = this.after = null;
+    this.stale = false;
+    this.trail = new Map();
+    this.detail = { ...this.detail, project: now.project };
+    this.emit("scores", undefined);
+    this.emit("flip", "");
+    this.emit("notice", feedback === "submitted" ? t("From now on this project tells what the network says only once a map is submitted") : t("From now on this project does not show what the network says to a map"));
   }
 
   private rescore(final: boolean): void {

@@ -333,6 +333,26 @@ describe("the desk", () => {
     expect(t.saves.length).toBe(1);
   });
 
+  it("takes the answers away where the project ceases to tell them while a map is painted", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /score$/, () => [200, scores([0.7, 0.2, 0.1])]);
+    t.click(3, 3);
+    await t.wait(600);
+    expect(t.desk.after?.top[0]?.name).toBe("cardinal");
+    const now = task(1, zeros, 14);
+    t.network.on("POST", /score$/, () => [403, { title: "Forbidden", detail: "forbidden: project birds shows no answers while a map is painted (feedback submitted)" }]);
+    t.network.on("GET", /tasks\/1$/, () => [200, { ...now, project: { ...now.project, feedback: "submitted" } }]);
+    t.click(6, 6);
+    await t.wait(600);
+    expect([t.desk.before, t.desk.after, t.desk.stale, t.desk.trail.size, t.desk.detail!.project.feedback]).toEqual([null, null, false, 0, "submitted"]);
+    expect(t.notices).toEqual(["From now on this project tells what the network says only once a map is submitted"]);
+    expect([t.flips.at(-1), t.desk.saveState.kind]).toEqual(["", "saved"]);
+    const asked = t.network.of("POST", /score$/).length;
+    t.click(9, 9);
+    await t.wait(600);
+    expect(t.network.of("POST", /score$/).length).toBe(asked);
+  });
+
   it("asks which map goes on where somebody saved one before the first stroke took the task", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14, { edit: savedEdit(2, { h: 14, w: 14, values: zeros }) })]);
