@@ -613,6 +613,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     if (!pan && !eraserEnd && s.button !== 0) return;
     if (!pan && s.alt && this.tool !== "wand" && this.tool !== "segment") return this.pickAt(s.point);
     if (!pan && this.tool !== "pick" && this.refused()) return;
+    if (this.settings.get("view") === "marks" && this.settings.get("layer") === "values" && this.tools[this.chosen] instanceof BrushTool && !pan) this.emit("notice", t("The view “Marks” shows no values: choose another to see what you paint"));
     this.strokeTool = pan ? this.tools.pan : eraserEnd ? this.tools.eraser : this.tools[this.chosen];
     this.strokeTool.onDown(this.toolEvent(s));
   }

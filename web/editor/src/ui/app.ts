@@ -36,10 +36,11 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   const help = h("p.visually-hidden", { id: "stage-help" }, t("Arrow keys move over the cells, with Shift they select a region, plus and minus change the cell or the region, question mark lists all keys."));
 
   const panel = h("aside.side", { "aria-label": t("Answer and settings"), id: "panel" });
-  const handle = button("button.sheet-handle", { "aria-expanded": "false", "aria-controls": "panel", "aria-label": t("Show all settings"), onclick: () => {
-    const open = panel.classList.toggle("open");
+  const unfold = (open: boolean) => {
+    panel.classList.toggle("open", open);
     handle.setAttribute("aria-expanded", String(open));
-  } }, icon("up"));
+  };
+  const handle = button("button.sheet-handle", { "aria-expanded": "false", "aria-controls": "panel", "aria-label": t("Show all settings"), onclick: () => unfold(!panel.classList.contains("open")) }, icon("up"));
   panel.append(handle, answerPanel(desk), brushPanel(desk), viewPanel(desk), historyPanel(desk));
 
   const work = h(
@@ -80,6 +81,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   let opened = 0;
   desk.on("opened", (detail) => {
     root.dataset["taskId"] = String(detail.id);
+    unfold(false); // it would lie over the picture that comes
     const which = ++opened;
     void seen(stage.show(detail)).then(() => {
       if (which === opened) desk.see();

@@ -18,7 +18,7 @@ export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
     line.title = `${truth ? t("True class: {class}. ", { class: truth }) : ""}${mechanism.values}`;
     fill(
       line, ...(truth ? marking(truth) : [h("strong", {}, t("No label"))]),
-      h("span.muted", {}, ` · ${says} (${probability(prediction.confidence, digitsFor(prediction.confidence))})`),
+      h("span.muted", {}, ` · ${says} (${probability(prediction.confidence, Math.min(3, digitsFor(prediction.confidence)))})`),
       ...(place === "line" ? [h("small.aim-why.muted", {}, why)] : []),
     );
   });
@@ -69,7 +69,7 @@ export function noticeLine(desk: Desk): HTMLElement {
     say(line, words);
     stays = lasting;
     clearTimeout(timer);
-    if (!lasting) timer = setTimeout(() => say(line, ""), 6000);
+    if (!lasting) timer = setTimeout(() => say(line, ""), Math.min(6000, Math.max(2000, 60 * words.length))); // as long as it takes to read: a picture is under it
   };
   desk.on("notice", (words) => tell(words));
   desk.on("phase", (phase) => {
