@@ -350,4 +350,87 @@ describe.skipIf(!browserThere)("the hand", () => {
     await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
     expect((await ana.get<TaskDetail>(`/tasks/${/\d+$/.exec(submitted)![0]}`)).state).toBe("leased");
   });
+
+  it("keeps the zoom over reloads", async () => {
+    const zoom = async () => parseInt((await page.locator(".status-zoom").textContent())!.replace(/\D/g, ""), 10);
+    const fitting = await zoom();
+    await page.mouse.move(middle.x, middle.y);
+    await page.mouse.wheel(0, -400);
+    await until("the picture is zoomed", async () => (await zoom()) > 1.2 * fitting, 5000);
+    const zoomed = await zoom();
+    for (let loads = 0; loads < 3; loads++) {
+      await reload();
+      expect(await zoom()).toBe(zoomed);
+    }
+  });
+
+  it("decides nothing of the picture that comes up under a second quick press", async () => {
+    const submits: string[] = [];
+    page.on("request", (r) => { if (r.url().endsWith("/submit")) submits.push(r.url()); });
+    const first = page.url();
+    await page.keyboard.press("Control+z"); // the model's own map again
+    await page.keyboard.press("y");
+    await page.waitForFunction((before) => location.href !== before && document.querySelector<HTMLElement>("#editor")?.dataset["phase"] === "working", first);
+    const stood = (await page.locator("#submit").boundingBox())!;
+    await page.keyboard.press("y");
+    await page.keyboard.press("Control+Enter");
+    await page.locator("#submit").click();
+    expect(await page.locator("#submit").getAttribute("aria-disabled")).toBe("true");
+    await stroke(page, [0.3, 0.3], [0.4, 0.4]); // painting waits for nothing
+    await page.locator("#submit:not([aria-disabled])").waitFor();
+    expect(await page.locator("#submit").boundingBox()).toEqual(stood);
+    expect([submits.length, await page.locator("dialog[open]").count()]).toEqual([1, 0]);
+    await page.keyboard.down("Control");
+    await page.keyboard.down("Enter");
+    for (let held = 0; held < 40; held++) {
+      await page.keyboard.down("Enter"); // repeats
+      await page.waitForTimeout(30);
+    }
+    await page.keyboard.up("Enter");
+    await page.keyboard.up("Control");
+    await until("the second is submitted", () => Promise.resolve(submits.length > 1), 60_000);
+    await page.locator("#editor[data-phase=working] #submit:not([aria-disabled])").waitFor();
+    expect(submits.length).toBe(2);
+  });
+
+  it("asks to sign in again once the hand rests, takes the task then, and sends nothing in another's name", async () => {
+    const again = await Person.signIn(browser, studio, "annotator"); // whose browser complains of the refusals, which are meant
+    const { tasks } = await ana.get<TaskPage>("/tasks?project=aviary&state=open&limit=1");
+    const id = tasks[0]!.id;
+    await again.page.goto(`/projects/aviary/tasks/${id}`);
+    await again.page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    const state = (kind: string) => again.page.locator(`[data-testid=save-state][data-state=${kind}]`).waitFor({ state: "attached" });
+    await state("looking");
+    await again.context.clearCookies();
+    await stroke(again.page, [0.3, 0.3], [0.6, 0.6]);
+    await state("signed-out");
+    await again.page.mouse.move(middle.x, middle.y);
+    await again.page.mouse.down();
+    for (let moved = 0; moved < 15; moved++) {
+      await again.page.mouse.move(middle.x + 6 * moved, middle.y);
+      await again.page.waitForTimeout(150);
+    }
+    const dialog = again.page.getByTestId("dialog-signin");
+    expect(await dialog.isVisible()).toBe(false);
+    await again.page.mouse.up();
+    await dialog.getByRole("button", { name: "Later" }).click();
+    await stroke(again.page, [0.3, 0.6], [0.6, 0.3]);
+    await again.page.waitForTimeout(1500);
+    expect(await dialog.isVisible()).toBe(false);
+    await again.page.getByRole("button", { name: "Sign in" }).click();
+    const enter = async ({ Email, Password }: { Email: string; Password: string }) => {
+      await dialog.getByLabel("E-mail").fill(Email);
+      await dialog.getByLabel("Password").fill(Password);
+      await dialog.getByRole("button", { name: "Sign in" }).click();
+    };
+    await enter(studio.account("reviewer"));
+    await dialog.getByRole("alert").filter({ hasText: "somebody else's account, and they were signed out again" }).waitFor();
+    expect((await again.context.request.get(`${studio.address}/api/v1/session`)).status()).toBe(401);
+    await enter(studio.account("annotator"));
+    await dialog.waitFor({ state: "hidden" });
+    await state("saved");
+    const taken = await ana.get<TaskDetail>(`/tasks/${id}`);
+    expect([taken.state, taken.lease?.mine, taken.edit?.revision]).toEqual(["leased", true, 1]);
+    await again.context.close();
+  });
 });
