@@ -364,35 +364,6 @@ describe.skipIf(!browserThere)("the hand", () => {
     }
   });
 
-  it("decides nothing of the picture that comes up under a second quick press", async () => {
-    const submits: string[] = [];
-    page.on("request", (r) => { if (r.url().endsWith("/submit")) submits.push(r.url()); });
-    const first = page.url();
-    await page.keyboard.press("Control+z"); // the model's own map again
-    await page.keyboard.press("y");
-    await page.waitForFunction((before) => location.href !== before && document.querySelector<HTMLElement>("#editor")?.dataset["phase"] === "working", first);
-    const stood = (await page.locator("#submit").boundingBox())!;
-    await page.keyboard.press("y");
-    await page.keyboard.press("Control+Enter");
-    await page.locator("#submit").click();
-    expect(await page.locator("#submit").getAttribute("aria-disabled")).toBe("true");
-    await stroke(page, [0.3, 0.3], [0.4, 0.4]); // painting waits for nothing
-    await page.locator("#submit:not([aria-disabled])").waitFor();
-    expect(await page.locator("#submit").boundingBox()).toEqual(stood);
-    expect([submits.length, await page.locator("dialog[open]").count()]).toEqual([1, 0]);
-    await page.keyboard.down("Control");
-    await page.keyboard.down("Enter");
-    for (let held = 0; held < 40; held++) {
-      await page.keyboard.down("Enter"); // repeats
-      await page.waitForTimeout(30);
-    }
-    await page.keyboard.up("Enter");
-    await page.keyboard.up("Control");
-    await until("the second is submitted", () => Promise.resolve(submits.length > 1), 60_000);
-    await page.locator("#editor[data-phase=working] #submit:not([aria-disabled])").waitFor();
-    expect(submits.length).toBe(2);
-  });
-
   it("asks to sign in again once the hand rests, takes the task then, and sends nothing in another's name", async () => {
     const again = await Person.signIn(browser, studio, "annotator"); // whose browser complains of the refusals, which are meant
     const { tasks } = await ana.get<TaskPage>("/tasks?project=aviary&state=open&limit=1");
