@@ -104,7 +104,7 @@ func TestOriginalLink(t *testing.T) { // not in parallel: credentials are in the
 	if !strings.HasPrefix(link, address) || !strings.Contains(r.Header.Get("Cache-Control"), "no-store") {
 		t.Fatalf("the original is at %q, kept for %q", link, r.Header.Get("Cache-Control"))
 	}
-	answer, err := http.Get(link)
+	answer, err := s.http.Client().Get(link)
 	must(t, err)
 	defer answer.Body.Close()
 	bytes, err := io.ReadAll(answer.Body)

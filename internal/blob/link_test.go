@@ -61,7 +61,7 @@ func TestLink(t *testing.T) { // not in parallel: credentials are in the environ
 	if saved := q.Get("response-content-disposition"); !strings.HasPrefix(saved, "attachment;") || !strings.Contains(saved, "M%C3%B6we") {
 		t.Errorf("it is saved as %q", saved)
 	}
-	answer, err := http.Get(link)
+	answer, err := server.Client().Get(link)
 	if err != nil {
 		t.Fatal(err)
 	}

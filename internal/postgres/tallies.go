@@ -40,7 +40,7 @@ func tasksCounted(projectID int64, f annotator.TaskFilter) counting {
 	c.tables = fmt.Sprintf(`(
 		SELECT project_id, state, label, predicted, tenth, n FROM task_tallies WHERE tenth >= %[1]d AND tenth < %[2]d
 		UNION ALL SELECT project_id, state, label, predicted, tenth, 1 FROM (
-			SELECT *, %[3]s AS tenth FROM tasks WHERE project_id = %[4]d AND confidence = ANY('{%[5]v,%[6]v}'::real[])
+			SELECT project_id, state, label, predicted, %[3]s AS tenth FROM tasks WHERE project_id = %[4]d AND confidence = ANY('{%[5]v,%[6]v}'::real[])
 		) ends WHERE tenth < %[1]d OR tenth >= %[2]d
 	) t`, from, to, tenthOf, projectID, float32(from)/10, float32(to)/10)
 	return c
