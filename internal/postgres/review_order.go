@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -93,22 +95,24 @@ func (s *Store) UnmeasuredEdits(ctx context.Context, projectID int64, limit int)
 	if err != nil {
 		return nil, wrap(err, "reading the maps of versions in project %d", projectID)
 	}
-	maps := make(map[int64]attention.Map, len(own)) // by the edit; an edit whose version says nothing of the image has none
+	owns := make(map[int64]attention.Map, len(own)) // by the edit; an edit whose version says nothing of the image has none
 	for _, b := range own {
-		maps[b.edit] = b.own.Map
+		owns[b.edit] = b.own.Map
 	}
 	all := make([]annotator.EditBeside, len(edits))
 	for i, e := range edits {
-		all[i] = annotator.EditBeside{Edit: e, Own: maps[e.ID]}
+		all[i] = annotator.EditBeside{Edit: e, Own: owns[e.ID]}
 	}
 	return all, nil
 }
 
-// InsertReviewFigures implements annotator.ReviewOrderStore.
+// InsertReviewFigures implements annotator.ReviewOrderStore. Rows are inserted in the order of their ids, so that two who work the same figures out at once
+// wait for each other, and not each for the other.
 func (s *Store) InsertReviewFigures(ctx context.Context, all map[int64]annotator.ReviewFigures) error {
 	var ids []int64
 	var gains, disagreements []*float32
-	for id, f := range all {
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		f := all[id]
 		ids, gains, disagreements = append(ids, id), append(gains, f.Gain), append(disagreements, f.Disagreement)
 	}
 	_, err := s.exec(ctx, `INSERT INTO edit_figures (edit_id, gain, disagreement) SELECT u.edit, u.gain, u.far FROM unnest($1::bigint[], $2::real[], $3::real[]) u(edit, gain, far) ON CONFLICT DO NOTHING`, ids, gains, disagreements)
