@@ -364,28 +364,6 @@ describe.skipIf(!browserThere)("the hand", () => {
     }
   });
 
-  it("decides nothing of the picture that comes up under a second quick press", async () => {
-    const submits: string[] = [];
-    const note = (request: { url(): string }) => { if (request.url().endsWith("/submit")) submits.push(request.url()); };
-    page.on("request", note);
-    const ready = page.locator("#editor[data-phase=working] #submit:not([aria-disabled])");
-    for (const press of ["Control+Enter", "y"]) { // y says of the next map, which nobody has touched, that it is fine
-      await ready.waitFor();
-      if (press !== "y") {
-        await stroke(page, [0.3, 0.3], [0.4, 0.4]);
-        await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
-      }
-      submits.length = 0;
-      await page.keyboard.press(press);
-      await page.waitForTimeout(100); // as a hand that hits a key twice
-      await page.keyboard.press(press);
-      await until("it is submitted", () => Promise.resolve(submits.length > 0), 60_000);
-      await ready.waitFor();
-      expect([press, submits.length, await page.locator("dialog[open]").count()]).toEqual([press, 1, 0]);
-    }
-    page.off("request", note);
-  });
-
   it("asks to sign in again once the hand rests, takes the task then, and sends nothing in another's name", async () => {
     const again = await Person.signIn(browser, studio, "annotator"); // whose browser complains of the refusals, which are meant
     const { tasks } = await ana.get<TaskPage>("/tasks?project=aviary&state=open&limit=1");
