@@ -83,6 +83,7 @@ describe.skipIf(!browserThere)("by keyboard alone", () => {
       const task = taskOf(painter);
       await paint(painter, "9", "ArrowDown", "ArrowRight");
       await saved(painter);
+      await painter.locator("#submit:not([aria-disabled])").waitFor(); // once the picture has been seen
       await painter.keyboard.press("Control+Enter");
       await until("the next task is open", () => Promise.resolve(taskOf(painter) !== task));
       expect(await stateOf(task)).toBe("submitted");
@@ -105,6 +106,7 @@ describe.skipIf(!browserThere)("by keyboard alone", () => {
       await painter.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
       await paint(painter, "5", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown");
       await saved(painter);
+      await painter.locator("#submit:not([aria-disabled])").waitFor(); // once the picture has been seen
       await painter.keyboard.press("Control+Enter");
       await until("it is submitted again", async () => (await stateOf(task)) === "submitted");
 
@@ -113,6 +115,7 @@ describe.skipIf(!browserThere)("by keyboard alone", () => {
       await reviewer.waitForURL("**/correct");
       await reviewer.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
       await paint(reviewer, "0", "ArrowDown", "ArrowDown");
+      await reviewer.locator("#submit:not([aria-disabled])").waitFor();
       await reviewer.keyboard.press("Control+Enter");
       await until("it is approved", async () => (await stateOf(task)) === "approved");
       const { edit } = await watcher.get<TaskDetail>(`/tasks/${task}`);

@@ -35,6 +35,7 @@ describe.skipIf(!browserThere)("a wrong label", () => {
     task = await ana.get<TaskDetail>(`/tasks/${Number(/tasks\/(\d+)/.exec(ana.page.url())![1])}`);
     expect(await ana.page.getByTestId("dialog-help").textContent()).toContain("The label is wrong");
     await ana.page.getByTestId("stage").focus();
+    await ana.page.locator("#label-wrong:not([aria-disabled])").waitFor(); // once the picture has been seen
     await ana.page.keyboard.press("t");
     await ana.page.getByTestId("label-now").filter({ hasText: task.label_name }).waitFor();
     await ana.page.keyboard.type(answer().name.toLowerCase());
