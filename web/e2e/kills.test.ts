@@ -87,6 +87,7 @@ describe.skipIf(chromiumPath() === undefined || kills === 0)("among faults", () 
       if (i % 10 === 9) { // a history has an end
         const last = address;
         await page.getByTestId("stage").focus();
+        await page.locator("#submit:not([aria-disabled])").waitFor(); // once the picture has been seen
         await page.keyboard.press("Control+Enter");
         await page.waitForURL((url) => url.href !== last && url.href.includes("/tasks/"));
         await working();

@@ -96,6 +96,7 @@ describe.skipIf(!browserThere)("the loop", () => {
   });
 
   it("submits; the reviewer rejects with a comment", async () => {
+    await ana.page.locator("#submit:not([aria-disabled])").waitFor(); // once the picture has been seen
     await ana.page.keyboard.press("Control+Enter");
     await until("it is submitted", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "submitted", 20_000);
     await rui.page.goto("/projects/aviary/review");

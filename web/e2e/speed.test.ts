@@ -118,6 +118,7 @@ describe.skipIf(chromiumPath() === undefined || !process.env.STUDIO_SPEED)("the 
       await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, { steps: 8 });
       await page.mouse.up();
       await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+      await page.locator("#submit:not([aria-disabled])").waitFor(); // once the picture has been seen, which a hand that paints takes longer for
       // Keys may overtake a script that is sent before them: it says when it listens.
       const wait = await page.evaluateHandle(() => {
         const ready = new Promise<number>((done) => {
