@@ -1,6 +1,6 @@
--- What a million images need. A part of a name is looked for in all names of a project, which takes seconds with a million. An index of their trigrams finds those that can have
--- it. The extension comes with PostgreSQL and may be made by whoever may create in the database; where it is missing, or may not be made, searches
--- stay as slow as they were (docs/deployment.md).
+-- What a million images need. A part of a name is looked for in all names of a project, which takes seconds with a million. An index of
+-- their trigrams finds those that can have it. The extension comes with PostgreSQL and may be made by whoever may create in the database;
+-- where it is missing, or may not be made, searches stay as slow as they were (docs/deployment.md).
 
 -- +goose Up
 -- +goose StatementBegin

@@ -46,7 +46,8 @@ const leftOutFigure = "left_out"
 
 // Evaluate computes a version's figures from its predictions and stores them: for each split "SPLIT/accuracy", "SPLIT/top5",
 // "SPLIT/attention_branch", and, where groups and masks are known, "SPLIT/worst_group" and "SPLIT/attention_inside". All are in
-// [0,1]. Predictions are read a page at a time, so that a million take no more memory than a thousand. Images that are left out do not count: in train and pool those whose label is in doubt. "SPLIT/left_out" is the number of them.
+// [0,1]. Images that are left out do not count: in train and pool those whose label is in doubt. "SPLIT/left_out" is the number of them.
+// Predictions are read a page at a time, and none is kept.
 func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int64) error {
 	version, err := store.Version(ctx, versionID)
 	if err != nil {

@@ -22,7 +22,7 @@ func TestRoundTellsWhatItWaitsFor(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := pgtest.NewWorld(t)
-	approveOne(t, w)
+	w.Approve(t, 0.75)
 	round, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ func TestWorkThatWasGivenUpEnds(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := pgtest.NewWorld(t)
-	approveOne(t, w)
+	w.Approve(t, 0.75)
 	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -66,26 +66,6 @@ func giveUp(ctx context.Context, t *testing.T, w *pgtest.World) {
 	if _, err := w.Store.Pool().Exec(ctx, `
 		UPDATE river_job SET state = 'discarded', finalized_at = now(), attempt = 3, errors = array_append(errors, '{"error": "runtime error: slice bounds out of range"}'::jsonb)
 		WHERE finalized_at IS NULL`); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// approveOne paints a map and approves it, so that a round can be started.
-func approveOne(t *testing.T, w *pgtest.World) {
-	t.Helper()
-	ctx := t.Context()
-	task, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	edit, err := w.Service.SaveDraft(ctx, w.Ada, task.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.75)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Service.Submit(ctx, w.Ada, task.ID, edit.Revision); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Service.Review(ctx, w.Reviewer, edit.ID, annotator.VerdictApprove, ""); err != nil {
 		t.Fatal(err)
 	}
 }

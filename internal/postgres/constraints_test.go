@@ -18,7 +18,7 @@ func TestConstraints(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approved := approve(t, w, 0.75)
+	approved := w.Approve(t, 0.75)
 	d, err := w.Service.NextTask(ctx, w.Reviewer, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)

@@ -68,7 +68,7 @@ func TestLeakageIsLeftOutOfMeasures(t *testing.T) {
 		t.Errorf("an image that is like none: %v", err)
 	}
 
-	approve(t, w, 0.5)
+	w.Approve(t, 0.5)
 	n, err := w.Service.LeaveOut(ctx, w.Admin, "birds", 8, nil)
 	if err != nil || n != 3 {
 		t.Fatalf("left out: %d, %v", n, err)

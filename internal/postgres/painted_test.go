@@ -15,7 +15,7 @@ func TestAnImportSaysWhosePaintingItConcerns(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	first := approve(t, w, 0.75)
+	first := w.Approve(t, 0.75)
 	of, err := w.Service.Task(ctx, w.Ada, first.TaskID)
 	if err != nil {
 		t.Fatal(err)

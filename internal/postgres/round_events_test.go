@@ -16,7 +16,7 @@ func TestManyFollowARound(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	round := startRound(t, w)
 	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
 	if err != nil {

@@ -31,7 +31,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	round := startRound(t, w)
 	dead, r, err := w.Store.ClaimRound(ctx, round.ID)
 	if err != nil || r.State != annotator.RoundTraining || r.StartedAt == nil {
@@ -104,7 +104,7 @@ func TestCancelRunningRound(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	round := startRound(t, w)
 	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
 	if err != nil {
@@ -139,7 +139,7 @@ func TestCancelOfARoundWithoutAWorker(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	round := startRound(t, w)
 	if _, _, err := w.Store.ClaimRound(ctx, round.ID); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestRoundInputs(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	first := approve(t, w, 0.75)
+	first := w.Approve(t, 0.75)
 	pool := w.Images[6]
 	author, err := w.Store.GeneratorUser(ctx, "Mask generator")
 	if err != nil {
@@ -182,7 +182,7 @@ func TestRoundInputs(t *testing.T) {
 		t.Errorf("SeedEdits again = %d, %v; want 0", n, err)
 	}
 	round := startRound(t, w)
-	approve(t, w, 0.25) // too late for the round
+	w.Approve(t, 0.25) // too late for the round
 	more(t, w, 5)
 	in, err := w.Store.RoundInputs(ctx, round.ID)
 	if err != nil {
@@ -213,7 +213,7 @@ func TestRoundInputsForEarlyStopping(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	images := make([]annotator.NewImage, 3)
 	for i := range images {
 		images[i] = annotator.NewImage{Name: fmt.Sprintf("validation/%d.png", i), Split: annotator.SplitValidation, Class: "class-1", Hash: pgtest.Hash(3000 + i), Width: 8, Height: 8}
@@ -243,7 +243,7 @@ func TestRoundKeepsWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	round := startRound(t, w)
 	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
 	if err != nil {
@@ -287,7 +287,7 @@ func TestCurvesOfARestartedRound(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	round := startRound(t, w)
 	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
 	if err != nil {
@@ -314,20 +314,7 @@ func TestARoundEndsInTheOrderInWhichTheNextBegins(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	task, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	edit, err := w.Service.SaveDraft(ctx, w.Ada, task.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.75)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Service.Submit(ctx, w.Ada, task.ID, edit.Revision); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Service.Review(ctx, w.Reviewer, edit.ID, annotator.VerdictApprove, ""); err != nil {
-		t.Fatal(err)
-	}
+	w.Approve(t, 0.75)
 	round, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
 	if err != nil {
 		t.Fatal(err)

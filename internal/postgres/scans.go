@@ -71,10 +71,11 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 
 // ClaimChunk gives a worker the next chunk of a scan for StaleAfter; KeepChunk renews that. A worker gets a chunk that another one let
 // expire only if it has itself been in steady contact for StaleAfter (RescueParts says why). annotator.ErrScanOver means that
-// there is nothing left to do, annotator.ErrChunksDone that tasks are left to be made (NextTasks), annotator.ErrChunksBusy that other workers hold the
-// rest: ask again in a second, in case one of them dies. after is the chunk
-// that the worker had before, 0 at first: chunks are looked through from there, and from the beginning once none is left after it, so that a million
-// that are done are not passed over for each.
+// there is nothing left to do, annotator.ErrChunksDone that tasks are left to be made (NextTasks), annotator.ErrChunksBusy that other
+// workers hold the rest: ask again in a second, in case one of them dies.
+//
+// after is the chunk that the worker had before, 0 at first. Chunks are looked through from there, and from the beginning once none is
+// left after it, so that those that are done are not passed over for each.
 func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string, after int64) (annotator.Chunk, error) {
 	var c annotator.Chunk
 	var failure error
@@ -237,7 +238,7 @@ func (s *Store) tellUnreadable(ctx context.Context, jobID int64) error {
 // endScan ends a scan's job and, if its version is the active one, makes the tasks of all images; where these are more than TaskStep, the job goes on
 // and NextTasks does.
 func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error) {
-	version, err := s.scanner(ctx, jobID)
+	version, err := s.versionOfScan(ctx, jobID)
 	if err != nil {
 		return annotator.Job{}, err
 	}
@@ -264,7 +265,7 @@ func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error)
 func (s *Store) NextTasks(ctx context.Context, jobID int64) (over bool, err error) {
 	err = s.inTx(ctx, func(tx *Store) error {
 		over = false
-		version, err := tx.scanner(ctx, jobID)
+		version, err := tx.versionOfScan(ctx, jobID)
 		if err != nil {
 			return err
 		}
@@ -311,8 +312,8 @@ func (s *Store) NextTasks(ctx context.Context, jobID int64) (over bool, err erro
 	return over, wrap(err, "making the tasks of scan %d", jobID)
 }
 
-// scanner is the version that a scan is by.
-func (s *Store) scanner(ctx context.Context, jobID int64) (annotator.Version, error) {
+// versionOfScan is the version that a scan is by.
+func (s *Store) versionOfScan(ctx context.Context, jobID int64) (annotator.Version, error) {
 	return one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE id = (SELECT version_id FROM jobs WHERE id = $1)`, jobID)
 }
 

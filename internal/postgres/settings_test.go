@@ -14,7 +14,7 @@ func TestStoredRoundsKeepTheirMeaning(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	round := startRound(t, w)
 	var ups []string
 	for _, name := range []string{"00026_settings_are_what_they_say.sql", "00027_rates.sql"} {

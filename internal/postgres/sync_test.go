@@ -15,7 +15,7 @@ func TestRetiredImagesTakeTheirTasksAlong(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	submitted, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)

@@ -66,7 +66,7 @@ func fill(t *testing.T, w *pgtest.World) {
 			t.Fatal(err)
 		}
 	}
-	approve(t, w, 0.75)
+	w.Approve(t, 0.75)
 	rejected, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
 	try(err)
 	edit, err := w.Service.SaveDraft(ctx, w.Ada, rejected.ID, annotator.Draft{Source: annotator.SourceModel, Map: pgtest.Map(0.5), History: json.RawMessage(`{"strokes":[1]}`)})

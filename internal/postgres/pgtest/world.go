@@ -127,6 +127,27 @@ func NewVersion(n int) annotator.NewVersion {
 // Hash is a name for a blob, another for every n.
 func Hash(n int) string { return fmt.Sprintf("%064x", n) }
 
+// Approve paints the next task's map in one value, as Ada, and approves it. It returns the edit as it was saved.
+func (w *World) Approve(t testing.TB, value float32) annotator.Edit {
+	t.Helper()
+	ctx := t.Context()
+	d, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: w.Project.Slug})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := w.Service.SaveDraft(ctx, w.Ada, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: Map(value)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.Submit(ctx, w.Ada, d.ID, e.Revision); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.Review(ctx, w.Reviewer, e.ID, annotator.VerdictApprove, ""); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 // Scan predicts, as one worker would, the images that a version has not predicted.
 func (w *World) Scan(ctx context.Context, versionID int64) error {
 	job, err := w.Store.EnqueueScan(ctx, versionID)
