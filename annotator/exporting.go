@@ -200,7 +200,7 @@ type ExportedPrediction struct {
 	Confidence     float32   `json:"confidence" parquet:"confidence"`
 	Correct        bool      `json:"correct" parquet:"correct"`
 	AttentionClass string    `json:"attention_class" parquet:"attention_class"`
-	Probabilities  []float32 `json:"probabilities" parquet:"probabilities,list"` // K of them, in class order
+	Probabilities  []float32 `json:"probabilities" parquet:"probabilities,list"` // K of them, in class order; of many classes the largest, and 0
 }
 
 // ExportedReview is a verdict.

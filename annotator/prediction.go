@@ -16,7 +16,7 @@ type Prediction struct {
 	Class         int           `json:"class"`      // argmax of the perception branch
 	Confidence    float32       `json:"confidence"` // its probability
 	Correct       bool          `json:"correct"`    // Class equals the label; false where unlabelled
-	Probabilities []float32     `json:"-"`          // K of them, from the perception branch
+	Probabilities []float32     `json:"-"`          // K of them, from the perception branch; not read back
 	Top           []ClassScore  `json:"top"`        // the five largest, falling
 	AttClass      int           `json:"att_class"`  // argmax of the attention branch
 	Map           attention.Map `json:"map"`

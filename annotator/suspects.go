@@ -14,10 +14,10 @@ import (
 
 // SuspectStore reads what a version answers of labelled images.
 type SuspectStore interface {
-	// LabelAnswers calls each for answers of a version to labelled images in use whose label is not in doubt: wrong ones with all their
-	// probabilities, of images that nobody is asked about and nobody vouched for; or, of held-out images, all with the probability of
+	// LabelAnswers calls each for answers of a version to labelled images in use whose label is not in doubt: wrong ones with the
+	// probabilities of all classes (0 of those that were not kept), of images that nobody is asked about and nobody vouched for; or, of held-out images, all with the probability of
 	// the label alone. Held out are images that neither the version nor its ancestors were trained on.
-	LabelAnswers(ctx context.Context, versionID int64, wrong bool, each func(LabelEvidence)) error
+	LabelAnswers(ctx context.Context, versionID int64, classes int, wrong bool, each func(LabelEvidence)) error
 }
 
 // LabelEvidence is what a version answers of one image.
@@ -147,7 +147,7 @@ type suspicion struct {
 // suspicions asks one version.
 func (s *Service) suspicions(ctx context.Context, v Version, classes int) (all []suspicion, err error) {
 	sums, counts := make([]float64, classes), make([]int, classes)
-	err = s.store.LabelAnswers(ctx, v.ID, false, func(e LabelEvidence) {
+	err = s.store.LabelAnswers(ctx, v.ID, classes, false, func(e LabelEvidence) {
 		if e.Label < classes {
 			sums[e.Label] += float64(e.Probability)
 			counts[e.Label]++
@@ -163,7 +163,7 @@ func (s *Service) suspicions(ctx context.Context, v Version, classes int) (all [
 			thresholds[j] = sums[j] / float64(counts[j])
 		}
 	}
-	err = s.store.LabelAnswers(ctx, v.ID, true, func(e LabelEvidence) {
+	err = s.store.LabelAnswers(ctx, v.ID, classes, true, func(e LabelEvidence) {
 		if len(e.Probabilities) != classes || e.Label >= classes {
 			return
 		}

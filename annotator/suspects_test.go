@@ -17,7 +17,7 @@ type evidence struct {
 	rows []LabelEvidence
 }
 
-func (e evidence) LabelAnswers(_ context.Context, _ int64, wrong bool, each func(LabelEvidence)) error {
+func (e evidence) LabelAnswers(_ context.Context, _ int64, _ int, wrong bool, each func(LabelEvidence)) error {
 	for _, row := range e.rows {
 		answer := slices.Index(row.Probabilities, slices.Max(row.Probabilities))
 		switch {

@@ -125,7 +125,7 @@ var archiveTables = []archiveTable{
 	{name: "round_rows", of: "round_rows", where: "t.round_id IN (SELECT id FROM archive_rounds)", order: "t.round_id",
 		columns: append(plain("packed"), refers("round_id", "rounds"), named("images", "judged shown"))},
 	{name: "predictions", of: "predictions", where: "t.version_id IN (SELECT id FROM archive_versions)", order: "t.version_id, t.image_id", columns: append(plain("class confidence correct "+
-		"att_class top_classes top_values probabilities map_height map_width map"), refers("version_id", "versions"), refers("image_id", "images"))},
+		"att_class top_classes top_values kept_classes probabilities map_height map_width map"), refers("version_id", "versions"), refers("image_id", "images"))},
 	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at confusion_place diverse_place reason_place inside"),
 		orElse("slot", "0"), orElse("is_check", "false"), refers("painter_id", "people"), orElse("made_right", "false"), orElse("handed_by", "''"), orElse("chance", "random()"), assignment("assigned_to", "m.id"), assignment("assigned_at", "r.assigned_at"),
 		refers("image_id", "images"), refers("version_id", "versions"), ended("state", literal(annotator.TaskTransitions.To(annotator.EventGiveBackDue)), literal(annotator.TaskTransitions.To(annotator.EventGiveBack))),

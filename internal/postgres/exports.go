@@ -198,14 +198,15 @@ func utc(times ...*time.Time) {
 // ExportPredictions implements annotator.ExportStore.
 func (s *Store) ExportPredictions(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedPrediction, error) {
 	return exportPage(ctx, s, projectID, annotator.ExportPredictions, f, after, limit,
-		exportedImage+`, p.map_height, p.map_width, p.map, `+fmt.Sprintf(exportedAnswer, "p.class")+`, p.confidence, p.correct, `+fmt.Sprintf(exportedAnswer, "p.att_class")+`, p.probabilities`,
+		exportedImage+`, p.map_height, p.map_width, p.map, `+fmt.Sprintf(exportedAnswer, "p.class")+`, p.confidence, p.correct, `+fmt.Sprintf(exportedAnswer, "p.att_class")+`, p.kept_classes, p.probabilities, (SELECT count(*)::int FROM classes WHERE project_id = $1)`,
 		func(row pgx.CollectableRow) (p annotator.ExportedPrediction, err error) {
-			var height, width int
-			var cells, probabilities []byte
-			if err = row.Scan(append(exportedFields(&p.ExportedImage, &p.ExportedVersion), &height, &width, &cells, &p.Predicted, &p.Confidence, &p.Correct, &p.AttentionClass, &probabilities)...); err != nil {
+			var height, width, classes int
+			var cells []byte
+			var k kept
+			if err = row.Scan(append(exportedFields(&p.ExportedImage, &p.ExportedVersion), &height, &width, &cells, &p.Predicted, &p.Confidence, &p.Correct, &p.AttentionClass, &k.classes, &k.values, &classes)...); err != nil {
 				return p, err
 			}
-			p.Probabilities = floats(probabilities)
+			p.Probabilities = k.of(classes, nil)
 			p.ExportedGrid, err = exportedGrid(height, width, cells)
 			return p, err
 		})

@@ -48,7 +48,7 @@ func (s *Store) grow(ctx context.Context, v annotator.Version, from, n, tasks in
 	return s.inTx(ctx, func(tx *Store) error {
 		made, err := tx.exec(ctx, `
 			WITH source AS MATERIALIZED (
-				SELECT i.label, i.hash, i.width, i.height, i.fingerprint, c.key, p.class, p.confidence, p.correct, p.att_class, p.top_classes, p.top_values, p.probabilities, p.map_height, p.map_width, p.map,
+				SELECT i.label, i.hash, i.width, i.height, i.fingerprint, c.key, p.class, p.confidence, p.correct, p.att_class, p.top_classes, p.top_values, p.kept_classes, p.probabilities, p.map_height, p.map_width, p.map,
 					row_number() OVER (PARTITION BY p.correct ORDER BY i.id) - 1 AS k, count(*) OVER (PARTITION BY p.correct) AS of
 				FROM images i JOIN predictions p ON p.image_id = i.id AND p.version_id = $2 JOIN classes c ON c.project_id = i.project_id AND c.index = i.label
 				WHERE i.project_id = $1 AND i.source <> 'grown' AND i.retired_at IS NULL AND i.left_out = '{}' AND i.broken = ''
@@ -62,8 +62,8 @@ func (s *Store) grow(ctx context.Context, v annotator.Version, from, n, tasks in
 				SELECT $1, name, 'pool', label, label, hash, width, height, 'grown', fingerprint FROM new ORDER BY n
 				RETURNING id, name
 			), prediction AS (
-				INSERT INTO predictions (version_id, image_id, class, confidence, correct, att_class, top_classes, top_values, probabilities, map_height, map_width, map)
-				SELECT $2, i.id, class, (confidence * (0.6 + 0.4 * chance))::real, correct, att_class, top_classes, top_values, probabilities, map_height, map_width, map
+				INSERT INTO predictions (version_id, image_id, class, confidence, correct, att_class, top_classes, top_values, kept_classes, probabilities, map_height, map_width, map)
+				SELECT $2, i.id, class, (confidence * (0.6 + 0.4 * chance))::real, correct, att_class, top_classes, top_values, kept_classes, probabilities, map_height, map_width, map
 				FROM image i JOIN new USING (name)
 				RETURNING image_id, class, confidence, correct
 			)

@@ -2,9 +2,7 @@ package postgres
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/jackc/pgx/v5"
 
@@ -12,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// predictionColumns are the columns of predictions under the alias p, without the K probabilities.
+// predictionColumns are the columns of predictions under the alias p, without the probabilities of classes beyond the top.
 const predictionColumns = `p.version_id, p.image_id, p.class, p.confidence, p.correct, p.att_class, p.top_classes, p.top_values, p.map_height, p.map_width, p.map`
 
 // predictionRow is a row of predictions.
@@ -29,6 +27,14 @@ func (r *predictionRow) fields() []any {
 		&r.classes, &r.values, &r.height, &r.width, &r.cells}
 }
 
+func scanPrediction(row pgx.CollectableRow) (annotator.Prediction, error) {
+	var r predictionRow
+	if err := row.Scan(r.fields()...); err != nil {
+		return annotator.Prediction{}, err
+	}
+	return r.prediction()
+}
+
 func (r *predictionRow) prediction() (annotator.Prediction, error) {
 	for i, class := range r.classes {
 		r.p.Top = append(r.p.Top, annotator.ClassScore{Class: int(class), Probability: r.values[i]})
@@ -40,30 +46,14 @@ func (r *predictionRow) prediction() (annotator.Prediction, error) {
 
 // Prediction implements annotator.ImageStore.
 func (s *Store) Prediction(ctx context.Context, versionID, imageID int64) (annotator.Prediction, error) {
-	p, err := one(ctx, s, func(row pgx.CollectableRow) (annotator.Prediction, error) {
-		var r predictionRow
-		var probabilities []byte
-		if err := row.Scan(append(r.fields(), &probabilities)...); err != nil {
-			return annotator.Prediction{}, err
-		}
-		r.p.Probabilities = floats(probabilities)
-		return r.prediction()
-	}, `SELECT `+predictionColumns+`, p.probabilities FROM predictions p WHERE version_id = $1 AND image_id = $2`, versionID, imageID)
+	p, err := one(ctx, s, scanPrediction, `SELECT `+predictionColumns+` FROM predictions p WHERE version_id = $1 AND image_id = $2`, versionID, imageID)
 	return p, wrap(err, "version %d's prediction of image %d", versionID, imageID)
 }
 
-// Predictions lists a version's predictions of images of the given splits (none: all), by image id, with probabilities.
+// Predictions lists a version's predictions of images of the given splits (none: all), by image id.
 func (s *Store) Predictions(ctx context.Context, versionID int64, splits ...annotator.Split) ([]annotator.Prediction, error) {
-	all, err := list(ctx, s, func(row pgx.CollectableRow) (annotator.Prediction, error) {
-		var r predictionRow
-		var probabilities []byte
-		if err := row.Scan(append(r.fields(), &probabilities)...); err != nil {
-			return annotator.Prediction{}, err
-		}
-		r.p.Probabilities = floats(probabilities)
-		return r.prediction()
-	}, `
-		SELECT `+predictionColumns+`, p.probabilities FROM predictions p JOIN images i ON i.id = p.image_id
+	all, err := list(ctx, s, scanPrediction, `
+		SELECT `+predictionColumns+` FROM predictions p JOIN images i ON i.id = p.image_id
 		WHERE p.version_id = $1 AND i.retired_at IS NULL AND (cardinality($2::text[]) = 0 OR i.split = ANY($2)) ORDER BY p.image_id`, versionID, texts(splits))
 	return all, wrap(err, "listing the predictions of version %d", versionID)
 }
@@ -71,8 +61,7 @@ func (s *Store) Predictions(ctx context.Context, versionID int64, splits ...anno
 // predictionPage is how many predictions EachPrediction reads at a time.
 const predictionPage = 1000
 
-// EachPrediction calls each with a version's predictions of the images of a split that are in use, and these images, by image id, until it fails. The
-// probabilities are left out.
+// EachPrediction calls each with a version's predictions of the images of a split that are in use, and these images, by image id, until it fails.
 func (s *Store) EachPrediction(ctx context.Context, v annotator.Version, split annotator.Split, each func(annotator.Image, annotator.Prediction) error) error {
 	type pair struct {
 		image      annotator.Image
@@ -129,11 +118,11 @@ func (s *Store) insertPredictions(ctx context.Context, versionID int64, predicti
 	}
 	if _, err := s.q.Exec(ctx, `
 		CREATE TEMP TABLE IF NOT EXISTS new_predictions (image_id bigint, class int, confidence real, att_class int, top_classes int[], top_values real[],
-			probabilities bytea, map_height int, map_width int, map bytea) ON COMMIT DELETE ROWS`); err != nil {
+			kept_classes int[], probabilities bytea, map_height int, map_width int, map bytea) ON COMMIT DELETE ROWS`); err != nil {
 		return 0, err
 	}
 	_, err := s.q.CopyFrom(ctx, pgx.Identifier{"new_predictions"},
-		[]string{"image_id", "class", "confidence", "att_class", "top_classes", "top_values", "probabilities", "map_height", "map_width", "map"},
+		[]string{"image_id", "class", "confidence", "att_class", "top_classes", "top_values", "kept_classes", "probabilities", "map_height", "map_width", "map"},
 		pgx.CopyFromSlice(len(predictions), func(i int) ([]any, error) {
 			p := predictions[i]
 			top := annotator.TopClasses(p.Probabilities, 5)
@@ -141,14 +130,15 @@ func (s *Store) insertPredictions(ctx context.Context, versionID int64, predicti
 			for j, t := range top {
 				classes[j], values[j] = int32(t.Class), t.Probability
 			}
-			return []any{p.ImageID, p.Class, p.Confidence, p.AttClass, classes, values, bytesOf(p.Probabilities), p.Map.Height, p.Map.Width, p.Map.Bytes()}, nil
+			k := keep(p.Probabilities)
+			return []any{p.ImageID, p.Class, p.Confidence, p.AttClass, classes, values, k.classes, k.values, p.Map.Height, p.Map.Width, p.Map.Bytes()}, nil
 		}))
 	if err != nil {
 		return 0, err
 	}
 	tag, err := s.q.Exec(ctx, `
-		INSERT INTO predictions (version_id, image_id, class, confidence, correct, att_class, top_classes, top_values, probabilities, map_height, map_width, map)
-		SELECT $1, n.image_id, class, confidence, coalesce(class = i.label, false), att_class, top_classes, top_values, probabilities, map_height, map_width, map
+		INSERT INTO predictions (version_id, image_id, class, confidence, correct, att_class, top_classes, top_values, kept_classes, probabilities, map_height, map_width, map)
+		SELECT $1, n.image_id, class, confidence, coalesce(class = i.label, false), att_class, top_classes, top_values, kept_classes, probabilities, map_height, map_width, map
 		FROM new_predictions n JOIN images i ON i.id = n.image_id AND i.retired_at IS NULL
 		ON CONFLICT (version_id, image_id) DO NOTHING`, versionID)
 	if err != nil {
@@ -159,21 +149,4 @@ func (s *Store) insertPredictions(ctx context.Context, versionID int64, predicti
 	}
 	_, err = s.q.Exec(ctx, `TRUNCATE new_predictions`)
 	return int(tag.RowsAffected()), err
-}
-
-// bytesOf converts float32 values to little-endian bytes; floats converts them back.
-func bytesOf(values []float32) []byte {
-	out := make([]byte, 0, 4*len(values))
-	for _, v := range values {
-		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-	}
-	return out
-}
-
-func floats(data []byte) []float32 {
-	out := make([]float32, len(data)/4)
-	for i := range out {
-		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-	}
-	return out
 }

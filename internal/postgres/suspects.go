@@ -17,27 +17,30 @@ const (
 )
 
 // LabelAnswers implements annotator.SuspectStore. It reads row by row: the probabilities of all images may be more than fits in memory.
-func (s *Store) LabelAnswers(ctx context.Context, versionID int64, wrong bool, each func(annotator.LabelEvidence)) error {
+func (s *Store) LabelAnswers(ctx context.Context, versionID int64, classes int, wrong bool, each func(annotator.LabelEvidence)) error {
 	sql := `
 		WITH RECURSIVE ` + learned + `
 		SELECT i.id, i.label, ` + heldOut + `, `
 	if wrong {
-		sql += `p.probabilities FROM predictions p JOIN images i ON i.id = p.image_id
+		sql += `p.kept_classes, p.probabilities FROM predictions p JOIN images i ON i.id = p.image_id
 			WHERE p.version_id = $1 AND NOT p.correct AND NOT ` + questioned + `
 				AND NOT EXISTS (SELECT FROM label_verdicts l WHERE l.image_id = i.id AND (l.state IN ('vouched', 'rejected') AND l.was = i.label OR l.state = 'confirmed' AND l.class = i.label))`
 	} else {
-		sql += `substring(p.probabilities FROM 4 * i.label + 1 FOR 4) FROM predictions p JOIN images i ON i.id = p.image_id
+		sql += `NULL::int[], ` + probabilityOf("i.label") + ` FROM predictions p JOIN images i ON i.id = p.image_id
 			WHERE p.version_id = $1 AND ` + heldOut
 	}
 	sql += ` AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND ` + teaches
 	rows, err := s.q.Query(ctx, sql, versionID) // not repeated where the connection is lost: each has been told of rows
 	if err == nil {
 		var e annotator.LabelEvidence
-		var values []byte
-		_, err = pgx.ForEachRow(rows, []any{&e.ImageID, &e.Label, &e.HeldOut, &values}, func() error {
-			e.Probabilities = floats(values)
-			if !wrong && len(e.Probabilities) == 1 {
-				e.Probability = e.Probabilities[0]
+		var k kept
+		var all []float32
+		_, err = pgx.ForEachRow(rows, []any{&e.ImageID, &e.Label, &e.HeldOut, &k.classes, &k.values}, func() error {
+			if wrong {
+				all = k.of(classes, all)
+				e.Probabilities = all
+			} else if e.Probability = 0; len(k.values) > 0 { // of a class that was not kept it is less than all that are
+				e.Probability = floats(k.values)[0]
 			}
 			each(e)
 			return nil

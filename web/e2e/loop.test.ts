@@ -101,7 +101,7 @@ describe.skipIf(!browserThere)("the loop", () => {
     await until("it is submitted", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "submitted", 20_000);
     await rui.page.goto("/projects/aviary/review");
     await rui.page.getByRole("button", { name: /^Review the next one/ }).click();
-    await rui.page.locator("[data-desk][data-held=mine]").waitFor();
+    await rui.page.locator("[data-desk][data-held=mine][data-drawn]").waitFor(); // its keys are listened to by now
     await rui.page.keyboard.press("m");
     await rui.page.locator("[data-method-words]").filter({ hasText: /^CAM, attention branch, for .+ Brightest/ }).waitFor();
     await rui.page.getByLabel("Maps by another method").selectOption("cam perception");

@@ -83,7 +83,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     root.dataset["taskId"] = String(detail.id);
     unfold(false); // it would lie over the picture that comes
     const which = ++opened;
-    void seen(stage.show(detail)).then(() => {
+    void seen(stage.show(detail)).finally(() => { // who cannot see the picture can still skip it
       if (which === opened) desk.see();
     });
     document.title = `${detail.label_name || detail.image.name} · ${detail.project.name} · ABN Studio`;
