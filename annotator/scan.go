@@ -31,10 +31,11 @@ var (
 // never wait for all of them.
 const TaskStep = 2000
 
-// ChunkImages is how many images of a scan a worker claims at a time, and maxScanWorkers how many workers are asked to share one.
+// ChunkImages is how many images of a scan a worker claims at a time, and maxScanWorkers how many workers are asked to share one:
+// more than most have, since a worker that finds a scan over has lost nothing.
 const (
 	ChunkImages    = 64
-	maxScanWorkers = 4
+	maxScanWorkers = 32
 )
 
 // ScanWorkers returns how many workers are asked to share a scan of images images: at most one for each chunk.

@@ -8,7 +8,7 @@ import (
 
 func TestScanWorkers(t *testing.T) {
 	t.Parallel()
-	for images, want := range map[int]int{0: 0, 1: 1, annotator.ChunkImages: 1, annotator.ChunkImages + 1: 2, 3 * annotator.ChunkImages: 3, 1_000_000: 4} {
+	for images, want := range map[int]int{0: 0, 1: 1, annotator.ChunkImages: 1, annotator.ChunkImages + 1: 2, 3 * annotator.ChunkImages: 3, 1_000_000: 32} {
 		if got := annotator.ScanWorkers(images); got != want {
 			t.Errorf("%d workers share a scan of %d images, want %d", got, images, want)
 		}

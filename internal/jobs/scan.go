@@ -51,6 +51,13 @@ func (sw *scanWorker) Work(ctx context.Context, part *river.Job[postgres.ScanArg
 
 func (sw *scanWorker) scan(ctx context.Context, args postgres.ScanArgs) error {
 	w := sw.worker
+	job, err := w.config.Store.Job(ctx, args.JobID)
+	if errors.Is(err, annotator.ErrNotFound) || err == nil && job.State.Over() {
+		return nil // the other workers have done it: no network has to be opened
+	}
+	if err != nil {
+		return err
+	}
 	version, err := w.config.Store.Version(ctx, args.VersionID)
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type Store interface {
 	RemoveWorker(ctx context.Context, id string) error // on a clean stop
 
 	// Jobs, as pages show them; a scan has several parts.
+	Job(ctx context.Context, jobID int64) (annotator.Job, error)
 	StartJob(ctx context.Context, jobID int64, total int) error
 
 	// Scans. A chunk is claimed for postgres.StaleAfter at a time. CompleteChunk writes its predictions, its unreadable images and
