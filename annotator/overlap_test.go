@@ -144,10 +144,8 @@ func TestTwoPaintersAgreeAndTheirMeanIsAdopted(t *testing.T) {
 	}
 	round, err := service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
 	w.must(err)
-	inputs, err := w.Store.RoundInputs(ctx, round.ID)
-	w.must(err)
 	learnt := map[int64]attention.Map{}
-	for _, in := range inputs.Train {
+	for _, in := range pgtest.TrainingImages(t, w.Store, round.ID) {
 		if in.Map != nil {
 			learnt[in.Image.ID] = *in.Map
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
 // Images that are left out of measures are in none of a round's figures, and nothing is trained on them: the parent's accuracy is that of
@@ -59,7 +60,7 @@ func TestRoundDoesWithoutWhatIsLeftOut(t *testing.T) {
 			right++
 		}
 	}
-	for _, one := range in.Train {
+	for _, one := range pgtest.TrainingImages(t, p.Store, round.ID) {
 		if leftOut[one.Image.ID] {
 			t.Errorf("%s is trained on", one.Image.Name)
 		}

@@ -473,8 +473,8 @@ func TestImportDuringARound(t *testing.T) {
 		}
 	}
 	w.brings("a plain import", ImportOptions{}, annotator.ImportReport{Images: 3, Added: 1, Changed: 1, Returned: 1, Waiting: 1, Painted: map[annotator.Difference]annotator.Painted{"bytes": {Images: 1, Approved: 1}}, Changes: map[annotator.Difference]int{"new": 1, "bytes": 1, "returned": 1}})
-	if in, err := w.Store.RoundInputs(ctx, round.ID); err != nil || len(in.Train) != 1 || in.Train[0].Image.Name != "a.png" {
-		t.Errorf("the round works on %+v, %v", in.Train, err)
+	if train := pgtest.TrainingImages(t, w.Store, round.ID); len(train) != 1 || train[0].Image.Name != "a.png" {
+		t.Errorf("the round works on %+v", train)
 	}
 	if _, err := w.Service.CancelRound(ctx, w.Admin, round.ID); err != nil {
 		t.Fatal(err)

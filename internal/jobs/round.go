@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/riverqueue/river"
 
@@ -202,12 +203,11 @@ func (r *roundRun) run(ctx context.Context) error {
 	var reporting sync.WaitGroup
 	stop := make(chan struct{})
 	reporting.Go(func() { r.report(ctx, stop, cancel) })
-	known := imagesOf(inputs)
 	outcome, err := trainer.RunRound(training, spec, trainer.Observer{
 		Meter: progress.NewMeter(r.onProgress), Point: r.onPoint,
 		Resumed:   func(arm trainer.Arm, step int) { r.onResumed(ctx, arm, step) },
 		Restarted: func(diverged *trainer.DivergedError, rate float64) { r.onRestarted(ctx, diverged, rate) },
-		Skipped:   func(list []trainer.Problem) { r.onSkipped(ctx, known, list) },
+		Skipped:   func(list []trainer.Problem) { r.onSkipped(ctx, list) },
 	})
 	close(stop)
 	reporting.Wait()
@@ -252,19 +252,34 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	train, err := r.samples(ctx, in.Train, in.Parent)
+	train := make([]sample.Sample, 0, r.round.Images)
+	painting := map[int64]float64{} // the seconds that maps took to paint, by image
+	err = r.store.EachTrainingImage(ctx, r.round.ID, func(t postgres.TrainingImage) error {
+		s, err := r.sample(ctx, t.Image, in.Parent)
+		if t.Map != nil {
+			s.Edited = *t.Map
+			if t.Seconds > 0 {
+				painting[s.ID] = t.Seconds
+			}
+		}
+		train = append(train, s)
+		return err
+	})
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	heldout, err := r.samples(ctx, withoutMaps(in.Eval), in.Parent)
+	heldout, err := r.samples(ctx, in.Eval, in.Parent)
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	validation, err := r.samples(ctx, withoutMaps(in.Validation), in.Parent)
+	validation, err := r.samples(ctx, in.Validation, in.Parent)
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	judged := imagesOf(in)
+	judged := map[int64]annotator.Image{}
+	for _, image := range slices.Concat(in.Eval, in.Validation) {
+		judged[image.ID] = image
+	}
 	return trainer.RoundSpec{
 		Model: model, Opened: opened, Manifest: manifest, Settings: r.round.Settings,
 		Train: train, Heldout: heldout, Validation: validation,
@@ -275,50 +290,35 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 			return w.catalog.Mask(ctx, of, judged[s.ID])
 		},
 		Store: w.features, ExtractorHash: in.Parent.ExtractorHash,
-		Painting: painting(in.Train), WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
+		Painting: painting, WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
 		Lineage: trainer.Lineage{Round: r.round.ID, Project: in.Project.Slug},
 	}, nil
 }
 
-// painting has the seconds that maps took to paint, by image.
-func painting(images []postgres.TrainingImage) map[int64]float64 {
-	seconds := map[int64]float64{}
-	for _, t := range images {
-		if t.Map != nil && t.Seconds > 0 {
-			seconds[t.Image.ID] = t.Seconds
-		}
-	}
-	return seconds
-}
-
-// withoutMaps returns images as training images without an edited map.
-func withoutMaps(images []annotator.Image) []postgres.TrainingImage {
-	out := make([]postgres.TrainingImage, len(images))
-	for i, image := range images {
-		out[i].Image = image
-	}
-	return out
-}
-
-// samples turns rows into the trainer's samples, masks averaged to the grid.
-func (r *roundRun) samples(ctx context.Context, images []postgres.TrainingImage, v annotator.Version) ([]sample.Sample, error) {
+// samples turns images into the trainer's samples.
+func (r *roundRun) samples(ctx context.Context, images []annotator.Image, v annotator.Version) ([]sample.Sample, error) {
 	out := make([]sample.Sample, len(images))
-	for i, t := range images {
-		image := t.Image
-		out[i] = sample.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: *image.Label, Group: image.Group}
-		if t.Map != nil {
-			out[i].Edited = *t.Map
+	for i, image := range images {
+		var err error
+		if out[i], err = r.sample(ctx, image, v); err != nil {
+			return nil, err
 		}
-		if image.MaskHash == "" || image.Split == annotator.SplitTrain {
-			continue // attention inside the mask is measured on held-out images only
-		}
-		mask, err := r.worker.catalog.Mask(ctx, v, image)
-		if err != nil {
-			return nil, fmt.Errorf("mask of %s: %w", image.Name, err)
-		}
-		out[i].Mask = mask
 	}
 	return out, nil
+}
+
+// sample turns an image into the trainer's sample, its mask averaged to the grid if it is measured on. A round may have a million of them: what many share
+// is kept once.
+func (r *roundRun) sample(ctx context.Context, image annotator.Image, v annotator.Version) (sample.Sample, error) {
+	s := sample.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: *image.Label, Group: unique.Make(image.Group).Value()}
+	if image.MaskHash == "" || image.Split == annotator.SplitTrain {
+		return s, nil // attention inside the mask is measured on held-out images only
+	}
+	var err error
+	if s.Mask, err = r.worker.catalog.Mask(ctx, v, image); err != nil {
+		return s, fmt.Errorf("mask of %s: %w", image.Name, err)
+	}
+	return s, nil
 }
 
 func (r *roundRun) onProgress(p progress.Progress) {
@@ -327,23 +327,17 @@ func (r *roundRun) onProgress(p progress.Progress) {
 	r.progress = annotator.RoundProgressOf(p)
 }
 
-// imagesOf returns a round's images by ID.
-func imagesOf(in postgres.RoundInputs) map[int64]annotator.Image {
-	known := map[int64]annotator.Image{}
-	for _, t := range in.Train {
-		known[t.Image.ID] = t.Image
-	}
-	for _, image := range slices.Concat(in.Eval, in.Validation) {
-		known[image.ID] = image
-	}
-	return known
-}
-
-func (r *roundRun) onSkipped(ctx context.Context, known map[int64]annotator.Image, list []trainer.Problem) {
+func (r *roundRun) onSkipped(ctx context.Context, list []trainer.Problem) {
 	u := &annotator.Unreadable{}
 	for _, p := range list {
 		r.worker.log.WarnContext(ctx, "image left out of the round", "round", r.round.ID, "image", p.Sample.Name, "err", p.Err)
-		u.Add(known[p.Sample.ID], p.Err.Error())
+		image := annotator.Image{ID: p.Sample.ID, Name: p.Sample.Name}
+		if len(u.Images) < annotator.MaxUnreadable {
+			if whole, err := r.store.Image(ctx, image.ID); err == nil { // its split is told too
+				image = whole
+			}
+		}
+		u.Add(image, p.Err.Error())
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -51,6 +51,7 @@ type Store interface {
 	ClaimRound(ctx context.Context, roundID int64) (annotator.RoundClaim, annotator.Round, error)
 	HoldsRound(ctx context.Context, c annotator.RoundClaim) error
 	RoundInputs(ctx context.Context, roundID int64) (postgres.RoundInputs, error)
+	EachTrainingImage(ctx context.Context, roundID int64, each func(postgres.TrainingImage) error) error
 	SetUnreadable(ctx context.Context, c annotator.RoundClaim, u annotator.Unreadable) error
 	SetRoundProgress(ctx context.Context, c annotator.RoundClaim, p annotator.RoundProgress) error
 	SetRoundWait(ctx context.Context, c annotator.RoundClaim, wait annotator.Wait) error

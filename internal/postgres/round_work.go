@@ -102,12 +102,12 @@ func (s *Store) StopRound(ctx context.Context, c annotator.RoundClaim) error {
 	return wrap(err, "stopping round %d", c.RoundID)
 }
 
-// RoundInputs is all a round learns from and is measured on. It is the same at every attempt.
+// RoundInputs is what a round is measured on, and whose. What it learns from, which may be a million images, is read one by one
+// (EachTrainingImage). Both are the same at every attempt.
 type RoundInputs struct {
 	Round   annotator.Round
 	Project annotator.Project // with classes
 	Parent  annotator.Version
-	Train   []TrainingImage   // training images, and pool images that carry an edit; by id
 	Eval    []annotator.Image // labelled images of EvalSplit that carry no edit; by id
 	// EvalSplit is test, or validation in a project without test images.
 	EvalSplit annotator.Split
@@ -125,7 +125,7 @@ type TrainingImage struct {
 	Seconds float64 // that painting the map took; 0: not known
 }
 
-// RoundInputs reads all that a round learns from and is measured on.
+// RoundInputs reads what a round is measured on.
 func (s *Store) RoundInputs(ctx context.Context, roundID int64) (RoundInputs, error) {
 	in, err := s.roundInputs(ctx, roundID)
 	return in, wrap(err, "reading the inputs of round %d", roundID)
@@ -139,28 +139,6 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 		return in, err
 	}
 	if in.Parent, err = s.Version(ctx, in.Round.ParentVersion); err != nil {
-		return in, err
-	}
-	in.Train, err = list(ctx, s, func(row pgx.CollectableRow) (t TrainingImage, err error) {
-		var height, width *int
-		var cells []byte
-		var marks *attention.Marks
-		if err = row.Scan(append(imageFields(&t.Image), &height, &width, &cells, &marks, &t.Seconds)...); err != nil || height == nil {
-			return t, err
-		}
-		m, err := attention.FromBytes(*height, *width, cells)
-		m.Marks = *marks
-		t.Map = &m
-		return t, err
-	}, `
-		SELECT `+imageColumns+`, e.map_height, e.map_width, e.map, e.marks,
-			CASE WHEN json_typeof(e.provenance->'seconds') = 'number' THEN (e.provenance->>'seconds')::double precision ELSE 0 END
-		FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
-			LEFT JOIN round_edits x ON x.round_id = r.id AND x.image_id = i.id
-			LEFT JOIN edits e ON e.id = x.edit_id
-		WHERE r.id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+teaches+` AND (i.split = 'train' OR e.id IS NOT NULL)
-		ORDER BY i.id`, roundID)
-	if err != nil {
 		return in, err
 	}
 	test, err := s.unedited(ctx, roundID, annotator.SplitTest)
@@ -182,6 +160,44 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 		SELECT count(*) FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
 		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND NOT `+measured, roundID, in.EvalSplit)
 	return in, err
+}
+
+// EachTrainingImage calls each with what a round learns from, training images and pool images that carry an edit, by id, until it fails. It reads row
+// by row: of a million images nothing is kept here.
+func (s *Store) EachTrainingImage(ctx context.Context, roundID int64, each func(TrainingImage) error) error {
+	rows, err := s.q.Query(ctx, `
+		SELECT `+imageColumns+`, e.map_height, e.map_width, e.map, e.marks,
+			CASE WHEN json_typeof(e.provenance->'seconds') = 'number' THEN (e.provenance->>'seconds')::double precision ELSE 0 END
+		FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
+			LEFT JOIN round_edits x ON x.round_id = r.id AND x.image_id = i.id
+			LEFT JOIN edits e ON e.id = x.edit_id
+		WHERE r.id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+teaches+` AND (i.split = 'train' OR e.id IS NOT NULL)
+		ORDER BY i.id`, roundID) // not repeated where the connection is lost: each has been told of rows
+	if err != nil {
+		return wrap(err, "reading what round %d learns from", roundID)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var t TrainingImage
+		var height, width *int
+		var cells []byte
+		var marks *attention.Marks
+		if err := rows.Scan(append(imageFields(&t.Image), &height, &width, &cells, &marks, &t.Seconds)...); err != nil {
+			return wrap(err, "reading what round %d learns from", roundID)
+		}
+		if height != nil {
+			m, err := attention.FromBytes(*height, *width, cells)
+			if err != nil {
+				return wrap(err, "the map of image %d", t.Image.ID)
+			}
+			m.Marks = *marks
+			t.Map = &m
+		}
+		if err := each(t); err != nil {
+			return err
+		}
+	}
+	return wrap(rows.Err(), "reading what round %d learns from", roundID)
 }
 
 // unedited returns the labelled images of a split without those whose edits the round learns from.

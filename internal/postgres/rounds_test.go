@@ -188,11 +188,12 @@ func TestRoundInputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if in.Round.Edits != 2 || in.Round.Images != 7 || len(in.Train) != 7 || in.Parent.ID != w.Version.ID || len(in.Project.Classes) != 3 {
-		t.Errorf("the round has %d edits, %d images, %d to train on", in.Round.Edits, in.Round.Images, len(in.Train))
+	train := pgtest.TrainingImages(t, w.Store, round.ID)
+	if in.Round.Edits != 2 || in.Round.Images != 7 || len(train) != 7 || in.Parent.ID != w.Version.ID || len(in.Project.Classes) != 3 {
+		t.Errorf("the round has %d edits, %d images, %d to train on", in.Round.Edits, in.Round.Images, len(train))
 	}
 	maps := map[int64]bool{}
-	for _, image := range in.Train {
+	for _, image := range train {
 		if image.Map != nil {
 			maps[image.Image.ID] = true
 		}

@@ -174,6 +174,19 @@ func (w *World) Scan(ctx context.Context, versionID int64) error {
 	}
 }
 
+// TrainingImages are what a round learns from.
+func TrainingImages(t testing.TB, store *postgres.Store, roundID int64) (all []postgres.TrainingImage) {
+	t.Helper()
+	err := store.EachTrainingImage(t.Context(), roundID, func(one postgres.TrainingImage) error {
+		all = append(all, one)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // Predict answers a chunk as NewWorld describes.
 func Predict(c annotator.Chunk) []annotator.Prediction {
 	var all []annotator.Prediction
