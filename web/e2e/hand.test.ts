@@ -404,4 +404,64 @@ describe.skipIf(!browserThere)("the hand", () => {
     expect([taken.state, taken.lease?.mine, taken.edit?.revision]).toEqual(["leased", true, 1]);
     await again.context.close();
   });
+
+  it("decides nothing of the picture that comes up under a second quick press", async () => {
+    const hasty = await Person.signIn(browser, studio, "annotator");
+    const { page } = hasty;
+    const submits: string[] = [];
+    page.on("request", (request) => { if (/\/(submit|confirm)$/.test(new URL(request.url()).pathname)) submits.push(request.url()); });
+    const address = () => new URL(page.url()).pathname;
+    const twice = async (press: () => Promise<void>) => {
+      await press();
+      await page.waitForTimeout(100); // as a hand that hits a key twice
+      await press();
+    };
+    const painted = async () => {
+      await stroke(page, [0.3, 0.3], [0.7, 0.6]);
+      await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+    };
+    const submit = page.locator("#submit");
+    const ready = () => page.locator("#editor[data-phase=working] #submit:not([aria-disabled])").waitFor();
+    /** Hands on what was painted in the tests before, until a map comes that nobody has touched. */
+    const untouched = async () => {
+      while (await page.locator("[data-testid=save-state][data-state=untouched]").count() === 0) {
+        await painted();
+        const at = address();
+        await submit.click();
+        await page.waitForURL((url) => url.pathname !== at);
+        await ready();
+      }
+    };
+    await page.goto("/projects/aviary/queue");
+    await page.getByRole("button", { name: /Paint the next one/ }).click();
+    for (const [how, prepare, press] of [
+      ["Ctrl+Enter", painted, () => twice(() => page.keyboard.press("Control+Enter"))],
+      ["Y", untouched, () => twice(() => page.keyboard.press("y"))], // it is fine as it is
+      ["a click", painted, async () => {
+        const { x, y, width, height } = (await submit.boundingBox())!;
+        await twice(() => page.mouse.click(x + width / 2, y + height / 2));
+      }],
+      ["a key that is held", painted, async () => {
+        await page.keyboard.down("Control");
+        for (let repeats = 0; repeats < 30; repeats++) {
+          await page.keyboard.down("Enter");
+          await page.waitForTimeout(30);
+        }
+        for (const key of ["Enter", "Control"]) await page.keyboard.up(key);
+      }],
+    ] as const) {
+      await ready();
+      await prepare();
+      const decided = address();
+      submits.length = 0;
+      await press();
+      await page.waitForURL((url) => url.pathname !== decided);
+      const next = address();
+      await ready(); // all that was pressed has been heard by now
+      expect([how, submits.length, address(), await page.locator("dialog[open]").count()]).toEqual([how, 1, next, 0]);
+      expect((await ana.get<TaskDetail>(`/tasks/${/\d+$/.exec(next)![0]}`)).state).toBe("leased");
+    }
+    expect(hasty.complaints).toEqual([]);
+    await hasty.context.close();
+  });
 });
