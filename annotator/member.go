@@ -193,9 +193,17 @@ func (s *Service) Members(ctx context.Context, actor User, slug string) ([]Membe
 	return s.store.Members(ctx, project.ID)
 }
 
-// SetMember makes a person a member of a project, or gives a member another role there (lead). role "": the person's own in the studio.
+// SetMember gives a member of a project another role there (lead), or makes a person one (admin): a lead does that by their address (AddMember), and is
+// not told who else has an account. role "": the person's own in the studio.
 func (s *Service) SetMember(ctx context.Context, actor User, slug string, userID int64, role Role) (Member, error) {
-	return s.setMember(ctx, actor, slug, role, func() (User, error) {
+	return s.setMember(ctx, actor, slug, role, func(actor User) (User, error) {
+		if actor.Role != RoleAdmin {
+			if _, err := s.store.MemberRole(ctx, userID, ThingProject.Called(slug)); isNotFound(err) {
+				return User{}, fmt.Errorf("member %d: %w", userID, ErrNotFound)
+			} else if err != nil {
+				return User{}, err
+			}
+		}
 		person, err := s.store.User(ctx, userID)
 		if err == nil && (person.Generator || person.RemovedAt != nil) {
 			err = fmt.Errorf("user %d: %w", userID, ErrNotFound)
@@ -206,7 +214,7 @@ func (s *Service) SetMember(ctx context.Context, actor User, slug string, userID
 
 // AddMember is SetMember for a person by their e-mail address, since leads have no list of all people.
 func (s *Service) AddMember(ctx context.Context, actor User, slug, email string, role Role) (Member, error) {
-	return s.setMember(ctx, actor, slug, role, func() (User, error) {
+	return s.setMember(ctx, actor, slug, role, func(User) (User, error) {
 		person, _, err := s.store.UserByEmail(ctx, strings.TrimSpace(email))
 		if isNotFound(err) || err == nil && (person.Generator || person.RemovedAt != nil) {
 			return User{}, &ValidationError{Field: "email", Message: "nobody in this studio has that address: an admin adds people to it"}
@@ -215,7 +223,7 @@ func (s *Service) AddMember(ctx context.Context, actor User, slug, email string,
 	})
 }
 
-func (s *Service) setMember(ctx context.Context, actor User, slug string, role Role, find func() (User, error)) (Member, error) {
+func (s *Service) setMember(ctx context.Context, actor User, slug string, role Role, find func(actor User) (User, error)) (Member, error) {
 	actor, project, err := s.project(ctx, actor, RoleLead, slug)
 	if err != nil {
 		return Member{}, err
@@ -225,7 +233,7 @@ func (s *Service) setMember(ctx context.Context, actor User, slug string, role R
 			return Member{}, err
 		}
 	}
-	person, err := find()
+	person, err := find(actor)
 	if err != nil {
 		return Member{}, err
 	}

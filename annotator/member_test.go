@@ -155,6 +155,26 @@ func digits(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r >= '0' && r <= '9' }), "N")
 }
 
+// A lead changes the roles of members, and is not told by their numbers who else has an account.
+func TestALeadFindsNobodyByNumber(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	s, ctx := w.Service, t.Context()
+	if _, err := s.SetMember(ctx, w.Admin, "birds", w.Reviewer.ID, annotator.RoleLead); err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := w.Store.InsertUser(ctx, annotator.User{Email: "stranger@example.org", Name: "Stranger", Role: annotator.RoleAnnotator, CreatedAt: w.Clock.Now()}, "-")
+	w.must(err)
+	_, there := s.SetMember(ctx, w.Reviewer, "birds", stranger.ID, "")
+	_, nobody := s.SetMember(ctx, w.Reviewer, "birds", stranger.ID+1000, "")
+	if !errors.Is(there, annotator.ErrNotFound) || !errors.Is(nobody, annotator.ErrNotFound) {
+		t.Errorf("a lead tries numbers of people: %v, %v", there, nobody)
+	}
+	if _, err := s.SetMember(ctx, w.Reviewer, "birds", w.Ada.ID, annotator.RoleAnnotator); err != nil {
+		t.Errorf("a lead changes a member's role: %v", err)
+	}
+}
+
 // Who is taken out keeps nothing in hand: tasks go back, what they were assigned is everybody's, their map stays.
 func TestMembersComeAndGo(t *testing.T) {
 	t.Parallel()

@@ -13,13 +13,13 @@ func (a *attachment) attentionHead(x string) {
 	channels := a.end.Channels
 	k := a.settings.Classes
 	x = a.norm("bn_att", x, channels)
-	x = a.convolution("att_conv", x, channels, k, 1)
+	x = a.convolution("att_conv", x, 1, a.he("attention.att_conv.weight", channels, channels*k), k, channels)
 	x = a.norm("bn_att2", x, k)
 	x = a.add("Relu", "/attention/att_relu", a.editor.Name("/attention/att_relu/out"), x)
-	y := a.convolution("att_conv2", x, k, k, 1)
+	y := a.convolution("att_conv2", x, 1, eachItsOwn(k), k, k)
 	y = a.add("GlobalAveragePool", "/attention/att_gap", a.editor.Name("/attention/att_gap/out"), y)
 	a.add("Flatten", "/attention/att_flatten", LogitsAttOutput, y)
-	x = a.convolution("att_conv3", x, k, 1, 3)
+	x = a.convolution("att_conv3", x, 3, a.he("attention.att_conv3.weight", 9*k, 9*k), 1, k)
 	x = a.norm("bn_att3", x, 1)
 	a.add("Sigmoid", "/attention/sigmoid", AttentionOutput, x)
 }
@@ -40,9 +40,8 @@ func (a *attachment) norm(name, x string, channels int) string {
 }
 
 // convolution appends a k×k convolution without bias that keeps the size.
-func (a *attachment) convolution(name, x string, in, out, k int) string {
-	weight := "attention." + name + ".weight"
-	y := a.add("Conv", "/attention/"+name, a.editor.Name("/attention/"+name+"/out"), x, a.tensor(weight, a.he(weight, k*k*in, k*k*in*out), out, in, k, k))
+func (a *attachment) convolution(name, x string, k int, weight []float32, out, in int) string {
+	y := a.add("Conv", "/attention/"+name, a.editor.Name("/attention/"+name+"/out"), x, a.tensor("attention."+name+".weight", weight, out, in, k, k))
 	side, pad := int64(k), int64(k/2)
 	a.nodes[len(a.nodes)-1].Attributes = []*Attribute{
 		IntsAttr("dilations", 1, 1), IntAttr("group", 1), IntsAttr("kernel_shape", side, side), IntsAttr("pads", pad, pad, pad, pad), IntsAttr("strides", 1, 1),
@@ -57,6 +56,16 @@ func (a *attachment) tensor(name string, data []float32, dims ...int) string {
 		sizes[i] = int64(d)
 	}
 	return a.editor.Keep(NewFloat32(a.editor.Name(name), sizes, data))
+}
+
+// eachItsOwn is the k×k matrix with which each of the K channels is its own class's from the start. No logit is above another's whatever the picture, as it
+// may be at random: channels are not negative here, behind a Relu, and of two classes one then stays out of reach for a thousand steps.
+func eachItsOwn(k int) []float32 {
+	values := make([]float32, k*k)
+	for i := range k {
+		values[i*k+i] = 1
+	}
+	return values
 }
 
 // he draws n values with variance 2/inputs.

@@ -528,6 +528,45 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// What was cut short in the place, since it was written or in a backup that did not end, is written again, encrypted or not.
+func TestCutShort(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := newStudio(t)
+	recipient, identity := keyPair()
+	for name, keys := range map[string][2]Keys{"plain": {}, "encrypted": {{Recipients: []age.Recipient{recipient}}, {Identities: []age.Identity{identity}}}} {
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join(t.TempDir(), "b")
+			place := ok(OpenPlace(ctx, folder))
+			made := ok(Make(ctx, place, s.options(keys[0])))
+			for _, ended := range []bool{true, false} {
+				objects := ok(filepath.Glob(filepath.Join(folder, "blobs*", "*", strings.Repeat("?", 64))))
+				objects = append(objects, ok(filepath.Glob(filepath.Join(folder, "blobs*", strings.Repeat("?", 64))))...)
+				if len(objects) < 3 {
+					t.Fatalf("%d files in %s", len(objects), folder)
+				}
+				if !ended {
+					must(t, os.RemoveAll(filepath.Join(folder, "backups")))
+				}
+				for _, object := range objects[:2] {
+					must(t, os.Truncate(object, ok(os.Stat(object)).Size()*2/3))
+				}
+				o := s.options(keys[0])
+				o.Now = func() time.Time { return made.About.At.Add(time.Hour) }
+				again, err := Make(ctx, place, o)
+				must(t, err)
+				if again.New != 2 {
+					t.Errorf("ended %t: %d files were written again, want 2", ended, again.New)
+				}
+				if v, err := ok(Open(ctx, place, again.Name, keys[1])).Verify(ctx, nil); err != nil || len(v.Damaged) > 0 {
+					t.Errorf("ended %t: %+v, %v", ended, v, err)
+				}
+				made = again
+			}
+		})
+	}
+}
+
 // Of older backups as many stay as were asked for, and of the files those that they need; a backup that another process may be writing stops
 // that until it is old.
 func TestKeep(t *testing.T) {

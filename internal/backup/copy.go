@@ -22,10 +22,6 @@ var hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // files copies the blobs that the snapshot names and that the place does not have.
 func (m *making) files(ctx context.Context) error {
-	known, err := m.known(ctx)
-	if err != nil {
-		return err
-	}
 	listed, err := m.o.Blobs.List(ctx)
 	if err != nil {
 		return err
@@ -33,6 +29,10 @@ func (m *making) files(ctx context.Context) error {
 	sizes := make(map[string]int64, len(listed))
 	for _, f := range listed {
 		sizes[f.Hash] = f.Size
+	}
+	known, err := m.known(ctx, sizes)
+	if err != nil {
+		return err
 	}
 	var needed []string
 	var total int64
@@ -150,8 +150,8 @@ func (m *making) allThere(ctx context.Context) error {
 }
 
 // known returns the objects that the place has already, as the newest backup lists them. One that no backup lists was left by a backup that
-// was not finished; it is read, to know its hash.
-func (m *making) known(ctx context.Context) (map[string]stored, error) {
+// was not finished; it is read, to know its hash. Of an encrypted one that is nothing to compare with: it is as long as its blob, of these sizes, makes it.
+func (m *making) known(ctx context.Context, sizes map[string]int64) (map[string]stored, error) {
 	there := map[string]int64{}
 	if err := m.place.List(ctx, m.sealing.folder(), func(name string, size int64, _ time.Time) error {
 		if hashPattern.MatchString(path.Base(name)) {
@@ -177,8 +177,11 @@ func (m *making) known(ctx context.Context) (map[string]stored, error) {
 			continue
 		}
 		o := Object{Name: name, Bytes: size}
-		if before, was := listed[name]; was && before.Bytes == size {
+		before, was := listed[name]
+		if was && before.Bytes == size {
 			o = before
+		} else if m.sealing != nil && (was || size-overhead(size) != sizes[hash]) {
+			continue // cut short: it is written again
 		} else if o.SHA256, err = sumOf(ctx, m.place, objectPath(m.sealing.folder(), name)); err != nil {
 			return nil, err
 		} else if m.sealing == nil {
