@@ -19,6 +19,7 @@ import (
 	"gocloud.dev/gcerrors"
 
 	"github.com/abn-studio/studio/annotator"
+	store "github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/durable"
 )
@@ -243,7 +244,7 @@ func (b *bucket) away(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("%w: %s: %w", annotator.ErrUnavailable, b.name, err)
+	return fmt.Errorf("%w: %s: %w", annotator.ErrUnavailable, b.name, store.Said(err))
 }
 
 // readAll reads a small file.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/smithy-go"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/s3blob" // registers s3://
 	"gocloud.dev/gcerrors"
@@ -60,8 +61,17 @@ func away(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	default:
-		return fmt.Errorf("%w: %w", annotator.ErrBlobsAway, err)
+		return fmt.Errorf("%w: %w", annotator.ErrBlobsAway, Said(err))
 	}
+}
+
+// Said is what a bucket's server says where it refuses something, such as SignatureDoesNotMatch, in place of the client's long account of what it asked.
+func Said(err error) error {
+	var refused smithy.APIError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	return fmt.Errorf("the server says %s: %s", refused.ErrorCode(), refused.ErrorMessage())
 }
 
 // ping asks whether the bucket is there.

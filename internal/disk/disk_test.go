@@ -97,6 +97,9 @@ func TestFullDisksAreKnown(t *testing.T) {
 	if again := Full(err); again != err { //nolint:errorlint // the very same error
 		t.Errorf("wrapped twice: %v", again)
 	}
+	if err := Full(fmt.Errorf("keeping it: %w", &os.PathError{Op: "open", Path: "/srv/studio/blobs/incoming/1", Err: syscall.EROFS})); !errors.Is(err, syscall.EROFS) || strings.Contains(err.Error(), "/srv") {
+		t.Errorf("a read-only disk: %v", err)
+	}
 	if err := Full(os.ErrPermission); errors.Is(err, annotator.ErrFull) {
 		t.Error("a missing permission is taken for a full disk")
 	}

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"syscall"
 
 	"github.com/abn-studio/studio/annotator"
@@ -16,6 +17,10 @@ func Full(err error) error {
 	}
 	for _, number := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS} {
 		if errors.Is(err, number) {
+			var at *fs.PathError
+			if errors.As(err, &at) { // who reads this may not be who runs the server: no folder of it is named
+				err = at.Err
+			}
 			return fmt.Errorf("%w (%w)", annotator.ErrFull, err)
 		}
 	}
