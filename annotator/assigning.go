@@ -23,6 +23,9 @@ const (
 	BulkReopen   BulkAction = "reopen"  // reviewer
 )
 
+// Reviewers reports whether the action is a reviewer's, also for a token of theirs.
+func (a BulkAction) Reviewers() bool { return a == BulkAssign || a == BulkUnassign || a == BulkReopen }
+
 // BulkActions are all of them.
 var BulkActions = []BulkAction{BulkAssign, BulkUnassign, BulkSkip, BulkRelease, BulkReopen}
 
@@ -82,7 +85,7 @@ func (s *Service) Painters(ctx context.Context, actor User, slug string) ([]Pain
 // what the project's mix gives them.
 func (s *Service) ChangeTasks(ctx context.Context, actor User, slug string, c BulkChange) (BulkResult, error) {
 	needed := RoleAnnotator
-	if c.Action == BulkAssign || c.Action == BulkUnassign || c.Action == BulkReopen {
+	if c.Action.Reviewers() {
 		needed = RoleReviewer
 	}
 	actor, project, err := s.project(ctx, actor, needed, slug)

@@ -14,7 +14,7 @@ func (a *api) manyTasks() {
 		ByProject
 		TaskSelection
 		Body struct {
-			Action annotator.BulkAction `json:"action" doc:"assign, unassign and reopen are a reviewer's."`
+			Action annotator.BulkAction `json:"action" doc:"assign, unassign and reopen are a reviewer's, and want the scope review of a token."`
 			Tasks  []int64              `json:"tasks,omitempty" doc:"Their ids."`
 			All    bool                 `json:"all,omitempty" doc:"Instead of tasks: all that the query selects."`
 			User   int64                `json:"user,omitempty" doc:"Of assign: to whom."`
@@ -25,6 +25,11 @@ func (a *api) manyTasks() {
 	bulk.Description = fmt.Sprintf("In one transaction, at most %d tasks. What the action cannot be done with is left out and counted. An assigned task is offered to that person alone, before others.", annotator.MaxBulk)
 	bulk.MaxBodyBytes = 4 << 20
 	handle(a, annotator.RoleAnnotator, bulk, func(ctx context.Context, actor annotator.User, in *bulkRequest) (*answer[annotator.BulkResult], error) {
+		if token, ok := tokenOf(ctx); ok && in.Body.Action.Reviewers() {
+			if err := token.Allows(annotator.ScopeReview); err != nil {
+				return nil, err
+			}
+		}
 		done, err := a.server.service.ChangeTasks(ctx, actor, in.Project, annotator.BulkChange{
 			Action: in.Body.Action, Tasks: in.Body.Tasks, All: in.Body.All, Filter: in.of(in.Project), User: in.Body.User, Reason: in.Body.Reason})
 		done.Why = words.Say(ctx, done.Why)

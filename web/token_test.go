@@ -70,6 +70,22 @@ func TestATokenDoesNotTakeTheAccountOver(t *testing.T) {
 	s.with(token, http.MethodGet, apiPrefix+"/session", asJSON, "").want(http.StatusOK)
 }
 
+// What is a reviewer's of the things done with many tasks wants the scope of reviews, beside that of painting.
+func TestATokenForPaintingAssignsNothing(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	paints := s.token(annotator.RoleReviewer, annotator.ScopeRead, annotator.ScopePaint)
+	both := s.token(annotator.RoleReviewer, annotator.ScopePaint, annotator.ScopeReview)
+	for _, action := range []string{"assign", "unassign", "reopen"} {
+		body := fmt.Sprintf(`{"action": %q, "all": true, "user": %d}`, action, s.people[annotator.RoleAnnotator].ID)
+		if r := s.with(paints, http.MethodPost, apiPrefix+"/projects/birds/tasks/bulk", "application/json", body).want(http.StatusForbidden); !strings.Contains(string(r.body), "review") {
+			t.Errorf("%s does not say which scope it wants: %.300s", action, r.body)
+		}
+		s.with(both, http.MethodPost, apiPrefix+"/projects/birds/tasks/bulk", "application/json", body).want(http.StatusOK)
+	}
+	s.with(paints, http.MethodPost, apiPrefix+"/projects/birds/tasks/bulk", "application/json", `{"action": "release", "all": true}`).want(http.StatusOK)
+}
+
 // Every operation asks a bearer token for the scope that the API's description names: a token that has all others gets a
 // 403 that names it, one that has it does not. The owner's role is asked for besides.
 func TestEveryOperationAsksForItsScope(t *testing.T) {

@@ -659,6 +659,26 @@ func TestKeys(t *testing.T) {
 	if err := restore(Keys{Passphrase: "wrong"}); !errors.Is(err, ErrKey) {
 		t.Errorf("restored with another passphrase: %v", err)
 	}
+	// The key that a passphrase opens is part of every backup, also for who checks them without the passphrase, and none takes its place.
+	keyFiles := ok(filepath.Glob(filepath.Join(place.String(), "keys", "*.age")))
+	key := ok(os.ReadFile(keyFiles[0]))
+	damaged := func(what string) {
+		t.Helper()
+		if v, err := ok(Open(ctx, place, "", Keys{})).Verify(ctx, nil); err != nil || len(v.Damaged) != 1 || !strings.Contains(v.Damaged[0], "keys/") {
+			t.Errorf("%s: %q, %v", what, v.Damaged, err)
+		}
+	}
+	must(t, os.WriteFile(keyFiles[0], append(slices.Clone(key[:len(key)-1]), key[len(key)-1]^1), 0o600))
+	damaged("a byte of the key is another")
+	must(t, os.Remove(keyFiles[0]))
+	damaged("the key is gone")
+	if _, err := Make(ctx, place, s.options(Keys{Passphrase: "right"})); !errors.Is(err, ErrKey) || !strings.Contains(err.Error(), "put it back") {
+		t.Errorf("a backup without the others' key: %v", err)
+	}
+	must(t, os.WriteFile(keyFiles[0], key, 0o600))
+	if v, err := ok(Open(ctx, place, "", Keys{})).Verify(ctx, nil); err != nil || len(v.Damaged) > 0 {
+		t.Errorf("the key is back: %q, %v", v.Damaged, err)
+	}
 	secret, _, err := Generate(time.Unix(0, 0))
 	must(t, err)
 	if all, err := ParseIdentities(bytes.NewReader(secret)); err != nil || len(all) != 1 {

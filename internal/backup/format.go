@@ -68,6 +68,7 @@ type Encryption struct {
 	ID         string   `json:"id"`
 	Recipients []string `json:"recipients"`           // age's public keys
 	Passphrase bool     `json:"passphrase,omitempty"` // the secret key is in keys/ID.age, and a passphrase opens it
+	KeySHA256  string   `json:"key_sha256,omitempty"` // of that file, without which the backup is worth nothing; older backups have none
 }
 
 // Contents describes what is in a backup.

@@ -89,7 +89,9 @@ func (k Keys) sealing(ctx context.Context, p Place, installation string, work in
 	case k.Passphrase != "":
 		identity, err := k.unlock(ctx, p, "")
 		if errors.Is(err, errMissing) {
-			identity, err = k.lock(ctx, p, work)
+			if err = keyNeeded(ctx, p); err == nil {
+				identity, err = k.lock(ctx, p, work)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -102,7 +104,40 @@ func (k Keys) sealing(ctx context.Context, p Place, installation string, work in
 		return nil, err
 	}
 	s.ID = idOf(s.Recipients)
-	return s, nil
+	if s.Passphrase {
+		s.KeySHA256, err = sumOf(ctx, p, s.keyFile())
+	}
+	return s, err
+}
+
+// keyFile is where the key lies that a passphrase opens.
+func (e Encryption) keyFile() string { return keysIn + e.ID + encrypted }
+
+// keyNeeded fails where backups of a place want a key that lies there no more: a new one would not open them.
+func keyNeeded(ctx context.Context, p Place) error {
+	all, err := Backups(ctx, p)
+	for _, l := range all {
+		if e := l.About.Encryption; e != nil && e.Passphrase {
+			return fmt.Errorf("%w: %s is missing in %s, and %s and what else was encrypted with it cannot be opened without it: put it back, or begin a folder of its own", ErrKey, e.keyFile(), p, l.Name)
+		}
+	}
+	return err
+}
+
+// verifyKey compares the key that a passphrase opens with what it was when the backup was made.
+func (b *Backup) verifyKey(ctx context.Context) error {
+	e := b.About.Encryption
+	if e == nil || !e.Passphrase {
+		return nil
+	}
+	sum, err := sumOf(ctx, b.place, e.keyFile())
+	if errors.Is(err, errMissing) {
+		return &DamagedError{Part: e.keyFile(), Err: errMissing}
+	}
+	if err == nil && e.KeySHA256 != "" && sum != e.KeySHA256 {
+		err = &DamagedError{Part: e.keyFile(), Err: errors.New("it is not what was written: no passphrase may open this backup any more")}
+	}
+	return err
 }
 
 // idOf is a short name for a list of public keys.

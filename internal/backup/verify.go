@@ -66,6 +66,9 @@ func (b *Backup) Verify(ctx context.Context, meter *progress.Meter) (Verified, e
 			return v, err
 		}
 	}
+	if err := note(b.verifyKey(ctx), 0); err != nil {
+		return v, err
+	}
 	objects, err := b.objects(ctx)
 	if err = note(err, 0); err != nil {
 		return v, err

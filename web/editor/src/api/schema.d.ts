@@ -3368,7 +3368,7 @@ export interface components {
         };
         BulkRequestBody: {
             /**
-             * @description assign, unassign and reopen are a reviewer's.
+             * @description assign, unassign and reopen are a reviewer's, and want the scope review of a token.
              * @enum {string}
              */
             action: "assign" | "unassign" | "skip" | "release" | "reopen";
