@@ -45,3 +45,6 @@ func PersonalColumns() (all []string) {
 func (s *Store) NextChunksOf(ctx context.Context, jobID int64, step int) error {
 	return s.nextChunks(ctx, jobID, step)
 }
+
+// NamesLike is what a search is looked for by.
+var NamesLike = namesLike
