@@ -9,7 +9,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -202,12 +201,11 @@ func (r *roundRun) run(ctx context.Context) error {
 	var reporting sync.WaitGroup
 	stop := make(chan struct{})
 	reporting.Go(func() { r.report(ctx, stop, cancel) })
-	known := imagesOf(inputs)
 	outcome, err := trainer.RunRound(training, spec, trainer.Observer{
 		Meter: progress.NewMeter(r.onProgress), Point: r.onPoint,
 		Resumed:   func(arm trainer.Arm, step int) { r.onResumed(ctx, arm, step) },
 		Restarted: func(diverged *trainer.DivergedError, rate float64) { r.onRestarted(ctx, diverged, rate) },
-		Skipped:   func(list []trainer.Problem) { r.onSkipped(ctx, known, list) },
+		Skipped:   func(list []trainer.Problem) { r.onSkipped(ctx, inputs, list) },
 	})
 	close(stop)
 	reporting.Wait()
@@ -252,19 +250,23 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	train, err := r.samples(ctx, in.Train, in.Parent)
+	train := make([]sample.Sample, len(in.Train))
+	for i, t := range in.Train {
+		if train[i], err = r.sample(ctx, t.Image, in.Parent); err != nil {
+			return trainer.RoundSpec{}, err
+		}
+		if t.Map != nil {
+			train[i].Edited = *t.Map
+		}
+	}
+	heldout, err := r.samples(ctx, in.Eval, in.Parent)
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	heldout, err := r.samples(ctx, withoutMaps(in.Eval), in.Parent)
+	validation, err := r.samples(ctx, in.Validation, in.Parent)
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	validation, err := r.samples(ctx, withoutMaps(in.Validation), in.Parent)
-	if err != nil {
-		return trainer.RoundSpec{}, err
-	}
-	judged := imagesOf(in)
 	return trainer.RoundSpec{
 		Model: model, Opened: opened, Manifest: manifest, Settings: r.round.Settings,
 		Train: train, Heldout: heldout, Validation: validation,
@@ -272,7 +274,8 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 		Masks: func(ctx context.Context, s sample.Sample, height, width int) (attention.Map, error) {
 			of := in.Parent
 			of.GridHeight, of.GridWidth = height, width
-			return w.catalog.Mask(ctx, of, judged[s.ID])
+			image, _ := in.ImageByID(s.ID)
+			return w.catalog.Mask(ctx, of, image)
 		},
 		Store: w.features, ExtractorHash: in.Parent.ExtractorHash,
 		Painting: painting(in.Train), WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
@@ -291,34 +294,29 @@ func painting(images []postgres.TrainingImage) map[int64]float64 {
 	return seconds
 }
 
-// withoutMaps returns images as training images without an edited map.
-func withoutMaps(images []annotator.Image) []postgres.TrainingImage {
-	out := make([]postgres.TrainingImage, len(images))
-	for i, image := range images {
-		out[i].Image = image
-	}
-	return out
-}
-
-// samples turns rows into the trainer's samples, masks averaged to the grid.
-func (r *roundRun) samples(ctx context.Context, images []postgres.TrainingImage, v annotator.Version) ([]sample.Sample, error) {
+// samples turns rows into the trainer's samples.
+func (r *roundRun) samples(ctx context.Context, images []postgres.RoundImage, v annotator.Version) ([]sample.Sample, error) {
 	out := make([]sample.Sample, len(images))
-	for i, t := range images {
-		image := t.Image
-		out[i] = sample.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: *image.Label, Group: image.Group}
-		if t.Map != nil {
-			out[i].Edited = *t.Map
+	for i, image := range images {
+		var err error
+		if out[i], err = r.sample(ctx, image, v); err != nil {
+			return nil, err
 		}
-		if image.MaskHash == "" || image.Split == annotator.SplitTrain {
-			continue // attention inside the mask is measured on held-out images only
-		}
-		mask, err := r.worker.catalog.Mask(ctx, v, image)
-		if err != nil {
-			return nil, fmt.Errorf("mask of %s: %w", image.Name, err)
-		}
-		out[i].Mask = mask
 	}
 	return out, nil
+}
+
+// sample turns a row into the trainer's sample, its mask averaged to the grid.
+func (r *roundRun) sample(ctx context.Context, image postgres.RoundImage, v annotator.Version) (sample.Sample, error) {
+	s := sample.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: int(image.Label), Group: image.Group}
+	if image.MaskHash == "" || image.Split == annotator.SplitTrain {
+		return s, nil // attention inside the mask is measured on held-out images only
+	}
+	var err error
+	if s.Mask, err = r.worker.catalog.Mask(ctx, v, image.Image()); err != nil {
+		return s, fmt.Errorf("mask of %s: %w", image.Name, err)
+	}
+	return s, nil
 }
 
 func (r *roundRun) onProgress(p progress.Progress) {
@@ -327,23 +325,12 @@ func (r *roundRun) onProgress(p progress.Progress) {
 	r.progress = annotator.RoundProgressOf(p)
 }
 
-// imagesOf returns a round's images by ID.
-func imagesOf(in postgres.RoundInputs) map[int64]annotator.Image {
-	known := map[int64]annotator.Image{}
-	for _, t := range in.Train {
-		known[t.Image.ID] = t.Image
-	}
-	for _, image := range slices.Concat(in.Eval, in.Validation) {
-		known[image.ID] = image
-	}
-	return known
-}
-
-func (r *roundRun) onSkipped(ctx context.Context, known map[int64]annotator.Image, list []trainer.Problem) {
+func (r *roundRun) onSkipped(ctx context.Context, in postgres.RoundInputs, list []trainer.Problem) {
 	u := &annotator.Unreadable{}
 	for _, p := range list {
 		r.worker.log.WarnContext(ctx, "image left out of the round", "round", r.round.ID, "image", p.Sample.Name, "err", p.Err)
-		u.Add(known[p.Sample.ID], p.Err.Error())
+		image, _ := in.ImageByID(p.Sample.ID)
+		u.Add(image, p.Err.Error())
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
