@@ -9,8 +9,8 @@ import (
 // ScanStore keeps scans: the prediction, by one version, of every image it has not seen. Any number of workers share one.
 type ScanStore interface {
 	// EnqueueScan starts a scan by a version, in the caller's transaction. If one by that version runs already, the new images are
-	// added to it and it is returned. A scan without images to predict is finished at once, unless there are tasks of more than TaskStep
-	// images to be made.
+	// added to it and it is returned. A scan without images to predict is finished at once in a project of at most TaskStep images; in a larger one a
+	// worker looks for them, and Job.Total grows while it does.
 	EnqueueScan(ctx context.Context, versionID int64) (Job, error)
 	// CreateTasks makes the tasks that are missing of images that a version gets wrong, and returns how many: of some images; without any,
 	// of all.
@@ -22,13 +22,14 @@ type ScanStore interface {
 
 // The errors that a worker gets when it claims a chunk of a scan.
 var (
-	ErrScanOver   = errors.New("the scan is over")
-	ErrChunksBusy = errors.New("other workers hold what is left of the scan") // claim again in a second: one of them may have died
-	ErrChunksDone = errors.New("all images of the scan are predicted")        // and the tasks of all images are to be made (NextTasks)
+	ErrScanOver     = errors.New("the scan is over")
+	ErrChunksToMake = errors.New("not all images of the scan were looked at")   // the chunks of the others are to be made (NextChunks)
+	ErrChunksBusy   = errors.New("other workers hold what is left of the scan") // claim again in a second: one of them may have died
+	ErrChunksDone   = errors.New("all images of the scan are predicted")        // and the tasks of all images are to be made (NextTasks)
 )
 
-// TaskStep is of how many images tasks are made at a time at the end of a scan. In a project with more a worker does it step by step, so that painters
-// never wait for all of them.
+// TaskStep is of how many images tasks are made at a time at the end of a scan. In a project with more a worker does it step by step, and looks for what is
+// to be scanned page by page, so that painters never wait for all of them.
 const TaskStep = 2000
 
 // ChunkImages is how many images of a scan a worker claims at a time, and maxScanWorkers how many workers are asked to share one:

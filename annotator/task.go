@@ -242,7 +242,7 @@ type TaskFilter struct {
 	MaxConfidence *float32
 	Author        *int64
 	Assignee      *int64 // to whom it is assigned; 0: to nobody
-	Search        string // part of the image's name
+	Search        string // part of the image's name; one or two letters: the beginning of one of its words
 	Masked        bool   // of images whose object's mask is known
 	For           int64  // who is given a task: none of an image of which they paint or judged another map; 0: nobody
 	Except        int64  // a task that is not given out, such as one that is being submitted meanwhile; 0: none

@@ -35,7 +35,7 @@
 //	early_stopping.go  the best epoch by validation images; divergence.go  when a run has diverged; curve.go
 //	checkpoint.go   a run's state by parameter name; checkpoint_files.go  written atomically, the last two and the best
 //	round.go        what a round needs and makes; round_run.go its course: the parent (round_parent.go), then candidate, control and other
-//	                arms (round_arms.go) on which images (round_images.go), their maps (round_maps.go), the gain from people's maps
+//	                arms (round_arms.go) on which images (round_images.go), their maps (round_maps.go, kept_maps.go), the gain from people's maps
 //	                (round_verdict.go) and the files (round_export.go); scratch.go trains a whole network
 //	shuffled.go     edited maps on other images; edited_in_place.go  and in place of the parent's own, without any training
 //	forecast.go     the parent's answers with edited, other and flat maps in place, before any training

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/arms"
-	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -22,7 +21,7 @@ type armResult struct {
 	evaluation *measure.Evaluation // on the held-out images
 	validation *measure.Evaluation // on those that the baseline is chosen on; nil without
 	edits      []measure.Result    // on the edited training images
-	maps       []attention.Map     // of the held-out images; of the first seed
+	maps       *keptMaps           // of the held-out images; of the first seed
 	curve      []Point
 	run        ArmRun
 	file       []byte // of the first seed; nil of others, and where nobody asks for it
@@ -163,17 +162,24 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 		return nil, err
 	}
 	out.edits = edits.Results
-	looker := &mapLooker{Forwarder: judged, samples: r.heldout, masks: r.spec.Masks, input: r.net.input, grid: [2]int{h, w}}
+	maps, err := newKeptMaps(r.spec.WorkDir, h, w)
+	if err != nil {
+		return nil, err
+	}
+	if out.seed == r.spec.Settings.Seed {
+		r.kept, out.maps = append(r.kept, maps), maps
+	} else {
+		defer maps.close()
+	}
+	looker := &mapLooker{Forwarder: judged, samples: r.heldout, masks: r.spec.Masks, input: r.net.input, grid: [2]int{h, w}, maps: maps, parents: r.parents}
 	if out.evaluation, err = measured(looker, r.heldout); err != nil {
 		return nil, err
 	}
-	looker.tell(out.evaluation.Results)
-	if r.parents == nil {
-		r.parents = looker.maps // the parent comes first
+	if err := looker.tell(out.evaluation.Results); err != nil {
+		return nil, err
 	}
-	measure.SetDrift(out.evaluation.Results, looker.maps, r.parents)
-	if out.seed == r.spec.Settings.Seed {
-		out.maps = looker.maps
+	if r.parents == nil {
+		r.parents = maps // the parent comes first
 	}
 	if r.choosing != nil {
 		if out.validation, err = measured(judged, r.choosing); err != nil {
@@ -182,7 +188,7 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 	}
 	tell := func(passes int) { r.meter.Advance(stage, before+passes) }
 	if two == nil {
-		return nil, r.perturb(ctx, judged, nil, looker.maps, out, nil, tell)
+		return nil, r.perturb(ctx, judged, nil, maps, out, nil, tell)
 	}
 	refitted = &refitResult{armResult: armResult{seed: out.seed, run: out.run, maps: out.maps}, layer: two.fitted}
 	answers := func(samples []sample.Sample, results []measure.Result) []measure.Result {
@@ -198,5 +204,5 @@ func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before
 	if out.validation != nil {
 		refitted.validation = measure.Summarize(r.choosing, answers(r.choosing, out.validation.Results))
 	}
-	return refitted, r.perturb(ctx, judged, two, looker.maps, out, &refitted.armResult, tell)
+	return refitted, r.perturb(ctx, judged, two, maps, out, &refitted.armResult, tell)
 }

@@ -32,13 +32,16 @@ func (r *round) prepare(ctx context.Context) error {
 	for _, s := range r.spec.Train {
 		trained[s.Hash] = true
 	}
-	for _, s := range r.spec.Heldout {
-		if trained[s.Hash] {
-			r.outcome.Excluded++
-			continue
+	if r.heldout = r.spec.Heldout; slices.ContainsFunc(r.heldout, func(s sample.Sample) bool { return trained[s.Hash] || !s.Edited.IsZero() }) {
+		r.heldout = nil
+		for _, s := range r.spec.Heldout {
+			if trained[s.Hash] {
+				r.outcome.Excluded++
+				continue
+			}
+			s.Edited = attention.Map{}
+			r.heldout = append(r.heldout, s)
 		}
-		s.Edited = attention.Map{}
-		r.heldout = append(r.heldout, s)
 	}
 	train := r.spec.Train
 	validates := r.spec.Settings.Patience > 0 || r.spec.Settings.GammaSearch

@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// mapLooker is a Forwarder over samples that measures the map of each against its object and against a person's map, and keeps it.
+// mapLooker is a Forwarder over samples that measures the map of each against its object, a person's map and the parent's, and keeps it.
 type mapLooker struct {
 	measure.Forwarder
 	samples []sample.Sample
@@ -21,8 +21,10 @@ type mapLooker struct {
 	input   [3]int     // channels, height and width of the network's input
 	grid    [2]int
 
-	maps   []attention.Map // of the samples so far
-	looked []measure.OfMap // likewise
+	maps    *keptMaps
+	parents *keptMaps       // the parent's; nil: these are the parent's own
+	looked  []measure.OfMap // of the samples so far
+	drift   []float64       // likewise, from the parent's
 }
 
 // Forward implements Forwarder.
@@ -31,21 +33,29 @@ func (l *mapLooker) Forward(ctx context.Context, n int, inputs []float32) (engin
 	if err != nil {
 		return out, err
 	}
-	first, cells := len(l.maps), l.grid[0]*l.grid[1]
-	values := append([]float32(nil), out.Maps...)
-	for i := range n {
-		l.maps = append(l.maps, attention.Map{Height: l.grid[0], Width: l.grid[1], Values: values[i*cells : (i+1)*cells]})
+	first, cells := len(l.looked), l.grid[0]*l.grid[1]
+	if err := l.maps.add(out.Maps[:n*cells]); err != nil {
+		return out, err
 	}
-	l.looked = append(l.looked, make([]measure.OfMap, n)...)
+	l.looked, l.drift = append(l.looked, make([]measure.OfMap, n)...), append(l.drift, make([]float64, n)...)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := first; i < len(l.maps); i++ {
-		group.Go(func() error { return l.lookAt(ctx, i) })
+	for i := range n {
+		m := attention.Map{Height: l.grid[0], Width: l.grid[1], Values: out.Maps[i*cells : (i+1)*cells]}
+		group.Go(func() error { return l.lookAt(ctx, first+i, m) })
 	}
 	return out, group.Wait()
 }
 
-func (l *mapLooker) lookAt(ctx context.Context, i int) error {
+func (l *mapLooker) lookAt(ctx context.Context, i int, m attention.Map) error {
+	parent := m
+	if l.parents != nil {
+		var err error
+		if parent, err = l.parents.at(i); err != nil {
+			return err
+		}
+	}
+	l.drift[i] = m.Distance(parent)
 	s, mask := l.samples[i], attention.Map{}
 	if l.masks != nil && !s.Mask.IsZero() {
 		var err error
@@ -53,14 +63,15 @@ func (l *mapLooker) lookAt(ctx context.Context, i int) error {
 			return fmt.Errorf("mask of %s: %w", s.Name, err)
 		}
 	}
-	l.looked[i].LookAt(l.maps[i], s.Edited, mask)
+	l.looked[i].LookAt(m, s.Edited, mask)
 	return nil
 }
 
 // tell gives what was measured to the results, one for each sample.
-func (l *mapLooker) tell(results []measure.Result) {
-	measure.SetWrongReasons(l.samples, l.maps, func(i int) *measure.OfMap { return &l.looked[i] })
+func (l *mapLooker) tell(results []measure.Result) error {
+	_, err := measure.SetWrongReasons(l.samples, l.maps.at, func(i int) *measure.OfMap { return &l.looked[i] })
 	for i := range results {
-		results[i].Map = l.looked[i]
+		results[i].Map, results[i].Drift = l.looked[i], l.drift[i]
 	}
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/logits"
 	"github.com/abn-studio/studio/trainer/measure"
 )
@@ -21,7 +20,7 @@ func (r *round) judgedImages() int {
 // perturb takes deletion and insertion of some held-out images, evenly spread, the same of every network, and notes them in its results.
 // two is judged where it has a second last layer, whose answers are refitted; else it is nil. The attention branch looks anew at every
 // changed picture. tell is called with the number of passes over a picture so far.
-func (r *round) perturb(ctx context.Context, judged measure.Forwarder, two *twoHeads, maps []attention.Map, own, refitted *armResult, tell func(passes int)) error {
+func (r *round) perturb(ctx context.Context, judged measure.Forwarder, two *twoHeads, maps *keptMaps, own, refitted *armResult, tell func(passes int)) error {
 	passes, size, classes := 0, r.features.Size(), r.net.classes
 	rows := make([]float32, measure.BatchSize*size)
 	network := func(ctx context.Context, n int, pixels []float32) (probabilities []float32, err error) {
@@ -61,7 +60,11 @@ func (r *round) perturb(ctx context.Context, judged measure.Forwarder, two *twoH
 		if two != nil {
 			networks, columns = append(networks, refitted), append(columns, classes+refitted.evaluation.Results[at].Predicted)
 		}
-		deletion, insertion, err := measure.Areas(ctx, network, picture, maps[at], r.net.input[1], r.net.input[2], 0, columns)
+		m, err := maps.at(at)
+		if err != nil {
+			return err
+		}
+		deletion, insertion, err := measure.Areas(ctx, network, picture, m, r.net.input[1], r.net.input[2], 0, columns)
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				return cause

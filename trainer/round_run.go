@@ -31,7 +31,8 @@ type round struct {
 	valid    []sample.Sample // what early stopping looks at; nil without it
 	choosing []sample.Sample // what the baseline is chosen on; nil where no arm is asked for
 	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
-	parents  []attention.Map // the parent's maps of heldout
+	parents  *keptMaps       // the parent's maps of heldout
+	kept     []*keptMaps     // all that are still needed, which are closed with the round
 	layer    *refit.Layer    // the last layer, if it is refitted
 	refitted []sample.Sample // the rows of train that it is fitted on
 	beside   beside
@@ -52,6 +53,9 @@ func (r *round) run(ctx context.Context) error {
 	defer func() {
 		if r.features != nil {
 			r.features.Close()
+		}
+		for _, maps := range r.kept {
+			maps.close()
 		}
 	}()
 	made := networks{}

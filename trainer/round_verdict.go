@@ -44,7 +44,9 @@ func (r *round) conclude(made networks, control bool) error {
 	if err := r.compare(maps, base); err != nil {
 		return err
 	}
-	r.changed(made[arms.Parent][0], against[0], candidate[0])
+	if err := r.changed(made[arms.Parent][0], against[0], candidate[0]); err != nil {
+		return err
+	}
 	r.warnOfRuin()
 	return nil
 }
@@ -70,11 +72,23 @@ func (r *round) painting() (seconds float64) {
 	return seconds
 }
 
-// rows are the rows of all arms, simple ones first.
+// rows are the rows of all arms, simple ones first. They take the measures of the maps from the results.
 func (r *round) rows(made networks) (rows []measure.ArmRow) {
+	count := 0
+	for _, of := range made {
+		for _, n := range of {
+			count += len(n.edits)
+			for _, e := range []*measure.Evaluation{n.evaluation, n.validation} {
+				if e != nil {
+					count += e.Images
+				}
+			}
+		}
+	}
+	rows = make([]measure.ArmRow, 0, count)
 	add := func(arm Arm, seed int64, set measure.ImageSet, samples []sample.Sample, results []measure.Result) {
 		for i, s := range samples {
-			row := measure.RowOf(s, results[i])
+			row := measure.TakeRow(s, &results[i])
 			if set == measure.OfTest {
 				row.Set(measure.MapDrift, results[i].Drift, true)
 			}
@@ -119,7 +133,7 @@ const Shown = 24
 
 // changed says which held-out images the maps fixed and broke against base, and on which attention moved most, and keeps the answers and
 // maps of some of them. All networks are those of the first seed.
-func (r *round) changed(parent, base, candidate armResult) {
+func (r *round) changed(parent, base, candidate armResult) error {
 	o := &r.outcome
 	o.Fixed, o.Broken, o.Moved = []int64{}, []int64{}, []int64{}
 	var fixed, broken, mended, spoilt, moved []int // places in heldout; mended and spoilt are against the parent
@@ -144,8 +158,15 @@ func (r *round) changed(parent, base, candidate armResult) {
 		return cmp.Compare(candidate.evaluation.Results[b].Drift, candidate.evaluation.Results[a].Drift)
 	})
 	moved = moved[:min(len(moved), Shown)]
-	answer := func(i int, maps []attention.Map, result measure.Result) Answer {
-		return Answer{Class: result.Predicted, Confidence: result.Confidence, Map: maps[i].Clone()}
+	answers := func(i int, of ...armResult) (all [3]Answer, err error) {
+		for n, network := range of {
+			result := network.evaluation.Results[i]
+			all[n] = Answer{Class: result.Predicted, Confidence: result.Confidence}
+			if all[n].Map, err = network.maps.at(i); err != nil {
+				return all, err
+			}
+		}
+		return all, nil
 	}
 	shown := map[int]bool{}
 	for _, list := range []struct {
@@ -160,15 +181,17 @@ func (r *round) changed(parent, base, candidate armResult) {
 				continue
 			}
 			shown[i] = true
-			o.Shown = append(o.Shown, ShownImage{
-				ID: r.heldout[i].ID, Parent: answer(i, r.parents, parent.evaluation.Results[i]),
-				Control: answer(i, base.maps, base.evaluation.Results[i]), Candidate: answer(i, candidate.maps, candidate.evaluation.Results[i]),
-			})
+			of, err := answers(i, parent, base, candidate)
+			if err != nil {
+				return err
+			}
+			o.Shown = append(o.Shown, ShownImage{ID: r.heldout[i].ID, Parent: of[0], Control: of[1], Candidate: of[2]})
 		}
 	}
 	for _, s := range r.heldout {
 		o.Judged = append(o.Judged, s.ID)
 	}
+	return nil
 }
 
 // ShownImage is a held-out image with the answers of the parent and of a round's networks Against ("control") and Maps, of the first seed.

@@ -44,7 +44,7 @@ type (
 		MaxConfidence float32               `query:"max_confidence" minimum:"0" maximum:"1" default:"1"`
 		Author        int64                 `query:"author" doc:"Who paints or painted it (user id)."`
 		Assignee      int64                 `query:"assignee" default:"-1" minimum:"-1" doc:"To whom it is assigned (user id); 0: to nobody; -1: any."`
-		Search        string                `query:"q" bound:"search" doc:"Part of the image's name."`
+		Search        string                `query:"q" bound:"search" doc:"Part of the image's name. One or two letters are looked for at the beginning of its words."`
 	}
 )
 

@@ -64,7 +64,10 @@ func (c *evaluateCommand) measure(ctx context.Context, path string, set *dataset
 	if err := e.scan(ctx, heldout, line.scanned(meter)); err != nil {
 		return m, err
 	}
-	m.report.Activation = measure.SetWrongReasons(e.judged, e.maps, func(i int) *measure.OfMap { return &e.rows[i].OfMap })
+	kept := func(i int) (attention.Map, error) { return e.maps[i], nil }
+	if m.report.Activation, err = measure.SetWrongReasons(e.judged, kept, func(i int) *measure.OfMap { return &e.rows[i].OfMap }); err != nil {
+		return m, err
+	}
 	if c.Curves > 0 {
 		curves := perturbing{evaluation: &e, step: c.Step, held: c.HoldMap}
 		if err := curves.add(ctx, c.Curves, func(done, of int) {

@@ -9,11 +9,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unique"
 
 	"github.com/riverqueue/river"
 
@@ -276,10 +274,6 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	judged := map[int64]annotator.Image{}
-	for _, image := range slices.Concat(in.Eval, in.Validation) {
-		judged[image.ID] = image
-	}
 	return trainer.RoundSpec{
 		Model: model, Opened: opened, Manifest: manifest, Settings: r.round.Settings,
 		Train: train, Heldout: heldout, Validation: validation,
@@ -287,7 +281,8 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 		Masks: func(ctx context.Context, s sample.Sample, height, width int) (attention.Map, error) {
 			of := in.Parent
 			of.GridHeight, of.GridWidth = height, width
-			return w.catalog.Mask(ctx, of, judged[s.ID])
+			image, _ := in.ImageByID(s.ID)
+			return w.catalog.Mask(ctx, of, image)
 		},
 		Store: w.features, ExtractorHash: in.Parent.ExtractorHash,
 		Painting: painting, WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
@@ -295,8 +290,8 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	}, nil
 }
 
-// samples turns images into the trainer's samples.
-func (r *roundRun) samples(ctx context.Context, images []annotator.Image, v annotator.Version) ([]sample.Sample, error) {
+// samples turns rows into the trainer's samples.
+func (r *roundRun) samples(ctx context.Context, images []postgres.RoundImage, v annotator.Version) ([]sample.Sample, error) {
 	out := make([]sample.Sample, len(images))
 	for i, image := range images {
 		var err error
@@ -307,15 +302,14 @@ func (r *roundRun) samples(ctx context.Context, images []annotator.Image, v anno
 	return out, nil
 }
 
-// sample turns an image into the trainer's sample, its mask averaged to the grid if it is measured on. A round may have a million of them: what many share
-// is kept once.
-func (r *roundRun) sample(ctx context.Context, image annotator.Image, v annotator.Version) (sample.Sample, error) {
-	s := sample.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: *image.Label, Group: unique.Make(image.Group).Value()}
+// sample turns a row into the trainer's sample, its mask averaged to the grid if it is measured on.
+func (r *roundRun) sample(ctx context.Context, image postgres.RoundImage, v annotator.Version) (sample.Sample, error) {
+	s := sample.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: int(image.Label), Group: image.Group}
 	if image.MaskHash == "" || image.Split == annotator.SplitTrain {
 		return s, nil // attention inside the mask is measured on held-out images only
 	}
 	var err error
-	if s.Mask, err = r.worker.catalog.Mask(ctx, v, image); err != nil {
+	if s.Mask, err = r.worker.catalog.Mask(ctx, v, image.Image()); err != nil {
 		return s, fmt.Errorf("mask of %s: %w", image.Name, err)
 	}
 	return s, nil

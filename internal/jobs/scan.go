@@ -128,6 +128,12 @@ func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, err
 			switch {
 			case errors.Is(err, annotator.ErrScanOver):
 				return
+			case errors.Is(err, annotator.ErrChunksToMake):
+				if err := w.config.Store.NextChunks(ctx, s.job); err != nil && !errors.Is(err, annotator.ErrScanOver) {
+					yield(inference.ScanImage{}, err)
+					return
+				}
+				continue
 			case errors.Is(err, annotator.ErrChunksDone):
 				s.done = true
 				return

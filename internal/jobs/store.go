@@ -39,7 +39,8 @@ type Store interface {
 
 	// Scans. A chunk is claimed for postgres.StaleAfter at a time. CompleteChunk writes its predictions, its unreadable images and
 	// its end in one transaction.
-	ClaimChunk(ctx context.Context, jobID int64, worker string, after int64) (annotator.Chunk, error) // annotator.ErrScanOver, ErrChunksBusy, ErrChunksDone
+	ClaimChunk(ctx context.Context, jobID int64, worker string, after int64) (annotator.Chunk, error) // annotator.ErrScanOver, ErrChunksToMake, ErrChunksBusy, ErrChunksDone
+	NextChunks(ctx context.Context, jobID int64) error                                                // annotator.ErrScanOver
 	KeepChunk(ctx context.Context, c annotator.Chunk) error
 	ReleaseChunk(ctx context.Context, c annotator.Chunk) error // on a clean stop
 	CompleteChunk(ctx context.Context, c annotator.Chunk, predictions []annotator.Prediction, broken []annotator.BrokenImage) (annotator.ScanStatus, error)

@@ -12,7 +12,8 @@
 //	ClaimChunk          which part of a scan a worker gets, and when it may take one from a silent worker
 //	Heartbeat, RescueParts, LostParts
 //	                    which worker is in steady contact, and whose parts of jobs may be taken over (ADR 17)
-//	EnqueueScan         which images a version has not predicted
+//	EnqueueScan, NextChunks
+//	                    which images a version has not predicted
 //	CreateTasks, LockUntouched
 //	                    which images become tasks, and which untouched tasks are removed for them
 //	UpdateImages, RetireImages, SetLabel
@@ -22,6 +23,7 @@
 //	                    places in orders, of all tasks or images at once
 //	SetJobProgress      a job's share never falls
 //	SplitTask           which images become several slots: those that nobody has worked on
+//	RoundData           which rounds have judged the held-out images
 //	usableEdits, StartRound
 //	                    which approved edits a round learns from, as they are when it starts
 //	task_drawn_by       who took part in the edit to be judged (migration 21): NextReview, TaskCard
@@ -39,6 +41,7 @@
 //	                    the orders of the queue: the next by an order, the reserve, places
 //	labels.go           what is said of labels, their history, and how tasks follow
 //	sync.go             what a repeated import reads and changes
+//	names.go            what a search finds
 //	exports.go          maps, predictions, reviews, tasks and the trail, a page at a time
 //	round_work.go, scans.go, jobs.go, workers.go, parts.go
 //	                    what workers need; listener.go and round_events.go tell watchers of a round about changes

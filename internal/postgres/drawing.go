@@ -132,7 +132,7 @@ func (s *Store) firstReserved(ctx context.Context, projectID int64, order orders
 		where.parts = append(where.parts, `i.mask_hash <> ''`)
 	}
 	if f.Search != "" {
-		where.add(`i.name ILIKE $%d`, likeName(f.Search))
+		where.add(`i.name ILIKE ANY ($%d)`, namesLike(f.Search))
 	}
 	d, err = one(ctx, s, func(row pgx.CollectableRow) (d drawn, err error) {
 		err = row.Scan(&d.ID, &d.Key, &version)

@@ -40,3 +40,11 @@ func PersonalColumns() (all []string) {
 	}
 	return all
 }
+
+// NextChunksOf is NextChunks with pages of step images.
+func (s *Store) NextChunksOf(ctx context.Context, jobID int64, step int) error {
+	return s.nextChunks(ctx, jobID, step)
+}
+
+// NamesLike is what a search is looked for by.
+var NamesLike = namesLike

@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -108,21 +110,63 @@ type RoundInputs struct {
 	Round   annotator.Round
 	Project annotator.Project // with classes
 	Parent  annotator.Version
-	Eval    []annotator.Image // labelled images of EvalSplit that carry no edit; by id
+	Eval    []RoundImage // labelled images of EvalSplit that carry no edit; by id
 	// EvalSplit is test, or validation in a project without test images.
 	EvalSplit annotator.Split
 	// Validation are the images that early stopping measures on: the labelled validation images that carry no edit, by id. It is empty
 	// if the round does not stop early, or is itself measured on validation images.
-	Validation []annotator.Image
+	Validation []RoundImage
 	// LeftOut counts the labelled images of EvalSplit that somebody left out of measures: Eval has them not.
 	LeftOut int
 }
 
+// RoundImage is what a round needs of an image. A round holds one for each image that it trains on or is measured on, and no more than this.
+type RoundImage struct {
+	ID                          int64
+	Name, Hash, MaskHash, Group string
+	Split                       annotator.Split
+	Label, Width, Height        int32
+}
+
+// Image is the image, with what is known of it here.
+func (i RoundImage) Image() annotator.Image {
+	label := int(i.Label)
+	return annotator.Image{ID: i.ID, Name: i.Name, Split: i.Split, Label: &label, Group: i.Group, Hash: i.Hash, MaskHash: i.MaskHash, Width: int(i.Width), Height: int(i.Height)}
+}
+
+const roundImageColumns = `i.id, i.name, i.hash, i.mask_hash, i.group_name, i.split, i.label, i.width, i.height`
+
+// roundImageScan reads roundImageColumns. Texts that many images have in common are kept once.
+type roundImageScan map[string]string
+
+// scan reads an image, and what the query has after it.
+func (r roundImageScan) scan(row pgx.CollectableRow, i *RoundImage, more ...any) error {
+	err := row.Scan(append([]any{&i.ID, &i.Name, &i.Hash, &i.MaskHash, &i.Group, &i.Split, &i.Label, &i.Width, &i.Height}, more...)...)
+	for _, text := range []*string{&i.Group, (*string)(&i.Split)} {
+		if kept, ok := r[*text]; ok {
+			*text = kept
+		} else {
+			r[*text] = *text
+		}
+	}
+	return err
+}
+
 // TrainingImage is an image and, if it has one, the map of its approved edit.
 type TrainingImage struct {
-	Image   annotator.Image
+	Image   RoundImage
 	Map     *attention.Map
 	Seconds float64 // that painting the map took; 0: not known
+}
+
+// ImageByID finds one of the images that are measured on; false if it is none of them.
+func (in RoundInputs) ImageByID(id int64) (annotator.Image, bool) {
+	for _, images := range [][]RoundImage{in.Eval, in.Validation} {
+		if n, ok := slices.BinarySearchFunc(images, id, func(i RoundImage, id int64) int { return cmp.Compare(i.ID, id) }); ok {
+			return images[n].Image(), true
+		}
+	}
+	return annotator.Image{}, false
 }
 
 // RoundInputs reads what a round is measured on.
@@ -145,16 +189,19 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 	if err != nil {
 		return in, err
 	}
-	validation, err := s.unedited(ctx, roundID, annotator.SplitValidation)
-	if err != nil {
-		return in, err
-	}
 	in.EvalSplit, in.Eval = annotator.MeasuredOn(len(test)), test
-	if in.EvalSplit == annotator.SplitValidation {
-		in.Eval = validation
-	}
-	if in.Round.LooksAtValidation(in.EvalSplit) {
-		in.Validation = validation
+	looks := in.Round.LooksAtValidation(in.EvalSplit)
+	if in.EvalSplit == annotator.SplitValidation || looks {
+		validation, err := s.unedited(ctx, roundID, annotator.SplitValidation)
+		if err != nil {
+			return in, err
+		}
+		if in.EvalSplit == annotator.SplitValidation {
+			in.Eval = validation
+		}
+		if looks {
+			in.Validation = validation
+		}
 	}
 	in.LeftOut, err = one(ctx, s, pgx.RowTo[int], `
 		SELECT count(*) FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
@@ -166,7 +213,7 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 // by row: of a million images nothing is kept here.
 func (s *Store) EachTrainingImage(ctx context.Context, roundID int64, each func(TrainingImage) error) error {
 	rows, err := s.q.Query(ctx, `
-		SELECT `+imageColumns+`, e.map_height, e.map_width, e.map, e.marks,
+		SELECT `+roundImageColumns+`, e.map_height, e.map_width, e.map, e.marks,
 			CASE WHEN json_typeof(e.provenance->'seconds') = 'number' THEN (e.provenance->>'seconds')::double precision ELSE 0 END
 		FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
 			LEFT JOIN round_edits x ON x.round_id = r.id AND x.image_id = i.id
@@ -177,12 +224,13 @@ func (s *Store) EachTrainingImage(ctx context.Context, roundID int64, each func(
 		return wrap(err, "reading what round %d learns from", roundID)
 	}
 	defer rows.Close()
+	images := roundImageScan{}
 	for rows.Next() {
 		var t TrainingImage
 		var height, width *int
 		var cells []byte
 		var marks *attention.Marks
-		if err := rows.Scan(append(imageFields(&t.Image), &height, &width, &cells, &marks, &t.Seconds)...); err != nil {
+		if err := images.scan(rows, &t.Image, &height, &width, &cells, &marks, &t.Seconds); err != nil {
 			return wrap(err, "reading what round %d learns from", roundID)
 		}
 		if height != nil {
@@ -201,9 +249,13 @@ func (s *Store) EachTrainingImage(ctx context.Context, roundID int64, each func(
 }
 
 // unedited returns the labelled images of a split without those whose edits the round learns from.
-func (s *Store) unedited(ctx context.Context, roundID int64, split annotator.Split) ([]annotator.Image, error) {
-	return list(ctx, s, scanImage, `
-		SELECT `+imageColumns+` FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
+func (s *Store) unedited(ctx context.Context, roundID int64, split annotator.Split) ([]RoundImage, error) {
+	images := roundImageScan{}
+	return list(ctx, s, func(row pgx.CollectableRow) (i RoundImage, err error) {
+		err = images.scan(row, &i)
+		return i, err
+	}, `
+		SELECT `+roundImageColumns+` FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
 		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+measured+`
 			AND NOT EXISTS (SELECT FROM round_edits x WHERE x.round_id = r.id AND x.image_id = i.id)
 		ORDER BY i.id`, roundID, split)

@@ -89,7 +89,14 @@ func leftOutIn(split annotator.Split) string {
 	return fmt.Sprintf(apartIn, split, `i.broken = '' AND NOT (`+measured+`)`)
 }
 
-// RoundData implements annotator.RoundStore.
+// comparedHeldout is how many of the held-out images are compared with those that a round was judged on: all, if they are no more. Of more these are the ones
+// with the least heldoutPlace of an image i, which mixes ids, so that of either side the same images are among them (migration 66).
+const (
+	comparedHeldout = 1000
+	heldoutPlace    = `(i.id % 4294967296 * 1103515245 % 4294967296)`
+)
+
+// RoundData implements annotator.RoundStore. Which finished rounds have judged at least half of the held-out images is estimated by comparedHeldout of them.
 func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.RoundData, error) {
 	var d annotator.RoundData
 	v, err := s.ActiveVersion(ctx, projectID)
@@ -114,12 +121,17 @@ func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.Round
 		return d, wrap(err, "counting what a round of project %d would work on", projectID)
 	}
 	d.Judged, err = one(ctx, s, pgx.RowTo[int], `
-		WITH heldout AS (
-			SELECT i.id FROM images i WHERE i.project_id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+measured+`
+		WITH heldout AS MATERIALIZED (
+			SELECT i.id, `+heldoutPlace+` AS place FROM images i
+			WHERE i.project_id = $1 AND i.split = $2 AND i.split IN ('test', 'validation') AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+measured+`
+			ORDER BY `+heldoutPlace+` LIMIT $3
+		), judged AS (
+			SELECT round_id, judged_some, CASE WHEN cardinality(judged_some) < $3 THEN 4294967296 ELSE (SELECT `+heldoutPlace+` FROM (SELECT judged_some[$3] AS id) i) END AS until FROM round_rows
 		)
-		SELECT count(*) FROM rounds r LEFT JOIN round_rows x ON x.round_id = r.id
+		SELECT count(*) FROM rounds r LEFT JOIN judged x ON x.round_id = r.id
 		WHERE r.project_id = $1 AND r.state = 'finished' AND r.result->>'split' = $2 AND EXISTS (SELECT FROM heldout)
-			AND (x.images IS NULL OR 2 * (SELECT count(*) FROM jsonb_array_elements(x.images->'judged') j JOIN heldout ON heldout.id = j::text::bigint) >= (SELECT count(*) FROM heldout))`, projectID, d.Split)
+			AND (x.round_id IS NULL OR 2 * (SELECT count(*) FROM unnest(x.judged_some) j JOIN heldout h ON h.id = j WHERE h.place <= x.until) >= (SELECT count(*) FROM heldout h WHERE h.place <= x.until))`,
+		projectID, d.Split, comparedHeldout)
 	return d, wrap(err, "counting the rounds that the held-out images of project %d have judged", projectID)
 }
 

@@ -40,6 +40,11 @@ func BenchmarkScanByManyWorkers(b *testing.B) {
 					all.Go(func() {
 						for last := int64(0); ; {
 							c, err := w.Store.ClaimChunk(b.Context(), job.ID, fmt.Sprintf("worker %d", n), last)
+							if errors.Is(err, annotator.ErrChunksToMake) {
+								if err = w.Store.NextChunks(b.Context(), job.ID); err == nil {
+									continue
+								}
+							}
 							if errors.Is(err, annotator.ErrChunksBusy) || errors.Is(err, annotator.ErrChunksDone) || errors.Is(err, annotator.ErrScanOver) {
 								return
 							}

@@ -15,8 +15,9 @@ import (
 // chunkLease is how long a worker keeps a chunk without a sign of life.
 const chunkLease = StaleAfter
 
-// EnqueueScan implements annotator.ScanStore. One statement finds the images that the version has not predicted and makes their chunks:
-// first of the splits that tasks come from, so that people need not wait for the others.
+// EnqueueScan implements annotator.ScanStore. In a project of few images one statement makes the chunks of those that the version has not predicted: first
+// of the splits that tasks come from, so that people need not wait for the others. In a larger one a worker does, a page at a time (NextChunks), since
+// nobody can change the project while the transaction lasts.
 func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job, error) {
 	var job annotator.Job
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -35,9 +36,19 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 		if err != nil {
 			return err
 		}
+		few, err := tx.fewImages(ctx, v.ProjectID)
+		if err != nil {
+			return err
+		}
+		if !few {
+			if _, err := tx.q.Exec(ctx, `UPDATE jobs SET looked_group = 0, looked_until = 0 WHERE id = $1`, job.ID); err != nil || joins {
+				return err
+			}
+			return tx.enqueueScan(ctx, job.ID, versionID, 0, 1)
+		}
 		added, err := one(ctx, tx, pgx.RowTo[int], `
 			WITH unseen AS (
-				SELECT i.id, (row_number() OVER (ORDER BY i.split NOT IN ('train', 'pool'), i.id) - 1) / $3 AS chunk FROM images i
+				SELECT i.id, (row_number() OVER (ORDER BY i.split <> ALL ($5), i.id) - 1) / $3 AS chunk FROM images i
 				WHERE i.project_id = $1 AND i.broken = '' AND i.retired_at IS NULL
 					AND NOT EXISTS (SELECT FROM predictions p WHERE p.version_id = $2 AND p.image_id = i.id)
 					AND i.id NOT IN (SELECT unnest(c.image_ids) FROM scan_chunks c WHERE c.job_id = $4 AND c.done_at IS NULL)
@@ -46,7 +57,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 				SELECT $4, array_agg(id ORDER BY id) FROM unseen GROUP BY chunk ORDER BY chunk
 				RETURNING cardinality(image_ids) AS n
 			)
-			SELECT coalesce(sum(n), 0)::int FROM chunks`, v.ProjectID, versionID, annotator.ChunkImages, job.ID)
+			SELECT coalesce(sum(n), 0)::int FROM chunks`, v.ProjectID, versionID, annotator.ChunkImages, job.ID, scanGroups[0])
 		if err != nil {
 			return err
 		}
@@ -59,14 +70,107 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 				return err
 			}
 		}
-		for share := range max(1, annotator.ScanWorkers(added)) {
-			if err := tx.enqueue(ctx, job.ID, ScanArgs{JobID: job.ID, VersionID: versionID, Share: share}, HeavyWork); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tx.enqueueScan(ctx, job.ID, versionID, 0, max(1, annotator.ScanWorkers(added)))
 	})
 	return job, wrap(err, "starting a scan with version %d", versionID)
+}
+
+// enqueueScan asks for workers: for the parts of a scan from one to the one before another.
+func (s *Store) enqueueScan(ctx context.Context, jobID, versionID int64, from, until int) error {
+	for share := from; share < until; share++ {
+		if err := s.enqueue(ctx, jobID, ScanArgs{JobID: jobID, VersionID: versionID, Share: share}, HeavyWork); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fewImages reports whether a project has so few images that what concerns all of them is done at once.
+func (s *Store) fewImages(ctx context.Context, projectID int64) (bool, error) {
+	return one(ctx, s, pgx.RowTo[bool], `SELECT count(*) <= $2 FROM (SELECT FROM images WHERE project_id = $1 LIMIT $2 + 1) first`, projectID, annotator.TaskStep)
+}
+
+// scanGroups are the splits of the images of a scan, in the order in which they are predicted: first those that tasks come from.
+var scanGroups = func() (groups [2][]string) {
+	for _, split := range annotator.Splits {
+		group := 0
+		if split.HeldOut() {
+			group = 1
+		}
+		groups[group] = append(groups[group], string(split))
+	}
+	return groups
+}()
+
+// lookStep is how many images of a large project a scan looks at at a time.
+const lookStep = 20_000
+
+// NextChunks makes the chunks of the next images that a scan's version has not predicted, and asks for more workers after the last. It locks the
+// scan alone: who adds images to it waits for one page. annotator.ErrScanOver if it has ended; nothing is done where all images were looked at.
+func (s *Store) NextChunks(ctx context.Context, jobID int64) error {
+	return wrap(s.nextChunks(ctx, jobID, lookStep), "looking for the images of scan %d", jobID)
+}
+
+func (s *Store) nextChunks(ctx context.Context, jobID int64, step int) error {
+	return s.inTx(ctx, func(tx *Store) error {
+		var project, version int64
+		var state annotator.JobState
+		var group int
+		var until *int64
+		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&project, &version, &state, &group, &until)
+		}, `SELECT project_id, version_id, state, looked_group, looked_until FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID); err != nil {
+			return err
+		}
+		switch {
+		case state.Over():
+			return annotator.ErrScanOver
+		case until == nil:
+			return nil
+		}
+		// The images come first, whatever the planner takes the tables to hold (tasksOf). Those that wait in a chunk are in one whose ends are not both
+		// before or both behind the page.
+		var looked, added int
+		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&looked, until, &added)
+		}, `
+			WITH page AS MATERIALIZED (
+				SELECT i.id, i.broken = '' AND i.retired_at IS NULL AS used FROM unnest($3::text[]) one, LATERAL (
+					SELECT id, broken, retired_at FROM images WHERE project_id = $1 AND split = one AND id > $4 ORDER BY id LIMIT $5
+				) i ORDER BY i.id LIMIT $5
+			), waiting AS MATERIALIZED (
+				SELECT unnest(image_ids) AS id FROM scan_chunks WHERE job_id = $6 AND done_at IS NULL
+					AND image_ids[1] <= (SELECT max(id) FROM page) AND image_ids[cardinality(image_ids)] >= (SELECT min(id) FROM page)
+			), unseen AS (
+				SELECT page.id, (row_number() OVER (ORDER BY page.id) - 1) / $7 AS chunk
+				FROM page LEFT JOIN LATERAL (SELECT true AS is FROM predictions WHERE version_id = $2 AND image_id = page.id OFFSET 0) seen ON true
+				WHERE page.used AND seen.is IS NULL AND page.id NOT IN (SELECT id FROM waiting)
+			), chunks AS (
+				INSERT INTO scan_chunks (job_id, image_ids)
+				SELECT $6, array_agg(id ORDER BY id) FROM unseen GROUP BY chunk ORDER BY chunk
+				RETURNING cardinality(image_ids) AS n
+			)
+			SELECT (SELECT count(*)::int FROM page), (SELECT coalesce(max(id), 0) FROM page), (SELECT coalesce(sum(n), 0)::int FROM chunks)`,
+			project, version, scanGroups[group], *until, step, jobID, annotator.ChunkImages); err != nil {
+			return err
+		}
+		if looked < step {
+			group, *until = group+1, 0
+		}
+		if group == len(scanGroups) {
+			group, until = 0, nil
+		}
+		left, err := one(ctx, tx, pgx.RowTo[int], `
+			UPDATE jobs SET total = total + $2, looked_group = $3, looked_until = $4, reported_at = now() WHERE id = $1 RETURNING total - done`, jobID, added, group, until)
+		if err != nil || until != nil {
+			return err
+		}
+		parts, err := one(ctx, tx, pgx.RowTo[int], `SELECT count(*) FROM job_parts WHERE job_id = $1`, jobID)
+		if err != nil {
+			return err
+		}
+		return tx.enqueueScan(ctx, jobID, version, parts, annotator.ScanWorkers(left))
+	})
 }
 
 // ClaimChunk gives a worker the next chunk of a scan for StaleAfter; KeepChunk renews that. A worker gets a chunk that another one let
@@ -84,6 +188,16 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string, afte
 		if err := tx.startJob(ctx, jobID, 0, annotator.ErrScanOver); err != nil {
 			return err
 		}
+		var looks bool
+		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&c.VersionID, &looks)
+		}, `SELECT version_id, looked_until IS NOT NULL FROM jobs WHERE id = $1`, jobID); err != nil {
+			return err
+		}
+		if looks {
+			failure = annotator.ErrChunksToMake
+			return nil
+		}
 		ids, err := tx.claimChunk(ctx, &c, worker, after)
 		if errors.Is(err, annotator.ErrNotFound) && after > 0 {
 			ids, err = tx.claimChunk(ctx, &c, worker, 0)
@@ -97,9 +211,6 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string, afte
 			return err
 		}
 		if err != nil {
-			return err
-		}
-		if c.VersionID, err = one(ctx, tx, pgx.RowTo[int64], `SELECT version_id FROM jobs WHERE id = $1`, jobID); err != nil {
 			return err
 		}
 		c.Images, err = list(ctx, tx, scanImage, `
@@ -193,12 +304,13 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 		}
 		// The chunk counts with all its images, even if some were predicted before: total counts them too.
 		var elapsed time.Duration
+		var looks bool
 		_, err = one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&status.Done, &status.Total, &elapsed)
+			return struct{}{}, row.Scan(&status.Done, &status.Total, &elapsed, &looks)
 		}, `
 			UPDATE jobs SET done = done + c.n, unreadable = unreadable + $3, first_unreadable = least(first_unreadable, $4)
 			FROM (SELECT cardinality(image_ids) AS n FROM scan_chunks WHERE id = $2) AS c
-			WHERE jobs.id = $1 RETURNING done, total, now() - started_at`, c.JobID, c.ID, len(broken), annotator.FirstBroken(broken))
+			WHERE jobs.id = $1 RETURNING done, total, now() - started_at, looked_until IS NOT NULL`, c.JobID, c.ID, len(broken), annotator.FirstBroken(broken))
 		if err != nil {
 			return err
 		}
@@ -208,7 +320,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 		if err := tx.SetJobProgress(ctx, c.JobID, progress.Of(progress.Scanning, status.Done, status.Total, elapsed)); err != nil {
 			return err
 		}
-		if status.Over = annotator.ScanOver(status.Total - status.Done); !status.Over {
+		if status.Over = !looks && annotator.ScanOver(status.Total-status.Done); !status.Over {
 			return nil
 		}
 		job, err := tx.endScan(ctx, c.JobID)
@@ -243,7 +355,7 @@ func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error)
 		return annotator.Job{}, err
 	}
 	if version.MakesTasks() {
-		few, err := one(ctx, s, pgx.RowTo[bool], `SELECT count(*) <= $2 FROM (SELECT FROM images WHERE project_id = $1 LIMIT $2 + 1) first`, version.ProjectID, annotator.TaskStep)
+		few, err := s.fewImages(ctx, version.ProjectID)
 		if err != nil {
 			return annotator.Job{}, err
 		}
@@ -274,16 +386,17 @@ func (s *Store) NextTasks(ctx context.Context, jobID int64) (over bool, err erro
 		}
 		var last int64
 		var left int
+		var looks bool
 		var state annotator.JobState
 		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&state, &left, &last)
-		}, `SELECT state, total - done, tasks_until FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID); err != nil {
+			return struct{}{}, row.Scan(&state, &left, &looks, &last)
+		}, `SELECT state, total - done, looked_until IS NOT NULL, tasks_until FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID); err != nil {
 			return err
 		}
 		switch {
 		case state.Over():
 			return annotator.ErrScanOver
-		case !annotator.ScanOver(left):
+		case looks || !annotator.ScanOver(left):
 			return annotator.ErrChunksBusy
 		case !version.MakesTasks(): // another version was activated meanwhile
 			over = true

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -389,6 +390,12 @@ func TestTasksAreMadeInSteps(t *testing.T) {
 		}
 		for last := int64(0); ; {
 			c, err := w.Store.ClaimChunk(ctx, job.ID, "one", last)
+			if errors.Is(err, annotator.ErrChunksToMake) {
+				if err := w.Store.NextChunks(ctx, job.ID); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
 			if errors.Is(err, annotator.ErrChunksDone) {
 				return job
 			}
@@ -457,5 +464,195 @@ func TestTasksAreMadeInSteps(t *testing.T) {
 	}
 	if done, err := w.Store.Job(ctx, job.ID); err != nil || done.State != annotator.JobFinished {
 		t.Errorf("the job is %+v, %v", done, err)
+	}
+}
+
+// In a large project a scan is started without looking at its images: workers do, a page at a time, whichever is there. Each image is in one chunk, also
+// where images are added or moved meanwhile, and the scan does not end before all were looked at.
+func TestALargeScanLooksForItsImagesInSteps(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	added := 0
+	add := func(split annotator.Split, n int) {
+		t.Helper()
+		images := make([]annotator.NewImage, n)
+		for i := range images {
+			images[i] = annotator.NewImage{Name: fmt.Sprintf("more/%s/%05d.png", split, added+i), Split: split, Hash: pgtest.Hash(2000 + added + i), Width: 8, Height: 8}
+		}
+		if _, err := w.Store.AddImages(ctx, w.Project.ID, images); err != nil {
+			t.Fatal(err)
+		}
+		added += n
+	}
+	add(annotator.SplitTest, 700)
+	add(annotator.SplitPool, annotator.TaskStep)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil || job.Total != 0 || job.State != annotator.JobQueued {
+		t.Fatalf("EnqueueScan = %+v, %v: it has looked at the images", job, err)
+	}
+	parts := func() (n int) {
+		t.Helper()
+		if err := w.Store.Pool().QueryRow(ctx, `SELECT count(*) FROM job_parts WHERE job_id = $1`, job.ID).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := parts(); n != 1 {
+		t.Errorf("%d workers are asked before it is known for how many images", n)
+	}
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0); !errors.Is(err, annotator.ErrChunksToMake) {
+		t.Fatalf("ClaimChunk = %v, want ErrChunksToMake", err)
+	}
+	look := func() bool {
+		t.Helper()
+		if err := w.Store.NextChunksOf(ctx, job.ID, 500); err != nil {
+			t.Fatal(err)
+		}
+		var looks bool
+		if err := w.Store.Pool().QueryRow(ctx, `SELECT looked_until IS NOT NULL FROM jobs WHERE id = $1`, job.ID).Scan(&looks); err != nil {
+			t.Fatal(err)
+		}
+		return looks
+	}
+	for range 3 {
+		look()
+	}
+	// More images come, and one of those that were to be looked at later is moved to where the scan has passed by.
+	add(annotator.SplitPool, 100)
+	if again, err := w.Store.EnqueueScan(ctx, w.Version.ID); err != nil || again.ID != job.ID {
+		t.Fatalf("EnqueueScan again = %+v, %v", again, err)
+	}
+	for range 3 {
+		look()
+	}
+	page, err := w.Store.ImagePage(ctx, w.Project.ID, annotator.ImageFilter{State: annotator.ImageInUse, Prefix: "more/test/00600", Limit: 1})
+	if err != nil || len(page.Images) != 1 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	moved := page.Images[0]
+	moved.Split = annotator.SplitTrain
+	if err := w.Store.MoveImage(ctx, moved, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	// Both workers look at the same time.
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			for range 10 {
+				if err := w.Store.NextChunksOf(ctx, job.ID, 500); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	both.Wait()
+	if look() {
+		t.Fatal("not all images were looked at")
+	}
+	if job, err = w.Store.Job(ctx, job.ID); err != nil || job.Total != added {
+		t.Fatalf("%+v, %v; want %d images", job, err, added)
+	}
+	if n := parts(); n != annotator.ScanWorkers(added) {
+		t.Errorf("%d workers are asked, want %d", n, annotator.ScanWorkers(added))
+	}
+	seen, heldOut := map[int64]bool{}, false
+	for last := int64(0); ; {
+		c, err := w.Store.ClaimChunk(ctx, job.ID, "one", last)
+		if errors.Is(err, annotator.ErrChunksDone) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = c.ID
+		for _, image := range c.Images {
+			if seen[image.ID] {
+				t.Errorf("image %d is in two chunks", image.ID)
+			}
+			seen[image.ID] = true
+			if heldOut = heldOut || image.Split.HeldOut(); heldOut != image.Split.HeldOut() {
+				t.Fatalf("image %s comes after held-out ones", image.Name)
+			}
+		}
+		status, err := w.Store.CompleteChunk(ctx, c, pgtest.Predict(c), nil)
+		if err != nil || status.Over || status.Total != added {
+			t.Fatalf("CompleteChunk = %+v, %v", status, err)
+		}
+	}
+	if len(seen) != added || !seen[moved.ID] {
+		t.Errorf("%d images were predicted of %d; the moved one %v", len(seen), added, seen[moved.ID])
+	}
+	// All are predicted, but somebody starts the scan again before its tasks are made: it has nothing more to do, which it finds by looking.
+	if again, err := w.Store.EnqueueScan(ctx, w.Version.ID); err != nil || again.ID != job.ID {
+		t.Fatalf("EnqueueScan again = %+v, %v", again, err)
+	}
+	if _, err := w.Store.NextTasks(ctx, job.ID); !errors.Is(err, annotator.ErrChunksBusy) {
+		t.Errorf("NextTasks = %v, want ErrChunksBusy", err)
+	}
+	for look() {
+	}
+	for over := false; !over; {
+		if over, err = w.Store.NextTasks(ctx, job.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Store.NextChunks(ctx, job.ID); !errors.Is(err, annotator.ErrScanOver) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// A chunk that ends while others are still to be made does not end the scan.
+func TestALargeScanDoesNotEndWhileItLooks(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	more(t, w, annotator.TaskStep+1)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if err := w.Store.NextChunksOf(ctx, job.ID, 500); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for {
+		c, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var left int
+		if err := w.Store.Pool().QueryRow(ctx, `SELECT total - done FROM jobs WHERE id = $1`, job.ID).Scan(&left); err != nil {
+			t.Fatal(err)
+		}
+		last := left == len(c.Images)
+		if last { // images are added while a worker has the last chunk
+			if _, err := w.Store.AddImages(ctx, w.Project.ID, []annotator.NewImage{{Name: "late.png", Split: annotator.SplitPool, Hash: pgtest.Hash(99999), Width: 8, Height: 8}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Store.EnqueueScan(ctx, w.Version.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		status, err := w.Store.CompleteChunk(ctx, c, pgtest.Predict(c), nil)
+		if err != nil || status.Over {
+			t.Fatalf("CompleteChunk = %+v, %v", status, err)
+		}
+		if last {
+			break
+		}
+	}
+	if now, err := w.Store.Job(ctx, job.ID); err != nil || now.State != annotator.JobRunning {
+		t.Fatalf("with an image to be looked for: %+v, %v", now, err)
+	}
+	if err := w.Store.NextChunks(ctx, job.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.NextChunks(ctx, job.ID); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0); err != nil || len(c.Images) != 1 || c.Images[0].Name != "late.png" {
+		t.Errorf("ClaimChunk = %+v, %v", c, err)
 	}
 }

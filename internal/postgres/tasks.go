@@ -265,7 +265,7 @@ func conditions(projectID int64, f annotator.TaskFilter) *clause {
 		c.add(openTo, f.For)
 	}
 	if f.Search != "" {
-		c.add(`EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.name ILIKE $%d)`, likeName(f.Search))
+		c.add(`EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.name ILIKE ANY ($%d))`, namesLike(f.Search))
 	}
 	return c
 }

@@ -27,7 +27,7 @@ type sweepPoint struct {
 	Away     float64  `json:"away"` // the worst group
 	AttTop1  float64  `json:"attention_branch"`
 	Inside   float64  `json:"inside"`
-	Drift    *float64 `json:"drift,omitempty"` // how far maps moved on images that parent and candidate get right (measure.SetDrift); absent from the first sweeps
+	Drift    *float64 `json:"drift,omitempty"` // how far maps moved on images that parent and candidate get right (measure.Result.Drift); absent from the first sweeps
 	Seconds  float64  `json:"seconds"`
 }
 

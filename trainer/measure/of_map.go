@@ -50,23 +50,35 @@ func (o *OfMap) LookAt(m, edited, mask attention.Map) {
 	o.Set(MaskIoU, v, ok)
 }
 
-// SetWrongReasons scores a network's maps where they must not be active: maps[i] is of samples[i], and set(i) is where its score goes.
+// SetWrongReasons scores a network's maps where they must not be active: maps(i) is of samples[i] and read twice, and set(i) is where its score goes.
 // threshold is that of the maps of the images of which such an area is known; nil where no map has one.
-func SetWrongReasons(samples []sample.Sample, maps []attention.Map, set func(i int) *OfMap) (threshold *float64) {
-	var at []int
-	var suspects, areas []attention.Map
+func SetWrongReasons(samples []sample.Sample, maps func(i int) (attention.Map, error), set func(i int) *OfMap) (threshold *float64, err error) {
+	var all activation
 	for i, s := range samples {
-		if wrong := WrongArea(s.Mask, s.Edited); !wrong.IsZero() {
-			at, suspects, areas = append(at, i), append(suspects, maps[i]), append(areas, wrong)
+		if WrongArea(s.Mask, s.Edited).IsZero() {
+			continue
 		}
+		m, err := maps(i)
+		if err != nil {
+			return nil, err
+		}
+		all.add(m)
 	}
-	active, known := Activation(suspects)
-	for n, i := range at {
-		score, ok := WrongReasonScore(maps[i], areas[n], active)
+	active, known := all.threshold()
+	for i, s := range samples {
+		wrong := WrongArea(s.Mask, s.Edited)
+		if wrong.IsZero() {
+			continue
+		}
+		m, err := maps(i)
+		if err != nil {
+			return nil, err
+		}
+		score, ok := WrongReasonScore(m, wrong, active)
 		set(i).Set(WrongReason, score, ok)
 	}
 	if !known {
-		return nil
+		return nil, nil
 	}
-	return &active
+	return &active, nil
 }

@@ -27,7 +27,14 @@ func (r Row) Correct() bool { return r.Predicted == r.Label }
 
 // RowOf is the row of a result, with the measures of the map that a result has.
 func RowOf(s sample.Sample, r Result) Row {
-	row := Row{Image: s.Name, Group: s.Group, Cluster: s.Cluster, Label: s.Label, Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5, AttentionCorrect: r.AttCorrect, OfMap: r.Map.Clone()}
+	r.Map = r.Map.Clone()
+	return TakeRow(s, &r)
+}
+
+// TakeRow is RowOf a result that is left without the measures of the map, so that they are not there twice.
+func TakeRow(s sample.Sample, r *Result) Row {
+	row := Row{Image: s.Name, Group: s.Group, Cluster: s.Cluster, Label: s.Label, Predicted: r.Predicted, Confidence: r.Confidence, Top5: r.Top5, AttentionCorrect: r.AttCorrect, OfMap: r.Map}
+	r.Map = OfMap{}
 	if r.Inside >= 0 {
 		row.Set(Inside, r.Inside, true)
 		row.Set(MaskArea, area(s.Mask), true)

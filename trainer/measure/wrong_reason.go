@@ -26,24 +26,37 @@ func scaled(m attention.Map) []float64 {
 // Activation is the mean of all scaled maps, above which WrongReasonScore calls a cell active. Even maps do not count; ok is false if there are no
 // others.
 func Activation(maps []attention.Map) (threshold float64, ok bool) {
-	var sum float64
-	n := 0
+	var all activation
 	for _, m := range maps {
-		s := scaled(m)
-		if s == nil {
-			continue
-		}
-		var cells float64
-		for _, v := range s {
-			cells += v
-		}
-		sum += cells / float64(len(s))
-		n++
+		all.add(m)
 	}
-	if n == 0 {
+	return all.threshold()
+}
+
+// activation is Activation of maps that are added one after the other.
+type activation struct {
+	sum float64
+	n   int
+}
+
+func (a *activation) add(m attention.Map) {
+	s := scaled(m)
+	if s == nil {
+		return
+	}
+	var cells float64
+	for _, v := range s {
+		cells += v
+	}
+	a.sum += cells / float64(len(s))
+	a.n++
+}
+
+func (a *activation) threshold() (mean float64, ok bool) {
+	if a.n == 0 {
 		return 0, false
 	}
-	return sum / float64(n), true
+	return a.sum / float64(a.n), true
 }
 
 // WrongReasonScore is the share of the wrong area on which the map is active: Σ b·wrong ÷ Σ wrong, b being 1 where the scaled map is above

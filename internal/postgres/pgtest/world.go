@@ -156,6 +156,12 @@ func (w *World) Scan(ctx context.Context, versionID int64) error {
 	}
 	for {
 		c, err := w.Store.ClaimChunk(ctx, job.ID, "pgtest", 0)
+		if errors.Is(err, annotator.ErrChunksToMake) {
+			if err := w.Store.NextChunks(ctx, job.ID); err != nil {
+				return err
+			}
+			continue
+		}
 		if errors.Is(err, annotator.ErrChunksDone) {
 			for over := false; !over; {
 				if over, err = w.Store.NextTasks(ctx, job.ID); err != nil {

@@ -9711,7 +9711,7 @@ export interface operations {
                 author?: number;
                 /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
                 assignee?: number;
-                /** @description Part of the image's name. */
+                /** @description Part of the image's name. One or two letters are looked for at the beginning of its words. */
                 q?: string;
             };
             header?: never;
@@ -9762,7 +9762,7 @@ export interface operations {
                 author?: number;
                 /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
                 assignee?: number;
-                /** @description Part of the image's name. */
+                /** @description Part of the image's name. One or two letters are looked for at the beginning of its words. */
                 q?: string;
                 /** @description A task that is not given out: the one that the caller is submitting meanwhile. */
                 except?: number;
@@ -10858,7 +10858,7 @@ export interface operations {
                 author?: number;
                 /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
                 assignee?: number;
-                /** @description Part of the image's name. */
+                /** @description Part of the image's name. One or two letters are looked for at the beginning of its words. */
                 q?: string;
                 /** @description From the page before. */
                 cursor?: string;
@@ -10907,7 +10907,7 @@ export interface operations {
                 author?: number;
                 /** @description To whom it is assigned (user id); 0: to nobody; -1: any. */
                 assignee?: number;
-                /** @description Part of the image's name. */
+                /** @description Part of the image's name. One or two letters are looked for at the beginning of its words. */
                 q?: string;
             };
             header?: never;
