@@ -3,9 +3,10 @@
 -- number that follows from their id alone, so that the same images are among both.
 
 -- +goose Up
-ALTER TABLE jobs ADD COLUMN looked_until bigint, ADD COLUMN looked_group smallint NOT NULL DEFAULT 0;
-COMMENT ON COLUMN jobs.looked_until IS 'Of a scan that still looks for unseen images: the last image that was looked at, of looked_group. NULL: all were.';
+ALTER TABLE jobs ADD COLUMN looks boolean NOT NULL DEFAULT false, ADD COLUMN looked_group smallint NOT NULL DEFAULT 0, ADD COLUMN looked_until bigint[] NOT NULL DEFAULT '{0,0}';
+COMMENT ON COLUMN jobs.looks IS 'Whether a scan still looks for unseen images: of looked_group, then of those after it.';
 COMMENT ON COLUMN jobs.looked_group IS 'Which splits a scan looks at: 0 those that tasks come from, 1 the others.';
+COMMENT ON COLUMN jobs.looked_until IS 'Of each group the last image that was looked at. Images that are added later come after it.';
 
 CREATE INDEX images_heldout ON images (project_id, split, (id % 4294967296 * 1103515245 % 4294967296)) WHERE split IN ('test', 'validation');
 
@@ -31,5 +32,5 @@ ALTER TABLE round_rows DROP COLUMN judged_some;
 DROP INDEX images_heldout;
 -- Scans that had not looked at all images look at them when they are started again.
 UPDATE jobs SET state = 'failed', finished_at = now(), remaining_seconds = 0, message = 'the studio was taken back to an earlier release: start the scan again'
-    WHERE looked_until IS NOT NULL AND state IN ('queued', 'running');
-ALTER TABLE jobs DROP COLUMN looked_until, DROP COLUMN looked_group;
+    WHERE looks AND state IN ('queued', 'running');
+ALTER TABLE jobs DROP COLUMN looks, DROP COLUMN looked_group, DROP COLUMN looked_until;

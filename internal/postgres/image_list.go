@@ -142,6 +142,9 @@ func (s *Store) ReinstateImages(ctx context.Context, projectID int64, images []i
 			projectID, images); err != nil {
 			return err
 		}
+		if err := tx.scanAlso(ctx, projectID, images); err != nil {
+			return err
+		}
 		return tx.followTasks(ctx, images, at)
 	})
 	return wrap(err, "restoring %d images of project %d", len(images), projectID)
@@ -156,8 +159,7 @@ func (s *Store) MoveImage(ctx context.Context, image annotator.Image, at time.Ti
 		if _, err := tx.q.Exec(ctx, `UPDATE images SET split = $2, group_name = $3 WHERE id = $1`, image.ID, image.Split, image.Group); err != nil {
 			return err
 		}
-		// A scan that is looking for its images may have passed by where this one is now.
-		if _, err := tx.q.Exec(ctx, `UPDATE jobs SET looked_group = 0, looked_until = 0 WHERE project_id = $1 AND looked_until IS NOT NULL AND finished_at IS NULL`, image.ProjectID); err != nil {
+		if err := tx.scanAlso(ctx, image.ProjectID, []int64{image.ID}); err != nil {
 			return err
 		}
 		if err := tx.dropUntouched(ctx, []int64{image.ID}); err != nil {

@@ -41,7 +41,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 			return err
 		}
 		if !few {
-			if _, err := tx.q.Exec(ctx, `UPDATE jobs SET looked_group = 0, looked_until = 0 WHERE id = $1`, job.ID); err != nil || joins {
+			if _, err := tx.q.Exec(ctx, `UPDATE jobs SET looks = true, looked_group = 0 WHERE id = $1`, job.ID); err != nil || joins {
 				return err
 			}
 			return tx.enqueueScan(ctx, job.ID, versionID, 0, 1)
@@ -116,53 +116,35 @@ func (s *Store) nextChunks(ctx context.Context, jobID int64, step int) error {
 		var project, version int64
 		var state annotator.JobState
 		var group int
-		var until *int64
+		var looks bool
+		var until []int64
 		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&project, &version, &state, &group, &until)
-		}, `SELECT project_id, version_id, state, looked_group, looked_until FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID); err != nil {
+			return struct{}{}, row.Scan(&project, &version, &state, &looks, &group, &until)
+		}, `SELECT project_id, version_id, state, looks, looked_group, looked_until FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID); err != nil {
 			return err
 		}
 		switch {
 		case state.Over():
 			return annotator.ErrScanOver
-		case until == nil:
+		case !looks:
 			return nil
 		}
-		// The images come first, whatever the planner takes the tables to hold (tasksOf). Those that wait in a chunk are in one whose ends are not both
-		// before or both behind the page.
-		var looked, added int
-		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&looked, until, &added)
-		}, `
-			WITH page AS MATERIALIZED (
-				SELECT i.id, i.broken = '' AND i.retired_at IS NULL AS used FROM unnest($3::text[]) one, LATERAL (
-					SELECT id, broken, retired_at FROM images WHERE project_id = $1 AND split = one AND id > $4 ORDER BY id LIMIT $5
-				) i ORDER BY i.id LIMIT $5
-			), waiting AS MATERIALIZED (
-				SELECT unnest(image_ids) AS id FROM scan_chunks WHERE job_id = $6 AND done_at IS NULL
-					AND image_ids[1] <= (SELECT max(id) FROM page) AND image_ids[cardinality(image_ids)] >= (SELECT min(id) FROM page)
-			), unseen AS (
-				SELECT page.id, (row_number() OVER (ORDER BY page.id) - 1) / $7 AS chunk
-				FROM page LEFT JOIN LATERAL (SELECT true AS is FROM predictions WHERE version_id = $2 AND image_id = page.id OFFSET 0) seen ON true
-				WHERE page.used AND seen.is IS NULL AND page.id NOT IN (SELECT id FROM waiting)
-			), chunks AS (
-				INSERT INTO scan_chunks (job_id, image_ids)
-				SELECT $6, array_agg(id ORDER BY id) FROM unseen GROUP BY chunk ORDER BY chunk
-				RETURNING cardinality(image_ids) AS n
-			)
-			SELECT (SELECT count(*)::int FROM page), (SELECT coalesce(max(id), 0) FROM page), (SELECT coalesce(sum(n), 0)::int FROM chunks)`,
-			project, version, scanGroups[group], *until, step, jobID, annotator.ChunkImages); err != nil {
+		looked, added, err := tx.makeChunks(ctx, jobID, project, version, &until[group], `
+			SELECT i.id, i.broken = '' AND i.retired_at IS NULL AS used FROM unnest($5::text[]) one, LATERAL (
+				SELECT id, broken, retired_at FROM images WHERE project_id = $1 AND split = one AND id > $6 ORDER BY id LIMIT $7
+			) i ORDER BY i.id LIMIT $7`, scanGroups[group], until[group], step)
+		if err != nil {
 			return err
 		}
 		if looked < step {
-			group, *until = group+1, 0
+			group++
 		}
 		if group == len(scanGroups) {
-			group, until = 0, nil
+			group, looks = 0, false
 		}
 		left, err := one(ctx, tx, pgx.RowTo[int], `
-			UPDATE jobs SET total = total + $2, looked_group = $3, looked_until = $4, reported_at = now() WHERE id = $1 RETURNING total - done`, jobID, added, group, until)
-		if err != nil || until != nil {
+			UPDATE jobs SET total = total + $2, looks = $3, looked_group = $4, looked_until = $5, reported_at = now() WHERE id = $1 RETURNING total - done`, jobID, added, looks, group, until)
+		if err != nil || looks {
 			return err
 		}
 		parts, err := one(ctx, tx, pgx.RowTo[int], `SELECT count(*) FROM job_parts WHERE job_id = $1`, jobID)
@@ -171,6 +153,57 @@ func (s *Store) nextChunks(ctx context.Context, jobID int64, step int) error {
 		}
 		return tx.enqueueScan(ctx, jobID, version, parts, annotator.ScanWorkers(left))
 	})
+}
+
+// scanAlso has scans that run take in images of a project that may have been looked at when they were not to be scanned, or were of another split.
+func (s *Store) scanAlso(ctx context.Context, projectID int64, images []int64) error {
+	scans, err := list(ctx, s, pgx.RowToStructByPos[struct{ Job, Version int64 }], `
+		SELECT id, version_id FROM jobs WHERE project_id = $1 AND kind = 'scan' AND state IN ('queued', 'running') ORDER BY id FOR NO KEY UPDATE`, projectID)
+	if err != nil {
+		return err
+	}
+	for _, scan := range scans {
+		var last int64
+		_, added, err := s.makeChunks(ctx, scan.Job, projectID, scan.Version, &last, `
+			SELECT id, broken = '' AND retired_at IS NULL AS used FROM images WHERE project_id = $1 AND id = ANY ($5)`, images)
+		if err != nil {
+			return err
+		}
+		if _, err := s.q.Exec(ctx, `UPDATE jobs SET total = total + $2 WHERE id = $1`, scan.Job, added); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeChunks makes chunks of a locked scan of those images of a page that its version has not predicted and that wait in none. The page is a query of id
+// and used, with arguments from $5. It returns how many images the page has and how many of them are in the chunks, and sets last to the last of the page.
+func (s *Store) makeChunks(ctx context.Context, jobID, project, version int64, last *int64, page string, args ...any) (looked, added int, err error) {
+	// The images come first, whatever the planner takes the tables to hold (tasksOf). Those that wait in a chunk are in one whose ends are not both before or
+	// both behind the page.
+	var until *int64
+	_, err = one(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
+		return struct{}{}, row.Scan(&looked, &until, &added)
+	}, `
+		WITH page AS MATERIALIZED (`+page+`
+		), waiting AS MATERIALIZED (
+			SELECT unnest(image_ids) AS id FROM scan_chunks WHERE job_id = $3 AND done_at IS NULL
+				AND image_ids[1] <= (SELECT max(id) FROM page) AND image_ids[cardinality(image_ids)] >= (SELECT min(id) FROM page)
+		), unseen AS (
+			SELECT page.id, (row_number() OVER (ORDER BY page.id) - 1) / $4 AS chunk
+			FROM page LEFT JOIN LATERAL (SELECT true AS is FROM predictions WHERE version_id = $2 AND image_id = page.id OFFSET 0) seen ON true
+			WHERE page.used AND seen.is IS NULL AND page.id NOT IN (SELECT id FROM waiting)
+		), chunks AS (
+			INSERT INTO scan_chunks (job_id, image_ids)
+			SELECT $3, array_agg(id ORDER BY id) FROM unseen GROUP BY chunk ORDER BY chunk
+			RETURNING cardinality(image_ids) AS n
+		)
+		SELECT (SELECT count(*)::int FROM page), (SELECT max(id) FROM page), (SELECT coalesce(sum(n), 0)::int FROM chunks)`,
+		append([]any{project, version, jobID, annotator.ChunkImages}, args...)...)
+	if until != nil {
+		*last = *until
+	}
+	return looked, added, err
 }
 
 // ClaimChunk gives a worker the next chunk of a scan for StaleAfter; KeepChunk renews that. A worker gets a chunk that another one let
@@ -191,7 +224,7 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string, afte
 		var looks bool
 		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
 			return struct{}{}, row.Scan(&c.VersionID, &looks)
-		}, `SELECT version_id, looked_until IS NOT NULL FROM jobs WHERE id = $1`, jobID); err != nil {
+		}, `SELECT version_id, looks FROM jobs WHERE id = $1`, jobID); err != nil {
 			return err
 		}
 		if looks {
@@ -310,7 +343,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 		}, `
 			UPDATE jobs SET done = done + c.n, unreadable = unreadable + $3, first_unreadable = least(first_unreadable, $4)
 			FROM (SELECT cardinality(image_ids) AS n FROM scan_chunks WHERE id = $2) AS c
-			WHERE jobs.id = $1 RETURNING done, total, now() - started_at, looked_until IS NOT NULL`, c.JobID, c.ID, len(broken), annotator.FirstBroken(broken))
+			WHERE jobs.id = $1 RETURNING done, total, now() - started_at, looks`, c.JobID, c.ID, len(broken), annotator.FirstBroken(broken))
 		if err != nil {
 			return err
 		}
@@ -390,7 +423,7 @@ func (s *Store) NextTasks(ctx context.Context, jobID int64) (over bool, err erro
 		var state annotator.JobState
 		if _, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
 			return struct{}{}, row.Scan(&state, &left, &looks, &last)
-		}, `SELECT state, total - done, looked_until IS NOT NULL, tasks_until FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID); err != nil {
+		}, `SELECT state, total - done, looks, tasks_until FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID); err != nil {
 			return err
 		}
 		switch {

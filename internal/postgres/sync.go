@@ -143,6 +143,9 @@ func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []ann
 			FROM new_images n WHERE i.id = n.id AND i.project_id = $1 AND i.hash = n.hash`, projectID, texts(annotator.LeftOutByLabel)); err != nil {
 			return err
 		}
+		if err := tx.scanAlso(ctx, projectID, ids); err != nil {
+			return err
+		}
 		if _, err := tx.q.Exec(ctx, `
 			UPDATE predictions p SET correct = coalesce(p.class = n.label, false) FROM new_images n
 			WHERE p.image_id = n.id AND p.correct <> coalesce(p.class = n.label, false)`); err != nil {
