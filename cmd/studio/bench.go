@@ -39,8 +39,11 @@ func (s benchSubject) subject() bench.Subject {
 
 // pytorchFlag asks for a comparison with PyTorch.
 type pytorchFlag struct {
-	PyTorch string `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, which needs torch and torchvision, or \"auto\" for the first that has them: plain modules, eager, in channels_last and compiled."`
+	PyTorch string   `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, which needs torch and torchvision, or \"auto\" for the first that has them: plain modules, eager, in channels_last and compiled."`
+	Forms   []string `name:"pytorch-form" help:"Which of them: ${enum}." enum:"eager,channels_last,compile,compile_channels_last" default:"eager,channels_last,compile,compile_channels_last"`
 }
+
+func (f pytorchFlag) against() bench.PyTorch { return bench.PyTorch{Python: f.PyTorch, Forms: f.Forms} }
 
 // benchScanCommand times a scan.
 type benchScanCommand struct {
@@ -90,7 +93,7 @@ func (c *benchScanCommand) measure(ctx context.Context) (measured, error) {
 }
 
 func (c *benchScanCommand) scan() bench.Scan {
-	return bench.Scan{Subject: c.subject(), Limit: c.Limit, Batch: c.Batch, Rounds: c.Rounds, Threads: c.Threads, PyTorch: c.PyTorch}
+	return bench.Scan{Subject: c.subject(), Limit: c.Limit, Batch: c.Batch, Rounds: c.Rounds, Threads: c.Threads, PyTorch: c.against()}
 }
 
 // Run implements the command.
@@ -104,7 +107,7 @@ func (c *benchScoreCommand) measure(ctx context.Context) (measured, error) {
 }
 
 func (c *benchScoreCommand) score() bench.Score {
-	return bench.Score{Subject: c.subject(), Runs: c.Runs, PyTorch: c.PyTorch}
+	return bench.Score{Subject: c.subject(), Runs: c.Runs, PyTorch: c.against()}
 }
 
 // Run implements the command.

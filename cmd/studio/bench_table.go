@@ -12,7 +12,7 @@ import (
 
 // benchTableCommand compares with PyTorch on several networks.
 type benchTableCommand struct {
-	PyTorch  string   `name:"pytorch" placeholder:"PYTHON" help:"The Python to compare in, which needs torch and torchvision; \"auto\": the first that has them." default:"auto"`
+	pytorchFlag
 	Networks []string `name:"arch" help:"Architectures, as in \"studio train\"." default:"resnet18,resnet50,mobilenetv2"`
 	Steps    int      `help:"Training steps to time." default:"5"`
 	Limit    int      `help:"Pictures to scan." default:"96"`
@@ -30,6 +30,7 @@ func (*benchTableCommand) Help() string {
 
 // Run implements the command.
 func (c *benchTableCommand) Run(ctx context.Context, streams *stdio) error {
+	c.PyTorch = cmp.Or(c.PyTorch, "auto")
 	var page *bench.TablePage
 	if c.Into != "" {
 		var err error
@@ -47,7 +48,7 @@ func (c *benchTableCommand) Run(ctx context.Context, streams *stdio) error {
 	}
 	train.Steps, scan.Limit, scan.Rounds, score.Runs = c.Steps, c.Limit, c.Rounds, c.Runs
 	result, err := bench.Table{
-		PyTorch: c.PyTorch, Networks: c.Networks, Train: train.train(), Scan: scan.scan(), Score: score.score(), Build: cmp.Or(version, "development"),
+		PyTorch: c.against(), Networks: c.Networks, Train: train.train(), Scan: scan.scan(), Score: score.score(), Build: cmp.Or(version, "development"),
 		Progress: func(row string) { fmt.Fprintln(streams.Err, row) },
 	}.Measure(ctx)
 	if err == nil && page != nil {

@@ -57,7 +57,7 @@ func (c *benchTrainCommand) measure(ctx context.Context) (measured, error) {
 func (c *benchTrainCommand) train() bench.Train {
 	t := bench.Train{
 		Model: c.Model, Names: c.names(), Arch: c.Arch, Classes: c.Classes, Batch: c.Batch, Steps: c.Steps, Threads: c.Threads, Strategy: c.Strategy, Norm: c.Norm,
-		PyTorch: c.PyTorch, Gorgonia: c.Gorgonia, Standard: c.Standard, Profile: c.Profile, Trace: c.Trace,
+		PyTorch: c.against(), Gorgonia: c.Gorgonia, Standard: c.Standard, Profile: c.Profile, Trace: c.Trace,
 	}
 	if c.Memory {
 		t.Memory = c.resident

@@ -26,8 +26,14 @@ import (
 //go:embed pytorch.py
 var pytorchScript string
 
-// pytorchForms are the ways in which people run PyTorch on a processor.
-var pytorchForms = []string{"eager", "channels_last", "compile", "compile channels_last"}
+// PyTorchForms are the ways in which people run PyTorch on a processor.
+var PyTorchForms = []string{"eager", "channels_last", "compile", "compile_channels_last"}
+
+// PyTorch is what to compare with.
+type PyTorch struct {
+	Python string   // which has torch and torchvision; "auto": the first that has them; "": nothing is compared
+	Forms  []string // of PyTorchForms
+}
 
 // Against is how PyTorch did what we did, in the same run.
 type Against struct {
@@ -155,8 +161,9 @@ const noPlainModule = "there are plain modules of ResNets and of MobileNetV2 alo
 
 // openPyTorch starts the child with the network's weights and the job's values. What its first turn in each form computes is checked.
 // Where there is nothing to compare with, it says so as its version.
-func openPyTorch(ctx context.Context, python string, n *network.Network, spec pytorchSpec, values statedict.Dict, check func([]float64) error) (_ *pytorch, err error) {
-	if python, err = findPyTorch(ctx, python); err != nil {
+func openPyTorch(ctx context.Context, with PyTorch, n *network.Network, spec pytorchSpec, values statedict.Dict, check func([]float64) error) (_ *pytorch, err error) {
+	python, err := findPyTorch(ctx, with.Python)
+	if err != nil {
 		return &pytorch{version: err.Error()}, nil
 	}
 	weights, _, err := statedict.Export(ctx, n.Model(), statedict.Options{})
@@ -216,7 +223,7 @@ func openPyTorch(ctx context.Context, python string, n *network.Network, spec py
 		return &pytorch{version: fmt.Sprintf("%s: %s", noPlainModule, hello.Problem)}, p.close()
 	}
 	p.version = fmt.Sprintf("PyTorch %s, torchvision %s, %d threads", hello.Torch, hello.Torchvision, hello.Threads)
-	for _, name := range pytorchForms {
+	for _, name := range with.Forms {
 		p.forms = append(p.forms, &pytorchForm{child: p, name: name, check: check})
 	}
 	return p, nil

@@ -17,11 +17,11 @@ import (
 // Scan times a scan, decoding included, against bare runs of the runtime on the same batches.
 type Scan struct {
 	Subject
-	Limit   int    // pictures to scan at most
-	Batch   int    // pictures per run
-	Rounds  int    // how often scan and bare runs take turns
-	Threads int    // of the runtime; 0: all cores
-	PyTorch string // the Python to compare with PyTorch in; "auto": the first that has it; "": none
+	Limit   int // pictures to scan at most
+	Batch   int // pictures per run
+	Rounds  int // how often scan and bare runs take turns
+	Threads int // of the runtime; 0: all cores
+	PyTorch PyTorch
 }
 
 // ScanResult is what Scan measured.
@@ -108,7 +108,7 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 		return result, err
 	}
 	torch := &pytorch{}
-	if c.PyTorch != "" {
+	if c.PyTorch.Python != "" {
 		if torch, err = c.openPyTorch(ctx, opened, subject, network, pixels); err != nil {
 			return result, err
 		}

@@ -25,8 +25,8 @@ const scoredPictures = 8
 // same session settings.
 type Score struct {
 	Subject
-	Runs    int    // scores to time
-	PyTorch string // the Python to compare with PyTorch in; "auto": the first that has it; "": none
+	Runs    int // scores to time
+	PyTorch PyTorch
 }
 
 // ScoreResult is what Score measured.
@@ -96,7 +96,7 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 		first = append(first, time.Since(start))
 	}
 	torch := &pytorch{}
-	if c.PyTorch != "" {
+	if c.PyTorch.Python != "" {
 		if torch, err = c.openPyTorch(ctx, opened, bare, features); err != nil {
 			return result, err
 		}

@@ -13,7 +13,7 @@ import (
 
 // Table times training steps, scans and live scores of networks, here and in PyTorch.
 type Table struct {
-	PyTorch  string   // the Python to compare in
+	PyTorch  PyTorch
 	Networks []string // names of architecture.Named
 	Train    Train    // of each network: its Arch and PyTorch are not read
 	Scan     Scan
@@ -44,7 +44,7 @@ type TableRow struct {
 
 // Measure times all jobs on each network in turn.
 func (c Table) Measure(ctx context.Context) (result TableResult, err error) {
-	if c.PyTorch, err = findPyTorch(ctx, c.PyTorch); err != nil { // before anything is timed
+	if c.PyTorch.Python, err = findPyTorch(ctx, c.PyTorch.Python); err != nil { // before anything is timed
 		return result, fmt.Errorf("bench table: %w", err)
 	}
 	result.Machine, result.Loads[0] = machine(), load()
@@ -96,9 +96,14 @@ func (c Table) Measure(ctx context.Context) (result TableResult, err error) {
 // Print writes the table in Markdown.
 func (r TableResult) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s; load of the machine %s before and %s after. %s; %s. Medians, lowest to highest.\n\n", r.Machine, r.Loads[0], r.Loads[1], r.Ours, r.PyTorch)
-	fmt.Fprintf(w, "| network | what | ours | %s | PyTorch's fastest ÷ ours | to the bare runtime |\n", strings.Join(pytorchForms, " | "))
-	fmt.Fprintln(w, strings.Repeat("|---", len(pytorchForms)+5)+"|")
-	for _, row := range r.Rows {
+	for i, row := range r.Rows {
+		if i == 0 {
+			fmt.Fprint(w, "| network | what | ours |")
+			for _, f := range row.Forms {
+				fmt.Fprintf(w, " %s |", f.Form)
+			}
+			fmt.Fprintf(w, " PyTorch's fastest ÷ ours | to the bare runtime |\n%s|\n", strings.Repeat("|---", len(row.Forms)+5))
+		}
 		fmt.Fprintf(w, "| %s | %s | %v |", row.Network, row.Job, row.Ours)
 		for _, f := range row.Forms {
 			fmt.Fprintf(w, " %v |", f)

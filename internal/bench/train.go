@@ -27,11 +27,11 @@ type Train struct {
 	Threads  int                // of one operator; 0: one per core
 	Strategy string             // branches to train
 	Norm     string             // BatchNorm statistics
-	PyTorch  string             // the Python to compare with PyTorch in; "auto": the first that has it; "": none
-	Gorgonia bool               // compare with the Gorgonia engine
-	Standard bool               // compare with a step of standard operators alone
-	Profile  bool               // measure the time of each operator of a step
-	Trace    string             // keep the runtime's own profile as Trace_<time>.json
+	PyTorch  PyTorch
+	Gorgonia bool   // compare with the Gorgonia engine
+	Standard bool   // compare with a step of standard operators alone
+	Profile  bool   // measure the time of each operator of a step
+	Trace    string // keep the runtime's own profile as Trace_<time>.json
 	// Memory returns a command that calls Resident for a model's file and prints its result as JSON; nil: memory is not measured.
 	Memory func(ctx context.Context, model string) (*exec.Cmd, error)
 }
@@ -128,7 +128,7 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 	}
 	runners = append(runners, product)
 	torch := &pytorch{}
-	if c.PyTorch != "" {
+	if c.PyTorch.Python != "" {
 		if torch, err = c.openPyTorch(ctx, opened, ours); err != nil {
 			return result, err
 		}
