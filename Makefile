@@ -54,8 +54,8 @@ screenshots: bin/studio chromium ## remake the README's pictures, of a demo in C
 guide: node_modules/.package-lock.json ## remake the examples of the painters' guide, by the demo's network
 	@go run ./internal/guide/page
 
-bench: bin/studio ## the ratios of docs/performance.md
-	@bin/studio bench
+bench: bin/studio ## our speed next to PyTorch's, in the Python PYTHON (the first that has torch and torchvision): writes the table of docs/performance.md
+	@bin/studio bench table $(if $(PYTHON),--pytorch $(PYTHON)) --into docs/performance.md
 
 release: bin/studio ## pack dist/abn-studio-VERSION-OS-ARCH.tar.gz, with licences and bills of materials
 	@.ci/release

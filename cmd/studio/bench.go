@@ -18,6 +18,7 @@ type benchCommand struct {
 	Score    benchScoreCommand    `cmd:"" help:"Live scores against bare runs of the perception branch."`
 	Features benchFeaturesCommand `cmd:"" help:"An epoch over cached features against reading their files."`
 	Train    benchTrainCommand    `cmd:"" help:"Training steps against a large matrix product."`
+	Table    benchTableCommand    `cmd:"" help:"Training steps, scans and live scores of several networks, here and in PyTorch, as one table; it needs PyTorch, so \"bench\" alone leaves it out."`
 	Serve    benchServeCommand    `cmd:"" help:"Pages of a running studio with a million images, while many people paint; it needs a database, so \"bench\" alone leaves it out."`
 	Recipe   benchRecipeCommand   `cmd:"" help:"A round's defaults on many networks: does a branch die, and what are maps worth. Hours, so \"bench\" alone leaves it out."`
 }
@@ -36,9 +37,18 @@ func (s benchSubject) subject() bench.Subject {
 	return bench.Subject{Model: s.Model, Names: s.names(), Arch: s.Arch, Images: s.Images, Format: s.Format}
 }
 
+// pytorchFlag asks for a comparison with PyTorch.
+type pytorchFlag struct {
+	PyTorch string   `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, which needs torch and torchvision, or \"auto\" for the first that has them: plain modules, eager, in channels_last and compiled."`
+	Forms   []string `name:"pytorch-form" help:"Which of them: ${enum}." enum:"eager,channels_last,compile,compile_channels_last" default:"eager,channels_last,compile,compile_channels_last"`
+}
+
+func (f pytorchFlag) against() bench.PyTorch { return bench.PyTorch{Python: f.PyTorch, Forms: f.Forms} }
+
 // benchScanCommand times a scan.
 type benchScanCommand struct {
 	benchSubject
+	pytorchFlag
 	Limit   int  `help:"Pictures to scan at most." default:"96"`
 	Batch   int  `help:"Pictures per run." default:"16"`
 	Rounds  int  `help:"How often scan and bare runs are repeated, in turn." default:"5"`
@@ -49,6 +59,7 @@ type benchScanCommand struct {
 // benchScoreCommand times live scores.
 type benchScoreCommand struct {
 	benchSubject
+	pytorchFlag
 	Runs int  `help:"Scores to time." default:"200"`
 	JSON bool `name:"json" help:"Print one JSON document."`
 }
@@ -78,7 +89,11 @@ func printMeasured(streams *stdio, asJSON bool, result measured, err error) erro
 }
 
 func (c *benchScanCommand) measure(ctx context.Context) (measured, error) {
-	return bench.Scan{Subject: c.subject(), Limit: c.Limit, Batch: c.Batch, Rounds: c.Rounds, Threads: c.Threads}.Measure(ctx)
+	return c.scan().Measure(ctx)
+}
+
+func (c *benchScanCommand) scan() bench.Scan {
+	return bench.Scan{Subject: c.subject(), Limit: c.Limit, Batch: c.Batch, Rounds: c.Rounds, Threads: c.Threads, PyTorch: c.against()}
 }
 
 // Run implements the command.
@@ -88,7 +103,11 @@ func (c *benchScanCommand) Run(ctx context.Context, streams *stdio) error {
 }
 
 func (c *benchScoreCommand) measure(ctx context.Context) (measured, error) {
-	return bench.Score{Subject: c.subject(), Runs: c.Runs}.Measure(ctx)
+	return c.score().Measure(ctx)
+}
+
+func (c *benchScoreCommand) score() bench.Score {
+	return bench.Score{Subject: c.subject(), Runs: c.Runs, PyTorch: c.against()}
 }
 
 // Run implements the command.

@@ -21,8 +21,7 @@ type benchTrainCommand struct {
 	Threads  int    `help:"Threads of one operator; 0: one per core." default:"0"`
 	Strategy string `help:"Branches to train: ${strategy}." default:"${strategy_default}"`
 	Norm     string `help:"BatchNorm statistics: ${batch_norm}." default:"${batch_norm_default}"`
-	PyTorch  string `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, or \"auto\" for the first that has it."`
-	Layout   string `name:"pytorch-layout" help:"PyTorch's memory format: contiguous or channels_last." default:"contiguous" enum:"contiguous,channels_last"`
+	pytorchFlag
 	Gorgonia bool   `help:"Compare with the Gorgonia engine."`
 	Standard bool   `help:"Compare with a step of standard operators alone, as it is on processors without AVX2 and on devices."`
 	Memory   bool   `help:"Measure the peak memory of training, in a process of its own."`
@@ -58,7 +57,7 @@ func (c *benchTrainCommand) measure(ctx context.Context) (measured, error) {
 func (c *benchTrainCommand) train() bench.Train {
 	t := bench.Train{
 		Model: c.Model, Names: c.names(), Arch: c.Arch, Classes: c.Classes, Batch: c.Batch, Steps: c.Steps, Threads: c.Threads, Strategy: c.Strategy, Norm: c.Norm,
-		PyTorch: c.PyTorch, Layout: c.Layout, Gorgonia: c.Gorgonia, Standard: c.Standard, Profile: c.Profile, Trace: c.Trace,
+		PyTorch: c.against(), Gorgonia: c.Gorgonia, Standard: c.Standard, Profile: c.Profile, Trace: c.Trace,
 	}
 	if c.Memory {
 		t.Memory = c.resident

@@ -40,7 +40,7 @@ func benchTrain(t *testing.T, c benchTrainCommand) trainRatios {
 
 func TestBenchTrain(t *testing.T) {
 	t.Parallel()
-	got := benchTrain(t, benchTrainCommand{Arch: "tiny", Steps: 2, Profile: true, Standard: true, PyTorch: "/nowhere/python3"})
+	got := benchTrain(t, benchTrainCommand{Arch: "tiny", Steps: 2, Profile: true, Standard: true, pytorchFlag: pytorchFlag{PyTorch: "/nowhere/python3"}})
 	if len(got.Operators) < 10 {
 		t.Errorf("operators %v", got.Operators)
 	}

@@ -21,6 +21,7 @@ type Scan struct {
 	Batch   int // pictures per run
 	Rounds  int // how often scan and bare runs take turns
 	Threads int // of the runtime; 0: all cores
+	PyTorch PyTorch
 }
 
 // ScanResult is what Scan measured.
@@ -34,6 +35,9 @@ type ScanResult struct {
 	RoundsRatios []float64 `json:"scan_over_bare_rounds"`
 	RescanRate   float64   `json:"rescan_images_per_second"` // with the features of an earlier scan, as after a round
 	RescanRatio  float64   `json:"scan_over_rescan_ratio"`   // time of a scan ÷ time of a rescan
+	Ours         Took      `json:"scan_took"`
+	Against
+	OverPyTorch float64 `json:"scan_over_pytorch_ratio,omitempty"` // time of PyTorch's fastest form ÷ ours
 }
 
 // Print writes the result for people.
@@ -43,8 +47,8 @@ func (r ScanResult) Print(w io.Writer) error {
 	fmt.Fprintf(w, "preprocessing   %.2f ms a picture on one core\n", r.Preprocess)
 	fmt.Fprintf(w, "rescan          %.1f images/s, with the features of an earlier scan\n", r.RescanRate)
 	fmt.Fprintf(w, "scan_over_rescan_ratio   %.2f\n", r.RescanRatio)
-	_, err := fmt.Fprintf(w, "scan_over_bare_ratio   %.2f   (aim: 0.9 or more)\n", r.Ratio)
-	return err
+	fmt.Fprintf(w, "scan_over_bare_ratio   %.2f   (aim: 0.9 or more)\n", r.Ratio)
+	return r.printForms(w, "scan_over_pytorch_ratio", r.OverPyTorch, "")
 }
 
 // Measure times scans and bare runs in turn.
@@ -57,7 +61,7 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, subject.close()) }()
-	network, err := subject.network(ctx, ort.Options{IntraOpThreads: c.Threads})
+	opened, network, err := subject.network(ctx, ort.Options{IntraOpThreads: c.Threads})
 	if err != nil {
 		return result, err
 	}
@@ -103,6 +107,13 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 	if err := rescan(); err != nil { // keeps the features
 		return result, err
 	}
+	torch := &pytorch{}
+	if c.PyTorch.Python != "" {
+		if torch, err = c.openPyTorch(ctx, opened, subject, network, pixels); err != nil {
+			return result, err
+		}
+		defer func() { err = errors.Join(err, torch.close()) }()
+	}
 	var scans, bares, rescans []float64
 	for round := range c.Rounds + 1 {
 		first, second := scan, bare
@@ -121,6 +132,9 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 		if err != nil {
 			return result, err
 		}
+		if err := torch.turns(ctx); err != nil {
+			return result, err
+		}
 		if round == 0 { // it opens sessions and grows arenas, and is not counted
 			continue
 		}
@@ -133,5 +147,7 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 	result.ScanRate, result.BareRate = float64(n)/median(scans), float64(n)/median(bares)
 	result.Ratio = median(result.RoundsRatios)
 	result.RescanRate, result.RescanRatio = float64(n)/median(rescans), median(scans)/median(rescans)
+	result.Ours = tookOf(scans)
+	result.Against, result.OverPyTorch = torch.against(result.Ours)
 	return result, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
@@ -24,7 +25,8 @@ const scoredPictures = 8
 // same session settings.
 type Score struct {
 	Subject
-	Runs int // scores to time
+	Runs    int // scores to time
+	PyTorch PyTorch
 }
 
 // ScoreResult is what Score measured.
@@ -37,14 +39,17 @@ type ScoreResult struct {
 	BareP95  float64 `json:"bare_perception_p95_ms"`
 	Ratio    float64 `json:"score_over_bare_ratio"` // of the medians
 	RatioP95 float64 `json:"score_over_bare_p95_ratio"`
+	Ours     Took    `json:"score_took"`
+	Against
+	OverPyTorch float64 `json:"score_over_pytorch_ratio,omitempty"` // p50 of PyTorch's fastest form ÷ ours
 }
 
 // Print writes the result for people.
 func (r ScoreResult) Print(w io.Writer) error {
 	fmt.Fprintf(w, "live score       p50 %.2f ms, p95 %.2f ms; %.1f ms for an image's first\n", r.P50, r.P95, r.First)
 	fmt.Fprintf(w, "bare perception  p50 %.2f ms, p95 %.2f ms\n", r.BareP50, r.BareP95)
-	_, err := fmt.Fprintf(w, "score_over_bare_ratio   %.2f   (p95: %.2f; aim: 1.5 or less)\n", r.Ratio, r.RatioP95)
-	return err
+	fmt.Fprintf(w, "score_over_bare_ratio   %.2f   (p95: %.2f; aim: 1.5 or less)\n", r.Ratio, r.RatioP95)
+	return r.printForms(w, "score_over_pytorch_ratio", r.OverPyTorch, "")
 }
 
 // Measure times scores and bare runs in turn.
@@ -64,7 +69,7 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 	load := func(context.Context, string) (string, error) { return subject.path, nil }
 	scorer := inference.NewLiveScorer(network.NewStore(load, 0), pictureFiles{}, inference.LiveScorerOptions{})
 	defer scorer.Close()
-	bare, err := subject.network(ctx, scorer.Session())
+	opened, bare, err := subject.network(ctx, scorer.Session())
 	if err != nil {
 		return result, err
 	}
@@ -90,6 +95,13 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 		}
 		first = append(first, time.Since(start))
 	}
+	torch := &pytorch{}
+	if c.PyTorch.Python != "" {
+		if torch, err = c.openPyTorch(ctx, opened, bare, features); err != nil {
+			return result, err
+		}
+		defer func() { err = errors.Join(err, torch.close()) }()
+	}
 	rng := rand.New(rand.NewPCG(1, 0))
 	m := attention.New(sizes.GridHeight, sizes.GridWidth)
 	var scores, bares []time.Duration
@@ -110,6 +122,11 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 		if i >= scoredPictures { // the first scores open sessions and compute features
 			bares, scores = append(bares, between.Sub(start)), append(scores, time.Since(between))
 		}
+		if at == len(features)-1 { // as many scores of each form
+			if err := torch.turns(ctx); err != nil {
+				return result, err
+			}
+		}
 	}
 	result = ScoreResult{
 		Runs: c.Runs, First: milliseconds(quantile(first, 0.5)),
@@ -117,6 +134,8 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 		BareP50: milliseconds(quantile(bares, 0.5)), BareP95: milliseconds(quantile(bares, 0.95)),
 	}
 	result.Ratio, result.RatioP95 = result.P50/result.BareP50, result.P95/result.BareP95
+	result.Ours = Took{result.P50, milliseconds(slices.Min(scores)), milliseconds(slices.Max(scores))}
+	result.Against, result.OverPyTorch = torch.against(result.Ours)
 	return result, nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/cookiejar"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -377,16 +376,6 @@ func (v *visitor) call(ctx context.Context, name, method, path string, body, out
 		return answer.StatusCode, nil
 	}
 	return answer.StatusCode, json.Unmarshal(raw, out)
-}
-
-// load is the machine's load average over a minute, as Linux says it.
-func load() string {
-	raw, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return ""
-	}
-	first, _, _ := strings.Cut(string(raw), " ")
-	return first
 }
 
 // Print writes tables.

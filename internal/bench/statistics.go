@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -17,6 +18,26 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 func median(list []float64) float64 {
 	sorted := slices.Sorted(slices.Values(list))
 	return sorted[len(sorted)/2]
+}
+
+// Took is what one thing took, done several times.
+type Took struct {
+	MS   float64 `json:"ms"` // median
+	Low  float64 `json:"lowest_ms"`
+	High float64 `json:"highest_ms"`
+}
+
+// tookOf is of times in seconds.
+func tookOf(seconds []float64) Took {
+	return Took{1e3 * median(seconds), 1e3 * slices.Min(seconds), 1e3 * slices.Max(seconds)}
+}
+
+func (t Took) String() string {
+	digits := 0
+	if t.MS < 100 {
+		digits = 2
+	}
+	return fmt.Sprintf("%.*f ms (%.*f to %.*f)", digits, t.MS, digits, t.Low, digits, t.High)
 }
 
 // timed runs f and says how many seconds it took.

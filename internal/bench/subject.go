@@ -95,12 +95,13 @@ func (b *openedSubject) read(ctx context.Context, names manifest.PartNames) (err
 }
 
 // network makes the subject ready to run.
-func (b *openedSubject) network(ctx context.Context, o ort.Options) (*inference.Network, error) {
+func (b *openedSubject) network(ctx context.Context, o ort.Options) (*network.Network, *inference.Network, error) {
 	opened, err := network.Open(ctx, b.model, b.manifest)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return inference.NewNetwork(opened, inference.NetworkOptions{Session: o})
+	running, err := inference.NewNetwork(opened, inference.NetworkOptions{Session: o})
+	return opened, running, err
 }
 
 func (b *openedSubject) close() error { return os.RemoveAll(b.dir) }

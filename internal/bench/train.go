@@ -27,12 +27,11 @@ type Train struct {
 	Threads  int                // of one operator; 0: one per core
 	Strategy string             // branches to train
 	Norm     string             // BatchNorm statistics
-	PyTorch  string             // the Python to compare with PyTorch in; "auto": the first that has it; "": none
-	Layout   string             // PyTorch's memory format, contiguous or channels_last
-	Gorgonia bool               // compare with the Gorgonia engine
-	Standard bool               // compare with a step of standard operators alone
-	Profile  bool               // measure the time of each operator of a step
-	Trace    string             // keep the runtime's own profile as Trace_<time>.json
+	PyTorch  PyTorch
+	Gorgonia bool   // compare with the Gorgonia engine
+	Standard bool   // compare with a step of standard operators alone
+	Profile  bool   // measure the time of each operator of a step
+	Trace    string // keep the runtime's own profile as Trace_<time>.json
 	// Memory returns a command that calls Resident for a model's file and prints its result as JSON; nil: memory is not measured.
 	Memory func(ctx context.Context, model string) (*exec.Cmd, error)
 }
@@ -42,16 +41,16 @@ type Train struct {
 type TrainResult struct {
 	Subject      string  `json:"train_subject"` // architecture or file
 	Batch        int     `json:"batch"`
-	StepMS       float64 `json:"step_ms"`    // median
+	StepMS       float64 `json:"step_ms"` // median
+	Ours         Took    `json:"step_took"`
 	StepGFLOP    float64 `json:"step_gflop"` // forward, and both gradients of every convolution and matrix product
 	TrainRate    float64 `json:"train_gflops"`
 	GEMMRate     float64 `json:"gemm_gflops"`
 	Ratio        float64 `json:"train_over_gemm_ratio"`
 	ImagesSecond float64 `json:"images_per_second"`
 
-	PyTorch     string  `json:"pytorch,omitempty"` // version and threads, or why there is no ratio
-	PyTorchMS   float64 `json:"pytorch_step_ms,omitempty"`
-	OverPyTorch float64 `json:"train_over_pytorch_ratio,omitempty"` // PyTorch's time ÷ ours
+	Against
+	OverPyTorch float64 `json:"train_over_pytorch_ratio,omitempty"` // time of PyTorch's fastest form ÷ ours
 	// The same in processor time, all threads together, which other work on the machine disturbs less.
 	OverPyTorchCPU  float64 `json:"train_over_pytorch_cpu_ratio,omitempty"`
 	StandardMS      float64 `json:"standard_step_ms,omitempty"`
@@ -65,16 +64,13 @@ type TrainResult struct {
 
 // Print writes the result for people.
 func (b TrainResult) Print(w io.Writer) error {
-	fmt.Fprintf(w, "training step   %.0f ms for %d images (%.1f images/s), %.0f GFLOP: %.0f GFLOP/s\n",
-		b.StepMS, b.Batch, b.ImagesSecond, b.StepGFLOP, b.TrainRate)
+	fmt.Fprintf(w, "training step   %v for %d images (%.1f images/s), %.0f GFLOP: %.0f GFLOP/s\n",
+		b.Ours, b.Batch, b.ImagesSecond, b.StepGFLOP, b.TrainRate)
 	fmt.Fprintf(w, "large product   %.0f GFLOP/s\n", b.GEMMRate)
 	fmt.Fprintf(w, "train_over_gemm_ratio   %.2f   (aim: 0.5 or more)\n", b.Ratio)
-	switch {
-	case b.PyTorchMS > 0:
-		fmt.Fprintf(w, "PyTorch step    %.0f ms (%s)\n", b.PyTorchMS, b.PyTorch)
-		fmt.Fprintf(w, "train_over_pytorch_ratio   %.2f   (aim: 1.2 or more; %.2f in processor time)\n", b.OverPyTorch, b.OverPyTorchCPU)
-	case b.PyTorch != "":
-		fmt.Fprintf(w, "no comparison with PyTorch: %s\n", b.PyTorch)
+	aim := fmt.Sprintf("; aim: 1.3 or more; %.2f in processor time", b.OverPyTorchCPU)
+	if err := b.printForms(w, "train_over_pytorch_ratio", b.OverPyTorch, aim); err != nil {
+		return err
 	}
 	if b.StandardMS > 0 {
 		fmt.Fprintf(w, "standard step   %.0f ms\n", b.StandardMS)
@@ -101,10 +97,11 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 	if c.Steps < 1 {
 		return result, fmt.Errorf("bench train: %d steps: want at least 1", c.Steps)
 	}
-	abn, err := c.network(ctx)
+	opened, err := c.network(ctx)
 	if err != nil {
 		return result, err
 	}
+	abn := opened.ABN()
 	options := onnxruntime.Options{Threads: c.Threads, ProfilePrefix: c.Trace}
 	if c.Profile && c.Trace == "" {
 		folder, err := os.MkdirTemp("", "studio-bench-")
@@ -130,15 +127,15 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 		return result, err
 	}
 	runners = append(runners, product)
-	var torch *pytorchSteps
-	if c.PyTorch != "" {
-		if torch, err = c.openPyTorch(ctx, abn, ours); err == nil {
-			runners, result.PyTorch = append(runners, torch), torch.version
-		} else if !errors.Is(err, errNoPyTorch) {
+	torch := &pytorch{}
+	if c.PyTorch.Python != "" {
+		if torch, err = c.openPyTorch(ctx, opened, ours); err != nil {
 			return result, err
-		} else {
-			result.PyTorch = err.Error()
 		}
+		defer func() { err = errors.Join(err, torch.close()) }()
+	}
+	for _, f := range torch.forms {
+		runners = append(runners, f)
 	}
 	var standard, gorgonia *engineSteps
 	if c.Standard {
@@ -166,10 +163,11 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 	result.TrainRate, result.ImagesSecond = gflop/step, float64(c.Batch)/step
 	result.GEMMRate = 2 * gemmSide * gemmSide * gemmSide / 1e9 / median(seconds[product])
 	result.Ratio = result.TrainRate / result.GEMMRate
-	if torch != nil {
-		result.PyTorchMS, result.OverPyTorch = 1e3*median(seconds[torch]), median(seconds[torch])/step
-		if ours := median(processor[ours]); ours > 0 {
-			result.OverPyTorchCPU = median(processor[torch]) / ours
+	result.Ours = tookOf(seconds[ours])
+	result.Against, result.OverPyTorch = torch.against(result.Ours)
+	for _, f := range torch.forms {
+		if ours := median(processor[ours]); f.name == result.Fastest && ours > 0 {
+			result.OverPyTorchCPU = median(processor[f]) / ours
 		}
 	}
 	if standard != nil {

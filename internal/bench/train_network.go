@@ -13,17 +13,13 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// network returns the parts of the model, or of the architecture at random weights.
-func (c Train) network(ctx context.Context) (*onnx.ABN, error) {
+// network returns the model, or the architecture at random weights.
+func (c Train) network(ctx context.Context) (*network.Network, error) {
 	model, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	opened, err := network.Open(ctx, model, manifest.Manifest{}.Named(c.Names))
-	if err != nil {
-		return nil, err
-	}
-	return opened.ABN(), nil
+	return network.Open(ctx, model, manifest.Manifest{}.Named(c.Names))
 }
 
 func (c Train) open(ctx context.Context) (*onnx.Model, error) {

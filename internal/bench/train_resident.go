@@ -98,10 +98,11 @@ func (c Train) Resident(ctx context.Context) (b ResidentResult, err error) {
 }
 
 func (c Train) trainResident(ctx context.Context, b *ResidentResult) error {
-	abn, err := c.network(ctx)
+	opened, err := c.network(ctx)
 	if err != nil {
 		return err
 	}
+	abn := opened.ABN()
 	ours, err := c.openEngine(ctx, abn, recipe.EngineORT, onnxruntime.Options{Threads: c.Threads}, randomBatch(abn, c.Batch))
 	if err != nil {
 		return err

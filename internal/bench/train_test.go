@@ -2,10 +2,8 @@ package bench
 
 import (
 	"math"
-	"path/filepath"
 	"testing"
 
-	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -13,10 +11,11 @@ import (
 func TestStepGFLOP(t *testing.T) {
 	t.Parallel()
 	c := Train{Arch: "tiny", Classes: 10}
-	abn, err := c.network(t.Context())
+	n, err := c.network(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	abn := n.ABN()
 	// A stage of one basic block from 64 to 128 channels: 3×3, 3×3, and 1×1 beside them, on the grid of
 	// 14×14 in the attention branch and of 7×7 in the perception branch; then 1×1 to K, 1×1 from K to K and 3×3 from K
 	// to the map, and K answers from 128 means.
@@ -38,32 +37,14 @@ func TestStepGFLOP(t *testing.T) {
 	}
 }
 
-// TestBenchTrainPyTorch compares with PyTorch, which refuses if the first step's losses are not the same.
-func TestBenchTrainPyTorch(t *testing.T) {
-	t.Parallel()
-	if _, err := findPyTorch(t.Context(), "auto"); err != nil {
-		t.Skip(err)
-	}
-	for _, name := range []string{"abn-resnet-tiny.onnx", "abn-mobilenet-tiny.onnx"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got, err := Train{
-				Model: filepath.Join(fixture.Reference(t), name), Batch: 4, Steps: 1, Strategy: "both", Norm: "batch", PyTorch: "auto", Layout: "contiguous",
-			}.Measure(t.Context())
-			if err != nil || !(got.OverPyTorch > 0) {
-				t.Errorf("no ratio: %q, %v", got.PyTorch, err)
-			}
-		})
-	}
-}
-
 func TestActivationBytes(t *testing.T) {
 	t.Parallel()
 	c := Train{Arch: "tiny", Classes: 10}
-	abn, err := c.network(t.Context())
+	n, err := c.network(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	abn := n.ABN()
 	// Features of 64 channels; a block from 64 to 128 makes nine values (two convolutions, a third beside them, their
 	// norms, two Relus, a sum), on 14×14 and on 7×7. The head: a norm; 10 classes four times (convolution, norm, Relu,
 	// convolution); their means; 1 channel three times. The mechanism: a product (M·g). Means of 128, 10 logits.
