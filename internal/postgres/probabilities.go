@@ -3,6 +3,7 @@ package postgres
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/abn-studio/studio/annotator"
 )
@@ -35,7 +36,8 @@ func (k kept) of(classes int, into []float32) []float32 {
 	if k.classes == nil {
 		return values
 	}
-	all := append(into[:0], make([]float32, classes)...)
+	all := slices.Grow(into[:0], classes)[:classes]
+	clear(all)
 	for i, class := range k.classes {
 		if i < len(values) && int(class) < classes {
 			all[class] = values[i]
