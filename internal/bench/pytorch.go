@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/statedict"
@@ -119,13 +120,9 @@ type pytorchTraining struct {
 }
 
 type pytorchPictures struct {
-	Pictures      []string  `json:"pictures"`
-	Batch         int       `json:"batch"`
-	Resize        any       `json:"resize"`
-	Crop          [2]int    `json:"crop"`
-	Interpolation string    `json:"interpolation"`
-	Mean          []float32 `json:"mean"`
-	Std           []float32 `json:"std"`
+	Pictures []string          `json:"pictures"`
+	Batch    int               `json:"batch"`
+	Manifest manifest.Manifest `json:"manifest"` // with all that it leaves to a default
 }
 
 // hasTorch looks for the modules without the seconds that loading them takes.

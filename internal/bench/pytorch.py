@@ -166,10 +166,10 @@ class Train:
 
 class Pictures(Dataset):
     def __init__(self, spec):
-        self.paths = spec["pictures"]
-        self.transform = v2.Compose([
-            *([v2.Resize(spec["resize"], v2.InterpolationMode(spec["interpolation"]))] if spec["resize"] else []), v2.CenterCrop(spec["crop"]),
-            v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(spec["mean"], spec["std"])])
+        self.paths, manifest = spec["pictures"], spec["manifest"]
+        resize = [v2.Resize(manifest["resize"], v2.InterpolationMode(manifest["interpolation"]))] if manifest["resize"] else []
+        self.transform = v2.Compose([*resize, v2.CenterCrop(manifest["crop"]), v2.ToImage(), v2.ToDtype(torch.float32, scale=True),
+                                     v2.Normalize(manifest["mean"], manifest["std"])])
 
     def __len__(self):
         return len(self.paths)
