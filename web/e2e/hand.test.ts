@@ -364,6 +364,87 @@ describe.skipIf(!browserThere)("the hand", () => {
     }
   });
 
+  it("decides one task by two quick presses and by a held key, and paints at once on the picture that has come up", async () => {
+    const eve = await Person.signIn(browser, studio, "reviewer"); // who has painted nothing: each task that is taken is a new one
+    const { page } = eve;
+    const submits: string[] = [];
+    page.on("request", (r) => { if (r.url().endsWith("/submit")) submits.push(r.url()); });
+    // Whether the picture can be decided when something is pressed: on a busy machine what is to be quick may come late, and decides, as it should.
+    await page.addInitScript(() => {
+      const note = () => {
+        const { body } = document;
+        const submit = document.querySelector<HTMLButtonElement>("#submit");
+        body.dataset["pressed"] = `${body.dataset["pressed"] ?? ""} ${!submit || submit.disabled ? "sending" : submit.ariaDisabled ? "quick" : "late"}`;
+      };
+      for (const type of ["keydown", "pointerdown", "click"]) addEventListener(type, (event) => { if (!(event instanceof KeyboardEvent && event.key === "Control")) note(); }, true);
+    });
+    await page.goto("/projects/aviary/queue");
+    await page.getByRole("button", { name: /Paint the next one/ }).click();
+    const ready = page.locator("#editor[data-phase=working] #submit:not([aria-disabled])");
+    await ready.waitFor();
+    const button = (await ready.boundingBox())!;
+    const click = () => page.mouse.click(button.x + button.width / 2, button.y + button.height / 2); // as a hand does, which waits for nothing
+    const paint = () => stroke(page, [0.3, 0.3], [0.4, 0.4]);
+    const saved = () => page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+    const follows = (last: string) => page.waitForFunction((last) => location.href !== last && document.querySelector<HTMLElement>("#editor")?.dataset["phase"] === "working", last);
+    /** Waits until the map can be decided, painted on or not, and returns where it is. */
+    const begin = async (painted: boolean) => {
+      await ready.waitFor();
+      const untouched = async () => (await page.getByTestId("save-state").getAttribute("data-state")) === "untouched";
+      if (painted && (await untouched())) {
+        await paint();
+        await saved();
+      } else if (!painted && !(await untouched())) {
+        const last = page.url();
+        await click();
+        await follows(last);
+        await ready.waitFor();
+      }
+      submits.length = 0;
+      return page.url();
+    };
+    const decided = async () => {
+      await ready.waitFor();
+      expect(submits.length).toBe(1);
+      expect(await page.locator("dialog[open]").count()).toBe(0);
+    };
+
+    const y = () => page.keyboard.press("y"), send = () => page.keyboard.press("Control+Enter");
+    for (const [painted, press, then] of [[false, y, y], [true, send, send], [true, click, click], [false, y, paint]] as const) {
+      for (let tries = 1; ; tries++) {
+        const last = await begin(painted);
+        await press();
+        await page.evaluate(() => (document.body.dataset["pressed"] = ""));
+        if (then === press) {
+          await page.waitForTimeout(100); // as a hand that hits twice
+          await press();
+        }
+        await follows(last);
+        await then();
+        const pressed = (await page.locator("body").getAttribute("data-pressed"))!;
+        if (pressed.endsWith("quick") && !pressed.includes("late")) break;
+        expect(tries, `presses came${pressed}`).toBeLessThan(10);
+        await ready.waitFor();
+        if (await page.locator("dialog[open]").count() > 0) await page.keyboard.press("Escape");
+      }
+      await decided();
+      if (then === paint) await saved();
+    }
+
+    const last = await begin(true);
+    await page.keyboard.down("Control");
+    for (let after = 0; after < 5;) {
+      await page.keyboard.down("Enter"); // repeats
+      await page.waitForTimeout(30);
+      if (page.url() !== last && (await ready.count()) > 0) after++;
+    }
+    await page.keyboard.up("Enter");
+    await page.keyboard.up("Control");
+    await decided();
+    expect(eve.complaints).toEqual([]);
+    await eve.context.close();
+  });
+
   it("asks to sign in again once the hand rests, takes the task then, and sends nothing in another's name", async () => {
     const again = await Person.signIn(browser, studio, "annotator"); // whose browser complains of the refusals, which are meant
     const { tasks } = await ana.get<TaskPage>("/tasks?project=aviary&state=open&limit=1");
