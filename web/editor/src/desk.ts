@@ -130,6 +130,7 @@ export class Desk extends Emitter<DeskEvents> {
       if (command === "confirm") void this.confirm();
     });
     editor.on("notice", (words) => this.emit("notice", words));
+    client.user = user;
     client.signedOut = (out) => this.knowSession(out);
   }
 
@@ -517,10 +518,6 @@ export class Desk extends Emitter<DeskEvents> {
     if (this.stale) this.rescore(true);
   }
 
-  /** Signs the person in again, whose session has ended, and goes on where they were. Throws a Problem where that is refused. */
-  async signIn(email: string, password: string): Promise<void> {
-    if (!(await this.client.signIn(email, password, this.user))) throw new Error(t("That is somebody else's account, and they were signed out again. Sign in as yourself; what you painted is kept in this browser"));
-  }
 
   private knowSession(out: boolean): void {
     this.signedOut = out;

@@ -131,6 +131,7 @@ function listen(desk: Desk, dialogs: Dialogs): void {
     editor.holdPhotograph(false);
   });
   window.addEventListener("online", () => desk.online());
+  window.addEventListener("focus", () => void desk.client.lookForSession()); // as after a sign-in in another tab
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") desk.saveNow();
   });
