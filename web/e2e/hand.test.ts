@@ -444,6 +444,13 @@ describe.skipIf(!browserThere)("the hand", () => {
     await page.keyboard.up("Enter");
     await page.keyboard.up("Control");
     await decided();
+
+    await page.setViewportSize({ width: 390, height: 844 }); // a phone has a strip once there is something in it, and keeps its place from then on
+    await page.reload();
+    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    const stage = await page.getByTestId("stage").boundingBox();
+    await page.getByTestId("film").locator("[data-state=done]").first().waitFor();
+    expect(await page.getByTestId("stage").boundingBox()).toEqual(stage);
     expect(eve.complaints).toEqual([]);
     await eve.context.close();
   });
