@@ -90,6 +90,7 @@ export class Desk extends Emitter<DeskEvents> {
   signedOut = false;
   /** Whether the picture has been seen (sight.ts): until then it is painted, and nothing is decided. */
   seen = false;
+  private drawn = true; // whether it could be shown
   /** Tasks finished since the page was opened. */
   finished = 0;
   private readonly regions: Regions;
@@ -269,9 +270,10 @@ export class Desk extends Emitter<DeskEvents> {
     }
   }
 
-  /** The picture has been drawn, and has stood there for a moment. */
-  see(): void {
+  /** The picture has been drawn, and has stood there for a moment; or it can't be shown, and its map is not submitted. */
+  see(drawn = true): void {
     this.seen = true;
+    this.drawn = drawn;
     this.emit("seen", undefined);
   }
 
@@ -284,6 +286,10 @@ export class Desk extends Emitter<DeskEvents> {
   async submit(meant = false): Promise<void> {
     const { detail, autosave } = this;
     if (!detail || !autosave || !this.mayDecide()) return;
+    if (!this.drawn) {
+      this.emit("notice", t("The picture can't be shown: reload, or skip this task"));
+      return;
+    }
     this.editor.document.commit();
     if (this.looking && detail.state === "submitted" && !autosave.dirty) {
       this.emit("notice", t("Unchanged: it stays in review"));

@@ -62,6 +62,17 @@ describe("the desk", () => {
     expect(t.network.of("POST", /submit$/).map((r) => r.path)).toEqual(["/tasks/1/submit", "/tasks/2/submit"]);
   });
 
+  it("submits no map of a picture that can't be shown, and lets it be skipped", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(0.4));
+    t.network.on("POST", /skip$/, () => [204]);
+    t.network.on("POST", /next/, () => [204]);
+    t.desk.see(false);
+    await Promise.all([t.desk.confirm(), t.desk.submit(true), t.wait(100)]);
+    expect([t.network.of("POST", /submit$/).length, t.notices.at(-1)]).toEqual([0, "The picture can't be shown: reload, or skip this task"]);
+    await Promise.all([t.desk.skip("The picture is missing"), t.wait(100)]);
+    expect(t.network.of("POST", /skip$/).length).toBe(1);
+  });
+
   it("submits once, though asked twice while the task is being taken", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);

@@ -83,8 +83,9 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     root.dataset["taskId"] = String(detail.id);
     unfold(false); // it would lie over the picture that comes
     const which = ++opened;
-    void seen(stage.show(detail)).then(() => {
-      if (which === opened) desk.see();
+    const shown = stage.show(detail);
+    void seen(shown).then(async () => {
+      if (which === opened) desk.see(await shown);
     });
     document.title = `${detail.label_name || detail.image.name} · ${detail.project.name} · ABN Studio`;
     stage.element.focus({ preventScroll: true });
