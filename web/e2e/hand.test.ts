@@ -1,4 +1,5 @@
 // The hand at the canvas: mouse, pen and fingers. Pen and touch come through the browser's debugging protocol, since Playwright has no pen.
+import { createHmac } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -461,7 +462,76 @@ describe.skipIf(!browserThere)("the hand", () => {
       expect([how, submits.length, address(), await page.locator("dialog[open]").count()]).toEqual([how, 1, next, 0]);
       expect((await ana.get<TaskDetail>(`/tasks/${/\d+$/.exec(next)![0]}`)).state).toBe("leased");
     }
+    await page.setViewportSize({ width: 390, height: 844 }); // a phone has a strip once there is something in it, and keeps its place from then on
+    await page.reload();
+    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    const stage = await page.getByTestId("stage").boundingBox();
+    await page.getByTestId("film").locator("[data-state=done]").first().waitFor();
+    expect(await page.getByTestId("stage").boundingBox()).toEqual(stage);
     expect(hasty.complaints).toEqual([]);
     await hasty.context.close();
   });
+
+  it("signs in again where it is, by a passkey, and by password and code where the account asks for one", async () => {
+    const named = studio.address.replace("127.0.0.1", "localhost"); // passkeys are bound to names
+    const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, baseURL: named });
+    context.setDefaultTimeout(300_000);
+    const page = await context.newPage();
+    const authenticator = await context.newCDPSession(page);
+    await authenticator.send("WebAuthn.enable");
+    await authenticator.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true } });
+    const { Email, Password } = studio.account("reviewer");
+    await page.goto("/signin?next=%2Faccount");
+    await page.getByLabel("E-mail").fill(Email);
+    await page.getByLabel("Password").fill(Password);
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    const keys = page.locator("#passkeys"), factor = page.locator("#factor");
+    await keys.getByLabel("What you call it").fill("my laptop");
+    await keys.getByLabel("Present password").fill(Password);
+    await keys.getByRole("button", { name: "Add a passkey" }).click();
+    await keys.locator("[data-passkey]").getByText("my laptop").waitFor();
+    await factor.getByLabel("Present password").fill(Password);
+    await factor.getByRole("button", { name: "Set it up" }).click();
+    const secret = (await factor.locator("[data-secret]").textContent())!;
+    await factor.getByRole("textbox", { name: "Code" }).fill(totp(secret, 0));
+    await factor.getByRole("button", { name: "Turn on" }).click();
+    await factor.locator("[data-recovery]").waitFor();
+
+    await page.goto("/projects/aviary/queue");
+    await page.getByRole("button", { name: /Paint the next one|Go on/ }).first().click();
+    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    const state = (kind: string) => page.locator(`[data-testid=save-state][data-state=${kind}]`).waitFor({ state: "attached" });
+    const dialog = page.getByTestId("dialog-signin");
+    await context.clearCookies();
+    await stroke(page, [0.3, 0.3], [0.6, 0.6]);
+    await state("signed-out");
+    await dialog.getByRole("button", { name: "Sign in with a passkey" }).click();
+    await dialog.waitFor({ state: "hidden" });
+    await state("saved");
+
+    await context.clearCookies();
+    await stroke(page, [0.3, 0.6], [0.6, 0.3]);
+    await state("signed-out");
+    await dialog.getByLabel("Password").fill(Password);
+    await page.keyboard.press("Enter");
+    const code = dialog.getByLabel("Code");
+    await code.fill("000000");
+    expect(await dialog.getByLabel("Password").isVisible()).toBe(false);
+    await page.keyboard.press("Enter");
+    await dialog.getByRole("alert").filter({ hasText: "no code of this moment" }).waitFor();
+    await code.fill(totp(secret, 1)); // that of now has turned it on
+    await page.keyboard.press("Enter");
+    await dialog.waitFor({ state: "hidden" });
+    await state("saved");
+    await context.close();
+  });
 });
+
+/** What an authenticator app shows so many steps of 30 s from now (RFC 6238). */
+function totp(secret: string, steps: number): string {
+  const bits = Array.from(secret.replaceAll(" ", ""), (letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const hash = createHmac("sha1", Buffer.from(bits.match(/.{8}/g)!.map((byte) => parseInt(byte, 2)))).update(counter).digest();
+  return String((hash.readUInt32BE(hash.at(-1)! & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}

@@ -1,12 +1,11 @@
 // Passkeys: signs in by one, and adds one, by the browser's own dialogue (Web Authentication). Where a browser has none the pages say so.
 import type { PasskeyOptions, Problem } from "../editor/src/api/schema.d.ts";
+import { bytes, closedByHand, described, type Descriptor, passkeysHere, shown, told } from "../editor/src/passkey.ts";
 import { t } from "../editor/src/words.ts";
-
-const browserHasThem = () => "PublicKeyCredential" in globalThis && isSecureContext;
 
 /** Shows what needs passkeys, where there are any. */
 export function offerPasskeys(): void {
-  if (!browserHasThem()) return;
+  if (!passkeysHere()) return;
   const place = document.querySelector<HTMLElement>("[data-passkey-sign-in]");
   if (place) {
     place.hidden = false;
@@ -32,7 +31,7 @@ async function attempt(place: HTMLElement, what: () => Promise<void>): Promise<v
   try {
     await what();
   } catch (reason) {
-    if (wrong && !(reason instanceof DOMException && reason.name === "NotAllowedError")) {
+    if (wrong && !closedByHand(reason)) {
       wrong.textContent = reason instanceof DOMException && reason.name === "InvalidStateError" ? t("This device has a passkey of yours already.") : reason instanceof Error ? reason.message : String(reason);
       wrong.hidden = false;
     }
@@ -43,9 +42,7 @@ async function attempt(place: HTMLElement, what: () => Promise<void>): Promise<v
 
 async function signIn(next: string): Promise<void> {
   const { options } = await ask<PasskeyOptions>("/session/passkey/begin");
-  const { publicKey } = options as { publicKey: { challenge: string; allowCredentials?: Descriptor[] } };
-  const found = await navigator.credentials.get({ publicKey: { ...publicKey, challenge: bytes(publicKey.challenge), allowCredentials: (publicKey.allowCredentials ?? []).map(described) } as PublicKeyCredentialRequestOptions });
-  await ask("/session/passkey", { credential: told(found) });
+  await ask("/session/passkey", { credential: await shown(options) });
   location.assign(next);
 }
 
@@ -63,11 +60,6 @@ async function add(form: HTMLFormElement): Promise<void> {
   location.assign("/account");
 }
 
-/** An authenticator's key, by its name. */
-interface Descriptor { readonly id: string; readonly type: string; readonly transports?: string[] }
-
-const described = (d: Descriptor) => ({ ...d, id: bytes(d.id) });
-
 /** Asks the API, and throws what it says where it refuses. */
 async function ask<T>(path: string, body?: unknown): Promise<T> {
   const answer = await fetch(`/api/v1${path}`, body === undefined ? { method: "POST" } : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).catch(() => null);
@@ -76,30 +68,3 @@ async function ask<T>(path: string, body?: unknown): Promise<T> {
   if (!answer.ok) throw new Error(said.detail);
   return said;
 }
-
-/** What an authenticator answered, as PublicKeyCredential.toJSON writes it, which not every browser has. */
-function told(credential: Credential | null): unknown {
-  if (!(credential instanceof PublicKeyCredential)) throw new Error(t("The browser gave no passkey."));
-  const { response } = credential;
-  const parts: Record<string, unknown> = { clientDataJSON: text(response.clientDataJSON) };
-  if (response instanceof AuthenticatorAttestationResponse) {
-    parts["attestationObject"] = text(response.attestationObject);
-    parts["transports"] = response.getTransports();
-  } else if (response instanceof AuthenticatorAssertionResponse) {
-    parts["authenticatorData"] = text(response.authenticatorData);
-    parts["signature"] = text(response.signature);
-    parts["userHandle"] = response.userHandle ? text(response.userHandle) : undefined;
-  }
-  return {
-    id: credential.id, rawId: text(credential.rawId), type: credential.type, response: parts,
-    authenticatorAttachment: credential.authenticatorAttachment ?? undefined, clientExtensionResults: credential.getClientExtensionResults(),
-  };
-}
-
-/** Bytes of base64url. */
-const bytes = (text: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
-
-/** Bytes as base64url. */
-const text = (buffer: ArrayBuffer): string =>
-  btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");

@@ -53,11 +53,6 @@ class Session {
     return false;
   }
 
-  /** Signs the reviewer in again, whose session has ended, and goes on where they were. */
-  async signIn(email: string, password: string): Promise<void> {
-    if (!(await client.signIn(email, password, Number(this.current.root.dataset["user"])))) throw new Error(t("That is somebody else's account, and they were signed out again. Sign in as yourself; what you wrote is kept in this browser"));
-  }
-
   /** There is a session again. */
   signedIn(): void {
     this.current.forgive();
@@ -242,9 +237,11 @@ function start(): void {
   const session = new Session(root);
   const dialog = new SignInDialog({
     email: root.dataset["email"], words: t("Your session has ended. What you wrote is kept in this browser."),
-    busy: () => typing(document.activeElement), signIn: (email, password) => session.signIn(email, password),
+    busy: () => typing(document.activeElement), client,
   });
   document.body.append(dialog.element);
+  client.user = Number(root.dataset["user"]);
+  addEventListener("focus", () => void client.lookForSession());
   client.signedOut = (out) => {
     if (out) return dialog.ask();
     dialog.close();

@@ -90,6 +90,7 @@ export class Desk extends Emitter<DeskEvents> {
   signedOut = false;
   /** Whether the picture has been seen (sight.ts): until then it is painted, and nothing is decided. */
   seen = false;
+  private drawn = true; // whether it could be shown
   /** Tasks finished since the page was opened. */
   finished = 0;
   private readonly regions: Regions;
@@ -130,6 +131,7 @@ export class Desk extends Emitter<DeskEvents> {
       if (command === "confirm") void this.confirm();
     });
     editor.on("notice", (words) => this.emit("notice", words));
+    client.user = user;
     client.signedOut = (out) => this.knowSession(out);
   }
 
@@ -268,9 +270,10 @@ export class Desk extends Emitter<DeskEvents> {
     }
   }
 
-  /** The picture has been drawn, and has stood there for a moment. */
-  see(): void {
+  /** The picture has been drawn, and has stood there for a moment; or it can't be shown, and its map is not submitted. */
+  see(drawn = true): void {
     this.seen = true;
+    this.drawn = drawn;
     this.emit("seen", undefined);
   }
 
@@ -283,6 +286,10 @@ export class Desk extends Emitter<DeskEvents> {
   async submit(meant = false): Promise<void> {
     const { detail, autosave } = this;
     if (!detail || !autosave || !this.mayDecide()) return;
+    if (!this.drawn) {
+      this.emit("notice", t("The picture can't be shown: reload, or skip this task"));
+      return;
+    }
     this.editor.document.commit();
     if (this.looking && detail.state === "submitted" && !autosave.dirty) {
       this.emit("notice", t("Unchanged: it stays in review"));
@@ -515,11 +522,6 @@ export class Desk extends Emitter<DeskEvents> {
     this.comparison.retry();
     this.hint.retry();
     if (this.stale) this.rescore(true);
-  }
-
-  /** Signs the person in again, whose session has ended, and goes on where they were. Throws a Problem where that is refused. */
-  async signIn(email: string, password: string): Promise<void> {
-    if (!(await this.client.signIn(email, password, this.user))) throw new Error(t("That is somebody else's account, and they were signed out again. Sign in as yourself; what you painted is kept in this browser"));
   }
 
   private knowSession(out: boolean): void {

@@ -62,6 +62,17 @@ describe("the desk", () => {
     expect(t.network.of("POST", /submit$/).map((r) => r.path)).toEqual(["/tasks/1/submit", "/tasks/2/submit"]);
   });
 
+  it("submits no map of a picture that can't be shown, and lets it be skipped", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(0.4));
+    t.network.on("POST", /skip$/, () => [204]);
+    t.network.on("POST", /next/, () => [204]);
+    t.desk.see(false);
+    await Promise.all([t.desk.confirm(), t.desk.submit(true), t.wait(100)]);
+    expect([t.network.of("POST", /submit$/).length, t.notices.at(-1)]).toEqual([0, "The picture can't be shown: reload, or skip this task"]);
+    await Promise.all([t.desk.skip("The picture is missing"), t.wait(100)]);
+    expect(t.network.of("POST", /skip$/).length).toBe(1);
+  });
+
   it("submits once, though asked twice while the task is being taken", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
@@ -328,7 +339,7 @@ describe("the desk", () => {
     t.network.on("POST", /^\/session$/, () => [200, { user: { id: 7 }, role: "annotator" }]);
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
     t.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);
-    await Promise.all([t.desk.signIn("ana@example.org", "right"), t.wait(600)]);
+    await Promise.all([t.desk.client.signIn("ana@example.org", "right", ""), t.wait(600)]);
     expect([t.desk.saveState.kind, t.desk.signedOut, t.notices.at(-1)]).toEqual(["saved", false, ""]);
     expect(t.saves.length).toBe(1);
   });
@@ -395,23 +406,50 @@ describe("the desk", () => {
     await t.wait(300);
     expect([t.desk.saveState.kind, asked]).toEqual(["signed-out", 1]);
     t.network.on("POST", /^\/session$/, () => [401, { title: "Not signed in", detail: "the password is wrong" }]);
-    await expect(Promise.all([t.desk.signIn("ana@example.org", "x"), t.wait(0)])).rejects.toThrow("the password is wrong");
+    await expect(Promise.all([t.desk.client.signIn("ana@example.org", "x", ""), t.wait(0)])).rejects.toThrow("the password is wrong");
     t.network.on("POST", /^\/session$/, () => [200, { user: { id: 8 }, role: "annotator" }]);
     t.network.on("DELETE", /^\/session$/, () => "wait");
-    const asBen = expect(t.desk.signIn("ben@example.org", "x")).rejects.toThrow("somebody else");
+    const asBen = t.desk.client.signIn("ben@example.org", "x", "");
     await t.settle();
     const sent = t.network.sent.length;
     t.click(6, 6);
     await t.wait(600);
     expect(t.network.sent.length).toBe(sent); // nothing in Ben's name
     await t.network.of("DELETE", /^\/session$/)[0]!.reply(204);
-    await asBen;
-    expect([t.desk.signedOut, t.network.sent.length > sent]).toEqual([true, true]);
+    expect([await asBen, t.desk.signedOut]).toEqual(["other", true]);
     t.network.on("POST", /^\/session$/, () => [200, { user: { id: 7 }, role: "annotator" }]);
     t.network.on("PUT", /draft$/, (r) => [200, savedEdit(1, r.body["map"] as never)]);
     t.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);
-    await Promise.all([t.desk.signIn("ana@example.org", "right"), t.wait(600)]);
+    await Promise.all([t.desk.client.signIn("ana@example.org", "right", ""), t.wait(600)]);
     expect([t.desk.saveState.kind, asked]).toEqual(["saved", 1]);
+  });
+
+  it("sends nothing in the name of a stranger who cannot be signed out, and signs them out once the studio is reached", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("PUT", /draft$/, () => [401, { title: "Not signed in" }]);
+    t.click(3, 3);
+    await t.wait(300);
+    t.network.on("PUT", /draft$/, (r) => [200, savedEdit(1, r.body["map"] as never)]);
+    let there: number | null = null;
+    t.network.on("GET", /^\/session$/, () => (there === null ? [401, { title: "Not signed in" }] : [200, { user: { id: there }, role: "annotator" }]));
+    t.network.on("POST", /^\/session$/, () => [200, { user: { id: (there = 8) }, role: "annotator" }]);
+    t.network.on("DELETE", /^\/session$/, () => "drop");
+    const [entered] = await Promise.all([t.desk.client.signIn("ben@example.org", "x", ""), t.wait(100)]);
+    expect(entered).toBe("other-stays");
+    const saves = t.saves.length;
+    t.click(6, 6);
+    t.desk.online();
+    await t.wait(600);
+    expect([t.saves.length, t.desk.saveState.kind]).toEqual([saves, "signed-out"]);
+    t.network.on("DELETE", /^\/session$/, () => {
+      there = null;
+      return [204];
+    });
+    await t.wait(10_000);
+    expect([t.network.of("DELETE", /^\/session$/).length, t.saves.length]).toEqual([2, saves]);
+    there = 7; // in another tab
+    await Promise.all([t.desk.client.lookForSession(), t.wait(600)]);
+    expect([t.desk.signedOut, t.desk.saveState.kind]).toEqual([false, "saved"]);
   });
 
   it("says to who is taken out of the project while painting that they are, keeps the strokes, and saves them once they are back", async () => {

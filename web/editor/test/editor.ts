@@ -191,6 +191,7 @@ export class TestEditor {
     this.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);
     this.network.on("PUT", /draft$/, (r) => [200, savedEdit(++this.revision, r.body["map"] as WireMap, { history: r.body["history"] })]);
     this.network.on("POST", /lease$/, () => [200, {}]);
+    this.network.on("GET", /^\/session$/, () => [401, { title: "Not signed in" }]); // nobody, where somebody had one
   }
 
   /** Opens a task whose model map has these values; zeros without. */

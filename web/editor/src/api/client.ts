@@ -4,9 +4,10 @@
 import createClient from "openapi-fetch";
 import type { WireMap } from "../grid.ts";
 import type { Click } from "../likeness.ts";
+import { shown } from "../passkey.ts";
 import { Outside, Problem, Unreachable } from "./problem.ts";
 import type {
-  ActivationMap, CorrectRequestBody, DraftBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, ReviewRequestBody, Segment, Scores, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
+  ActivationMap, CorrectRequestBody, DraftBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, ReviewRequestBody, Segment, Scores, SignedIn, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
 } from "./schema.d.ts";
 
 export type { Class } from "./schema.d.ts";
@@ -16,7 +17,11 @@ export type Fetch = (request: Request, init: RequestInit) => Promise<Response>;
 
 const base = "/api/v1";
 const patience = 20_000; // milliseconds until a request counts as unreachable
+const again = 3000; // milliseconds until it is tried again to sign a stranger out
 const segmentPatience = 90_000; // a segmenter's encoder may take that long, once for a picture
+
+/** Who has signed in: whose page it is, or somebody else, who was signed out at once, or is as soon as the studio can be reached. */
+export type Entered = "self" | "other" | "other-stays";
 
 /** What of the queue is worked on, as the API takes it. */
 export type Selection = NonNullable<paths["/projects/{project}/tasks/next"]["post"]["parameters"]["query"]>;
@@ -34,6 +39,10 @@ export class Client {
   signedOut: (out: boolean) => void = () => undefined;
   private out = false;
   private signing: Promise<unknown> | null = null; // until it is known who has signed in
+  private ending: ReturnType<typeof setTimeout> | undefined; // when a stranger is signed out, which failed
+
+  /** Whose page it is. Once their session has ended nothing is sent in the name of anybody else who signs in in this browser. */
+  user = 0;
 
   /** The slug of the project that the page is of, which its person was a member of when they opened it; "" where that is not known. */
   project = "";
@@ -58,9 +67,28 @@ export class Client {
     this.signedOut(out);
   }
 
-  /** Sends nothing while somebody signs in: it would be in the name of whoever that is. */
+  /** Sends nothing while somebody signs in, nor, once the session has ended, before its person has another: it would be in the name of whoever that is. */
   private inTurn(send: (request: Request) => Promise<Response>): (request: Request) => Promise<Response> {
-    return (request) => (this.signing && !ofSession(request) ? this.signing.then(() => send(request)) : send(request));
+    return async (request) => {
+      if (ofSession(request)) return send(request);
+      if (this.signing) await this.signing;
+      if (this.out) {
+        const asked = await send(new Request(`${base}/session`, { headers: { Accept: "application/json" } }));
+        if (!asked.ok) return asked;
+        if (((await asked.json()) as SignedIn).user.id !== this.user) return new Response("{}", { status: 401 });
+      }
+      return send(request);
+    };
+  }
+
+  /** Finds out whether the person has signed in elsewhere, whose session had ended. */
+  async lookForSession(): Promise<void> {
+    if (this.out && (await this.whoIsThere()) === this.user) this.knowSession(false);
+  }
+
+  /** Who is signed in; null: nobody, or it cannot be known now. */
+  private async whoIsThere(): Promise<number | null> {
+    return answer(this.api.GET("/session")).then(({ user }) => user.id, () => null);
   }
 
   /** Whether the studio tells this person no longer of the project: to whoever is no member, it is not there. */
@@ -139,17 +167,34 @@ export class Client {
     return answer(this.api.POST("/images/{image}/label", { params: { path: { image } }, body }));
   }
 
-  /** Starts a new session of the same person where the last one has ended; that of somebody else is ended at once. Whether it is theirs. */
-  async signIn(email: string, password: string, user: number): Promise<boolean> {
-    const entered = answer(this.api.POST("/session", { body: { email, password } })).then(async (session) => {
-      if (session.user.id === user) return true;
-      await this.api.DELETE("/session");
-      return false;
-    });
+  /** Starts a new session where the last one has ended, with a code where one is asked for (asksForCode). */
+  signIn(email: string, password: string, code: string): Promise<Entered> {
+    return this.enter(() => this.api.POST("/session", { body: { email, password, ...(code && { code }) } }));
+  }
+
+  /** The same by a passkey. */
+  async signInByPasskey(): Promise<Entered> {
+    const { options } = await answer(this.api.POST("/session/passkey/begin"));
+    const credential = await shown(options);
+    return this.enter(() => this.api.POST("/session/passkey", { body: { credential } }));
+  }
+
+  private async enter(ask: () => Promise<{ readonly data?: SignedIn }>): Promise<Entered> {
+    clearTimeout(this.ending); // whoever enters ends the session before
+    const entered = answer(ask()).then(({ user }) => (user.id === this.user ? "self" : this.endStranger()));
     this.signing = entered.catch(() => undefined).then(() => (this.signing = null));
-    const theirs = await entered;
-    if (theirs) this.knowSession(false);
-    return theirs;
+    const who = await entered;
+    if (who === "self") this.knowSession(false);
+    return who;
+  }
+
+  /** Ends the session of somebody who is not the page's person: now, or, where that fails, as soon as it can be done. */
+  private async endStranger(): Promise<Entered> {
+    this.knowSession(true);
+    const ended = await this.api.DELETE("/session").then(() => true, (error: unknown) => error instanceof Problem && error.status === 401);
+    if (ended) return "other";
+    this.ending = setTimeout(() => void this.whoIsThere().then((who) => (who === this.user ? undefined : this.endStranger())), again);
+    return "other-stays";
   }
 
   /** Takes back what was submitted, as long as nobody has judged it. */
@@ -197,7 +242,7 @@ export class Client {
   }
 }
 
-const ofSession = (request: Request): boolean => request.url.endsWith(`${base}/session`);
+const ofSession = (request: Request): boolean => /\/session(\/passkey(\/begin)?)?$/.test(new URL(request.url).pathname);
 
 const of = (task: number) => ({ params: { path: { task } } });
 
@@ -227,5 +272,5 @@ async function problemOf(response: Response): Promise<Problem> {
   } catch {
     // the error page of a proxy: only its status is of use
   }
-  return new Problem(response.status, body.title ?? `HTTP ${response.status}`, body.detail ?? "", body.current);
+  return new Problem(response.status, body.title ?? `HTTP ${response.status}`, body.detail ?? "", body.current, body.errors?.map((e) => e.location ?? ""));
 }

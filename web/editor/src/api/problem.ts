@@ -14,6 +14,8 @@ export class Problem extends Error {
     readonly detail: string,
     /** Of a stale save: the latest revision. */
     readonly current: Edit | undefined,
+    /** What of the request it is about, such as body.code. */
+    readonly fields: readonly string[] = [],
   ) {
     super(detail || title);
   }
@@ -30,6 +32,12 @@ export class Outside extends Problem {
 export const passing = (error: unknown): boolean =>
   error instanceof Unreachable ||
   (error instanceof Problem && (error.status === 429 || error.status === 408 || error.status >= 500));
+
+/** Whether a sign-in was refused for its code: of an authenticator app, or a recovery code. */
+export const ofCode = (error: unknown): boolean => error instanceof Problem && error.fields.includes("body.code");
+
+/** Whether that is since it has none, and needs one. */
+export const asksForCode = (error: unknown): boolean => ofCode(error) && (error as Problem).status === 401;
 
 /** Why something was not done, as the end of a sentence. */
 export const reason = (error: unknown): string =>

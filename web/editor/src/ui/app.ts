@@ -83,8 +83,9 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     root.dataset["taskId"] = String(detail.id);
     unfold(false); // it would lie over the picture that comes
     const which = ++opened;
-    void seen(stage.show(detail)).finally(() => { // who cannot see the picture can still skip it
-      if (which === opened) desk.see();
+    const shown = stage.show(detail);
+    void seen(shown).then(() => shown, () => false).then((drawn) => { // who cannot see the picture can still skip it
+      if (which === opened) desk.see(drawn);
     });
     document.title = `${detail.label_name || detail.image.name} · ${detail.project.name} · ABN Studio`;
     stage.element.focus({ preventScroll: true });
@@ -131,6 +132,7 @@ function listen(desk: Desk, dialogs: Dialogs): void {
     editor.holdPhotograph(false);
   });
   window.addEventListener("online", () => desk.online());
+  window.addEventListener("focus", () => void desk.client.lookForSession()); // as after a sign-in in another tab
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") desk.saveNow();
   });

@@ -90,7 +90,7 @@ export class Dialogs {
 
     this.signInDialog = new SignInDialog({
       email: root.dataset["email"], words: t("Your session has ended. What you painted is kept in this browser, and saved when you have signed in."),
-      busy: () => desk.editor.busy || this.open, signIn: (email, password) => desk.signIn(email, password),
+      busy: () => desk.editor.busy || this.open, client: desk.client,
     });
     root.append(this.signInDialog.element);
     desk.on("signed-out", () => this.signInDialog.ask()); // once: who chose "Later" has it in the bar

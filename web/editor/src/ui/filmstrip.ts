@@ -53,7 +53,7 @@ export function filmStrip(desk: Desk): HTMLElement {
     items.push(...queued.filter((t) => t.id !== detail.id && !done.some((d) => d.id === t.id)).map((card) => frame(card, "waiting")));
     if (items.length !== list.children.length || items.some((item, i) => list.children[i] !== item)) fill(list, ...items);
     for (const [id, { item }] of made) if (!item.isConnected) made.delete(id);
-    strip.toggleAttribute("data-past", done.length > 0);
+    if (done.length > 0) desk.editor.settings.set("past", true); // from the next picture on: nothing moves under a hand that paints
     made.get(detail.id)?.frame.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   const show = async () => {
@@ -72,6 +72,9 @@ export function filmStrip(desk: Desk): HTMLElement {
       say(count, ""); // painting works without the strip
     }
   };
-  desk.on("opened", () => void show());
+  desk.on("opened", () => {
+    strip.toggleAttribute("data-past", desk.finished > 0 || desk.editor.settings.get("past"));
+    void show();
+  });
   return strip;
 }

@@ -69,8 +69,8 @@ export class Stage {
     new ResizeObserver(() => this.resize()).observe(this.element);
   }
 
-  /** Shows another task's pictures. Ends when the picture can be drawn, or can't be shown, which is said. */
-  show(task: TaskDetail): Promise<void> {
+  /** Shows another task's pictures. Ends when it is known whether the picture can be drawn; that it can't be shown is said. */
+  show(task: TaskDetail): Promise<boolean> {
     const { rows, columns } = this.editor.document;
     const label = task.label_name || task.image.name;
     this.element.setAttribute("aria-label", t("Attention map of {name}, {rows} rows by {columns} columns", { name: label, rows, columns }));
@@ -81,19 +81,21 @@ export class Stage {
     return loaded;
   }
 
-  private async load(task: TaskDetail, kind: "view" | "whole"): Promise<void> {
+  /** Whether the picture could be loaded. */
+  private async load(task: TaskDetail, kind: "view" | "whole"): Promise<boolean> {
     let picture: HTMLImageElement;
     try {
       picture = await pictureAt(pictureURL(task, kind));
     } catch {
       if (this.pictures.task === task) this.broken(t("The picture can't be shown: reload, or skip this task"));
-      return;
+      return false;
     }
-    if (this.pictures.task !== task) return;
+    if (this.pictures.task !== task) return true;
     this.pictures[kind] = picture;
     if (kind === "view") this.editor.colours = coloursOf(picture);
     this.element.dataset["picture"] = "shown";
     this.loop.mark("picture");
+    return true;
   }
 
   private shown = { view: "", map: "", selection: null as Selection | null };

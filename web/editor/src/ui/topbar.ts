@@ -9,6 +9,8 @@ import { icon } from "./icons.ts";
 import { aim } from "./notices.ts";
 import { said, t } from "../words.ts";
 
+const noticed = 500; // ms from which on it is said that something takes a while: the button grows with its words, and moves those beside it
+
 /** Words for a state of saving; the first is always there, the second where there is room. */
 export function saveWords(state: SaveState, now: number, correcting = false): string {
   switch (state.kind) {
@@ -57,13 +59,16 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
     undo.disabled = editor.readOnly || !editor.document.history.canUndo;
     redo.disabled = editor.readOnly || !editor.document.history.canRedo;
   };
+  let slow: ReturnType<typeof setTimeout> | undefined;
   const showPhase = () => {
     const working = desk.phase.kind === "working";
     release.disabled = label.disabled = skip.disabled = submit.disabled = !working;
     for (const decides of [label, skip, submit]) decides.ariaDisabled = desk.seen ? null : "true"; // a moment later they do
     const send = desk.correcting ? (desk.detail?.project.second_reviewer ? t("Hand on") : t("Approve")) : t("Submit");
     const sending = desk.phase.kind === "sending" && ["Submitting", "Approving"].includes(desk.phase.what);
-    say(submitLabel, sending ? `${desk.phase.kind === "sending" ? said(desk.phase.what) : ""}…` : send);
+    clearTimeout(slow);
+    if (sending) slow = setTimeout(() => say(submitLabel, `${desk.phase.kind === "sending" ? said(desk.phase.what) : send}…`), noticed);
+    else say(submitLabel, send);
     showSave();
   };
   if (desk.correcting) {
