@@ -179,10 +179,13 @@ func (l *layout) placeOperator(before *onnx.Node) {
 		turned := []int64{groups * w[1], w[0] / groups, w[2], w[3]}
 		n.Inputs[1] = l.lay(n.Inputs[1], n.Inputs[0], n.Outputs[0], turned, groups, before.Inputs[0])
 	}
-	if n.Op != gradient.ConvWeightGradient {
+	if n.Op == gradient.ConvWeightGradient {
+		dY, x := l.Shape(before.Inputs[0])[1].Size, l.Shape(before.Inputs[1])[1].Size
+		if winogradPays(n, append([]int64{dY, x / n.AttrInt("group", 1)}, n.AttrInts("kernel_shape")...)) {
+			n.SetAttr(onnx.IntAttr("winograd", 1))
+		}
+	} else {
 		n.Outputs[0] = l.make(n.Outputs[0])
-	} else if w, _ := l.Shape(n.Outputs[0]).Sizes(); winogradPays(n, w) {
-		n.SetAttr(onnx.IntAttr("winograd", 1))
 	}
 	l.nodes = append(l.nodes, n)
 }

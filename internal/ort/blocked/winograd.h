@@ -212,7 +212,7 @@ static int winograd_gradient_begin(struct winograd_gradient *g) {
   const struct tiling tiling = tiling_of(&g->c.window);
   g->tiles = g->c.images * tiling.rows * tiling.columns;
   const int64_t channels = g->c.inputs + g->c.outputs;
-  g->chunk = (6 << 20) / (channels * POINTS);
+  g->chunk = (4 << 20) / (channels * POINTS);
   if (g->chunk < 64) g->chunk = 64;
   const int64_t chunks = (g->tiles + g->chunk - 1) / g->chunk;
   g->chunk = (g->tiles + chunks - 1) / chunks;
@@ -275,7 +275,7 @@ static size_t winograd_gradient_gather_tasks(const struct winograd_gradient *g) 
 static size_t winograd_gradient_add_tasks(const struct winograd_gradient *g) { return winograd_gradient_gather_tasks(g) * POINTS; }
 
 static TARGET void winograd_gradient_add(const struct winograd_gradient *g, size_t task) {
-  const int64_t p = task % POINTS, o = task / POINTS * 2, pair = o + 1 < g->c.outputs / BLOCK ? 2 : 1;
+  const int64_t pairs = winograd_gradient_gather_tasks(g), p = task / pairs, o = task % pairs * 2, pair = o + 1 < g->c.outputs / BLOCK ? 2 : 1;
   const int64_t tiles = g->first + g->chunk < g->tiles ? g->chunk : g->tiles - g->first, of_block = g->chunk * BLOCK;
   float *sums = g->sums + (p * g->c.outputs + o * BLOCK) * g->c.inputs;
   const float *d = g->d + p * g->d_next + o * of_block;
