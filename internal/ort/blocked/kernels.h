@@ -78,7 +78,7 @@ struct winograd {
   int64_t images, inputs, outputs;
   float low, high;
   struct window window;
-  int64_t share; // tiles of a task; set by winograd_tasks
+  int64_t groups, tasks; // of tiles; set by winograd_tasks
 };
 
 // conv_weight of such a convolution. Between begin and end, each chunk of tiles from first on is spread and then added; last the sums

@@ -157,24 +157,23 @@ ALWAYS void gather_outputs(float *y, const float *m, int64_t next, vec bias, vec
   }
 }
 
-// Tiles of a task: so few that all inputs of one point of them stay in a core's second-level cache while the weights pass by, so many
-// that the weights pass by few times, and all threads have some.
+// Groups of TILES tiles. A task has so few that all inputs of one point of them stay in a core's second-level cache while the weights
+// pass by, and so many that the weights pass by few times; each thread has as many tasks.
 static size_t winograd_tasks(struct winograd *c, int threads) {
   const struct tiling tiling = tiling_of(&c->window);
-  const int64_t groups = (c->images * tiling.rows * tiling.columns + TILES - 1) / TILES;
-  const int64_t most = (1 << 18) / (c->inputs * TILES * (int64_t)sizeof(float));
-  int64_t share = (groups + threads - 1) / threads;
-  if (share > most) share = most > 1 ? most : 1;
-  c->share = share * TILES;
-  return (groups + share - 1) / share;
+  c->groups = (c->images * tiling.rows * tiling.columns + TILES - 1) / TILES;
+  const int64_t most = 1 + (1 << 18) / (c->inputs * TILES * (int64_t)sizeof(float));
+  c->tasks = ((c->groups + most - 1) / most + threads - 1) / threads * threads;
+  if (c->tasks > c->groups) c->tasks = c->groups;
+  return c->tasks;
 }
 
 static TARGET int winograd(const struct winograd *c, size_t task) {
   const struct window *w = &c->window;
   const struct tiling tiling = tiling_of(w);
   const int64_t inputs = c->inputs / BLOCK, outputs = c->outputs / BLOCK, all_tiles = c->images * tiling.rows * tiling.columns;
-  const int64_t first = task * c->share, end = first + c->share < all_tiles ? first + c->share : all_tiles;
-  const int64_t tiles = (end - first + TILES - 1) / TILES * TILES; // the last ones may be none, and are computed all the same
+  const int64_t first = task * c->groups / c->tasks * TILES, behind = (task + 1) * c->groups / c->tasks * TILES, end = behind < all_tiles ? behind : all_tiles;
+  const int64_t tiles = behind - first; // the last ones may be none, and are computed all the same
   const int64_t of_block = tiles * BLOCK, v_next = inputs * of_block + LINE, m_next = outputs * of_block + LINE;
   float *v = NULL;
   if (posix_memalign((void **)&v, 64, POINTS * (v_next + m_next) * sizeof(float))) return 0;
