@@ -292,7 +292,7 @@ func TestConvInputGradient(t *testing.T) {
 }
 
 // three are convolutions that Winograd's algorithm computes: odd and even sizes, one tile and many, odd numbers of blocks, padding of all
-// kinds, more tiles than a task and than a chunk has.
+// kinds, more tiles than a task and than a chunk has, more outputs than a panel.
 var three = []window{
 	{1, 2, 3, 6, 8, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 1},
 	{1, 1, 1, 1, 1, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 1},
@@ -301,6 +301,7 @@ var three = []window{
 	{1, 1, 3, 3, 4, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{2, 0}, [2]int64{0, 2}, 1},
 	{1, 2, 1, 3, 3, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{3, 1}, [2]int64{4, 5}, 1}, // tiles that see padding alone
 	{1, 4, 4, 29, 31, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 3},
+	{1, 47, 48, 2, 1, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 2}, // more outputs than a panel has
 }
 
 func TestWinograd(t *testing.T) {

@@ -81,11 +81,12 @@ struct winograd {
   int64_t groups, tasks; // of tiles; set by winograd_tasks
 };
 
-// conv_weight of such a convolution. Between begin and end, each chunk of tiles from first on is spread and then added; last the sums
-// are gathered into dW.
+// conv_weight of such a convolution, panel by panel of outputs from output on: each chunk of tiles from first on is spread and then added;
+// last the sums are gathered into dW.
 struct winograd_gradient {
   struct conv_weight c;
-  int64_t first, chunk, tiles; // of all images
+  int64_t output, first;       // set by the caller; the others by room and use
+  int64_t panel, chunk, tiles; // tiles: of all images
   int64_t v_next, d_next;      // how far apart the points of v and of d are
   float *v, *d, *sums;
 };
@@ -107,8 +108,10 @@ struct kernels {
   size_t (*winograd_weight_tasks)(const struct lay_weight *);
   void (*winograd_weight)(const struct lay_weight *, size_t task); // laid: 16 numbers for each kernel's 9
   size_t (*winograd_tasks)(struct winograd *, int threads);
-  int (*winograd)(const struct winograd *, size_t task);   // 0: no memory
-  int (*winograd_gradient_begin)(struct winograd_gradient *); // 0: no memory; v is to be freed
+  size_t (*winograd_room)(const struct winograd *); // floats that a task needs meanwhile
+  void (*winograd)(const struct winograd *, float *room, size_t task);
+  size_t (*winograd_gradient_room)(struct winograd_gradient *); // floats that it needs meanwhile
+  void (*winograd_gradient_use)(struct winograd_gradient *, float *room);
   size_t (*winograd_gradient_spread_tasks)(const struct winograd_gradient *);
   void (*winograd_gradient_spread)(const struct winograd_gradient *, size_t task);
   size_t (*winograd_gradient_add_tasks)(const struct winograd_gradient *);

@@ -136,6 +136,33 @@ static int64_t elements(const struct value *v) {
   return n;
 }
 
+// Memory that an operator needs while it works, from where the session's values are, which keeps it for the operators that follow.
+struct room {
+  OrtAllocator *allocator;
+  float *floats;
+};
+
+static void leave(struct room *r) {
+  if (r->floats) r->allocator->Free(r->allocator, r->floats);
+  if (r->allocator) api->ReleaseAllocator(r->allocator);
+}
+
+static OrtStatus *enter(OrtKernelContext *context, size_t floats, struct room *r) {
+  memset(r, 0, sizeof *r);
+  OrtMemoryInfo *where;
+  TRY(api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &where));
+  OrtStatus *status = api->KernelContext_GetAllocator(context, where, &r->allocator);
+  api->ReleaseMemoryInfo(where);
+  if (status) {
+    r->allocator = NULL;
+    return status;
+  }
+  r->floats = r->allocator->Alloc(r->allocator, floats * sizeof(float));
+  if (r->floats) return NULL;
+  leave(r);
+  return api->CreateStatus(ORT_FAIL, "out of memory");
+}
+
 static OrtStatus *wrong(const char *what) { return api->CreateStatus(ORT_INVALID_ARGUMENT, what); }
 
 static int same_shape(const struct value *a, const struct value *b) {
@@ -285,14 +312,18 @@ static void winograd_gradient_gather_task(void *work, size_t task) {
 static OrtStatus *conv_weight_by_winograd(OrtKernelContext *context, const struct kernels *kernels, const struct conv_weight *c) {
   struct winograd_gradient_work w = {kernels, {.c = *c}};
   struct winograd_gradient *g = &w.g;
-  if (!kernels->winograd_gradient_begin(g)) return api->CreateStatus(ORT_FAIL, "ConvWeightGradient: out of memory");
+  struct room room;
+  TRY(enter(context, kernels->winograd_gradient_room(g), &room));
+  kernels->winograd_gradient_use(g, room.floats);
   OrtStatus *status = NULL;
-  for (g->first = 0; !status && g->first < g->tiles; g->first += g->chunk) {
-    status = api->KernelContext_ParallelFor(context, winograd_gradient_spread_task, kernels->winograd_gradient_spread_tasks(g), 0, &w);
-    if (!status) status = api->KernelContext_ParallelFor(context, winograd_gradient_add_task, kernels->winograd_gradient_add_tasks(g), 0, &w);
+  for (g->output = 0; !status && g->output < c->outputs; g->output += g->panel) {
+    for (g->first = 0; !status && g->first < g->tiles; g->first += g->chunk) {
+      status = api->KernelContext_ParallelFor(context, winograd_gradient_spread_task, kernels->winograd_gradient_spread_tasks(g), 0, &w);
+      if (!status) status = api->KernelContext_ParallelFor(context, winograd_gradient_add_task, kernels->winograd_gradient_add_tasks(g), 0, &w);
+    }
+    if (!status) status = api->KernelContext_ParallelFor(context, winograd_gradient_gather_task, kernels->winograd_gradient_gather_tasks(g), 0, &w);
   }
-  if (!status) status = api->KernelContext_ParallelFor(context, winograd_gradient_gather_task, kernels->winograd_gradient_gather_tasks(g), 0, &w);
-  free(g->v);
+  leave(&room);
   return status;
 }
 
@@ -407,12 +438,15 @@ static OrtStatus *ORT_API_CALL winograd_weight(void *kernel, OrtKernelContext *c
 struct winograd_work {
   const struct kernels *kernels;
   struct winograd c;
-  int failed;
+  float *room;
+  size_t tasks, next;
 };
 
-static void winograd_task(void *work, size_t task) {
+// One of the threads: it has room of its own, and takes tasks while there are any.
+static void winograd_thread(void *work, size_t thread) {
   struct winograd_work *w = work;
-  if (!w->kernels->winograd(&w->c, task)) __atomic_store_n(&w->failed, 1, __ATOMIC_RELAXED);
+  float *room = w->room + thread * w->kernels->winograd_room(&w->c);
+  for (size_t task; (task = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED)) < w->tasks;) w->kernels->winograd(&w->c, room, task);
 }
 
 static OrtStatus *ORT_API_CALL winograd(void *kernel, OrtKernelContext *context) {
@@ -435,8 +469,14 @@ static OrtStatus *ORT_API_CALL winograd(void *kernel, OrtKernelContext *context)
   if (!fits_winograd(&n->window) || w.c.window.out_height < 1 || w.c.window.out_width < 1) return wrong("WinogradConv: not a 3x3 kernel at stride 1 that fits the image");
   const int64_t dims[4] = {x.dims[0], u.dims[2], w.c.window.out_height, w.c.window.out_width};
   TRY(output(context, 0, dims, 4, &w.c.y));
-  TRY(api->KernelContext_ParallelFor(context, winograd_task, n->kernels->winograd_tasks(&w.c, n->threads), 0, &w));
-  return w.failed ? api->CreateStatus(ORT_FAIL, "WinogradConv: out of memory") : NULL;
+  w.tasks = n->kernels->winograd_tasks(&w.c, n->threads);
+  const size_t threads = w.tasks < (size_t)n->threads ? w.tasks : n->threads;
+  struct room room;
+  TRY(enter(context, threads * n->kernels->winograd_room(&w.c), &room));
+  w.room = room.floats;
+  OrtStatus *status = api->KernelContext_ParallelFor(context, winograd_thread, threads, 0, &w);
+  leave(&room);
+  return status;
 }
 
 // ---- registration --------------------------------------------------------------------------------------------------

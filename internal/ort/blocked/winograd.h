@@ -157,27 +157,29 @@ ALWAYS void gather_outputs(float *y, const float *m, int64_t next, vec bias, vec
   }
 }
 
-// Groups of TILES tiles. A task has so few that all inputs of one point of them stay in a core's second-level cache while the weights
-// pass by, and so many that the weights pass by few times; each thread has as many tasks.
+// A task is some groups of TILES tiles: as many as a core's second-level cache holds spread out, where that is many; else so many that
+// the weights, which pass by each time, do not count. Each thread has as many tasks.
 static size_t winograd_tasks(struct winograd *c, int threads) {
   const struct tiling tiling = tiling_of(&c->window);
   c->groups = (c->images * tiling.rows * tiling.columns + TILES - 1) / TILES;
-  const int64_t most = 1 + (1 << 18) / (c->inputs * TILES * (int64_t)sizeof(float));
+  const int64_t held = (1 << 19) / (POINTS * (c->inputs + c->outputs) * (int64_t)sizeof(float)), most = (held > 56 ? held : 56) / TILES;
   c->tasks = ((c->groups + most - 1) / most + threads - 1) / threads * threads;
   if (c->tasks > c->groups) c->tasks = c->groups;
   return c->tasks;
 }
 
-static TARGET int winograd(const struct winograd *c, size_t task) {
+static size_t winograd_room(const struct winograd *c) {
+  return POINTS * ((c->groups + c->tasks - 1) / c->tasks * TILES * (c->inputs + c->outputs) + 2 * LINE);
+}
+
+static TARGET void winograd(const struct winograd *c, float *room, size_t task) {
   const struct window *w = &c->window;
   const struct tiling tiling = tiling_of(w);
   const int64_t inputs = c->inputs / BLOCK, outputs = c->outputs / BLOCK, all_tiles = c->images * tiling.rows * tiling.columns;
   const int64_t first = task * c->groups / c->tasks * TILES, behind = (task + 1) * c->groups / c->tasks * TILES, end = behind < all_tiles ? behind : all_tiles;
   const int64_t tiles = behind - first; // the last ones may be none, and are computed all the same
   const int64_t of_block = tiles * BLOCK, v_next = inputs * of_block + LINE, m_next = outputs * of_block + LINE;
-  float *v = NULL;
-  if (posix_memalign((void **)&v, 64, POINTS * (v_next + m_next) * sizeof(float))) return 0;
-  float *m = v + POINTS * v_next;
+  float *v = room, *m = v + POINTS * v_next;
   for (int64_t b = 0; b < inputs; b++) {
     EACH_TILE(first, end, tiling)
       spread_pixels(v + b * of_block + t * BLOCK, v_next, c->x + (image * inputs + b) * w->height * w->width * BLOCK, row * 2 - w->pad[0], column * 2 - w->pad[1], w->height, w->width);
@@ -197,48 +199,57 @@ static TARGET int winograd(const struct winograd *c, size_t task) {
     EACH_TILE(first, end, tiling)
       gather_outputs(c->y + (image * outputs + o) * w->out_height * w->out_width * BLOCK, m + o * of_block + t * BLOCK, m_next, bias, low, high, row * 2, column * 2, w->out_height, w->out_width);
   }
-  free(v);
-  return 1;
 }
 
 // ---- its weight's gradient -------------------------------------------------------------------------------------
 
-// Its tiles are taken in chunks: their points are spread out (a task is a block of inputs or of outputs), then multiplied and added to
-// the sums [16 points][pairs of outputs' blocks][inputs][1 or 2 blocks of outputs] (a task is a point and a pair); in the end the
-// sums are gathered into dW (a task is a pair). Chunks do not depend on threads.
+// Outputs are taken in panels, and their tiles in chunks: points are spread out (a task is a block of inputs or of outputs), then multiplied
+// and added to the sums [16 points][pairs of outputs' blocks][inputs][1 or 2 blocks of outputs] (a task is a point and a pair); when
+// all tiles are, the sums are gathered into dW (a task is a pair). None of this depends on threads.
 
-static int winograd_gradient_begin(struct winograd_gradient *g) {
+// Sets what g consists of, and returns the room it needs.
+static size_t winograd_gradient_room(struct winograd_gradient *g) {
   const struct tiling tiling = tiling_of(&g->c.window);
   g->tiles = g->c.images * tiling.rows * tiling.columns;
-  const int64_t channels = g->c.inputs + g->c.outputs;
-  g->chunk = (4 << 20) / (channels * POINTS);
+  const int64_t blocks = g->c.outputs / BLOCK, panels = (g->c.inputs * g->c.outputs + (1 << 16) - 1) >> 16; // of 4 MB of sums
+  g->panel = ((blocks + panels - 1) / panels + 1) / 2 * 2 * BLOCK;
+  if (g->panel > g->c.outputs) g->panel = g->c.outputs;
+  g->chunk = (1 << 20) / ((g->c.inputs + g->panel) * POINTS); // 4 MB of points
   if (g->chunk < 64) g->chunk = 64;
   const int64_t chunks = (g->tiles + g->chunk - 1) / g->chunk;
   g->chunk = (g->tiles + chunks - 1) / chunks;
   g->v_next = g->c.inputs * g->chunk + LINE;
-  g->d_next = g->c.outputs * g->chunk + LINE;
-  g->v = NULL;
-  const size_t sums = POINTS * g->c.inputs * g->c.outputs;
-  if (posix_memalign((void **)&g->v, 64, (POINTS * (g->v_next + g->d_next) + sums) * sizeof(float))) return 0;
-  g->d = g->v + POINTS * g->v_next;
-  g->sums = g->d + POINTS * g->d_next;
-  return 1;
+  g->d_next = g->panel * g->chunk + LINE;
+  return POINTS * (g->v_next + g->d_next + g->c.inputs * g->panel);
 }
 
-static size_t winograd_gradient_spread_tasks(const struct winograd_gradient *g) { return (g->c.inputs + g->c.outputs) / BLOCK; }
+static void winograd_gradient_use(struct winograd_gradient *g, float *room) {
+  g->v = room;
+  g->d = g->v + POINTS * g->v_next;
+  g->sums = g->d + POINTS * g->d_next;
+}
+
+ALWAYS int64_t winograd_gradient_end(const struct winograd_gradient *g) { return g->first + g->chunk < g->tiles ? g->first + g->chunk : g->tiles; }
+
+// Outputs of the panel at hand.
+static int64_t winograd_gradient_outputs(const struct winograd_gradient *g) {
+  return g->output + g->panel < g->c.outputs ? g->panel : g->c.outputs - g->output;
+}
+
+static size_t winograd_gradient_spread_tasks(const struct winograd_gradient *g) { return (g->c.inputs + winograd_gradient_outputs(g)) / BLOCK; }
 
 static TARGET void winograd_gradient_spread(const struct winograd_gradient *g, size_t task) {
   const struct window *w = &g->c.window;
   const struct tiling tiling = tiling_of(w);
-  const int64_t inputs = g->c.inputs / BLOCK, outputs = g->c.outputs / BLOCK, end = g->first + g->chunk < g->tiles ? g->first + g->chunk : g->tiles;
+  const int64_t inputs = g->c.inputs / BLOCK, outputs = g->c.outputs / BLOCK, end = winograd_gradient_end(g);
   if ((int64_t)task < inputs) {
     EACH_TILE(g->first, end, tiling)
       spread_pixels(g->v + (task * g->chunk + t) * BLOCK, g->v_next, g->c.x + (image * inputs + task) * w->height * w->width * BLOCK, row * 2 - w->pad[0], column * 2 - w->pad[1], w->height, w->width);
     return;
   }
-  const int64_t o = task - inputs;
+  const int64_t o = task - inputs, block = g->output / BLOCK + o;
   EACH_TILE(g->first, end, tiling)
-    spread_outputs(g->d + (o * g->chunk + t) * BLOCK, g->d_next, g->c.dy + (image * outputs + o) * w->out_height * w->out_width * BLOCK, row * 2, column * 2, w->out_height, w->out_width);
+    spread_outputs(g->d + (o * g->chunk + t) * BLOCK, g->d_next, g->c.dy + (image * outputs + block) * w->out_height * w->out_width * BLOCK, row * 2, column * 2, w->out_height, w->out_width);
 }
 
 // sums[c][o] += Σ v[tile][c]·d[tile][o] over tiles, for ROWS inputs c and BLOCKS blocks of outputs o.
@@ -269,21 +280,22 @@ static TARGET void add_tiles_2(float *sums, const float *v, const float *d, int6
   add_tiles(2, sums, v, d, next_block, tiles, fresh);
 }
 
-static size_t winograd_gradient_gather_tasks(const struct winograd_gradient *g) { return (g->c.outputs / BLOCK + 1) / 2; }
+static size_t winograd_gradient_gather_tasks(const struct winograd_gradient *g) { return (winograd_gradient_outputs(g) / BLOCK + 1) / 2; }
 
 static size_t winograd_gradient_add_tasks(const struct winograd_gradient *g) { return winograd_gradient_gather_tasks(g) * POINTS; }
 
 static TARGET void winograd_gradient_add(const struct winograd_gradient *g, size_t task) {
-  const int64_t pairs = winograd_gradient_gather_tasks(g), p = task / pairs, o = task % pairs * 2, pair = o + 1 < g->c.outputs / BLOCK ? 2 : 1;
-  const int64_t tiles = g->first + g->chunk < g->tiles ? g->chunk : g->tiles - g->first, of_block = g->chunk * BLOCK;
-  float *sums = g->sums + (p * g->c.outputs + o * BLOCK) * g->c.inputs;
+  const int64_t outputs = winograd_gradient_outputs(g), pairs = winograd_gradient_gather_tasks(g), of_block = g->chunk * BLOCK;
+  const int64_t p = task / pairs, o = task % pairs * 2, pair = o + 1 < outputs / BLOCK ? 2 : 1, tiles = winograd_gradient_end(g) - g->first;
+  float *sums = g->sums + (p * outputs + o * BLOCK) * g->c.inputs;
   const float *d = g->d + p * g->d_next + o * of_block;
   for (int64_t c = 0; c < g->c.inputs; c += ROWS)
     (pair == 2 ? add_tiles_2 : add_tiles_1)(sums + c * pair * BLOCK, g->v + p * g->v_next + c / BLOCK * of_block + c % BLOCK, d, of_block, tiles, g->first == 0);
 }
 
 static TARGET void winograd_gradient_gather(const struct winograd_gradient *g, size_t task) {
-  const int64_t first = task * 2, pair = first + 1 < g->c.outputs / BLOCK ? 2 : 1, inputs = g->c.inputs, next = g->c.outputs * inputs;
+  const int64_t outputs = winograd_gradient_outputs(g), first = task * 2, pair = first + 1 < outputs / BLOCK ? 2 : 1;
+  const int64_t inputs = g->c.inputs, next = outputs * inputs, block = g->output / BLOCK + first;
   const float *sums = g->sums + first * BLOCK * inputs;
   for (int64_t c = 0; c < inputs; c++)
     for (int64_t b = 0; b < pair; b++, sums += BLOCK) {
@@ -293,7 +305,7 @@ static TARGET void winograd_gradient_gather(const struct winograd_gradient *g, s
         const vec u1 = at(sums + (4 + j) * next), u2 = at(sums + (8 + j) * next), half = (u1 + u2) * 0.5f;
         k[0][j] = at(sums + j * next) + half, k[1][j] = (u1 - u2) * 0.5f, k[2][j] = half + at(sums + (12 + j) * next);
       }
-      float *to = g->c.dw + ((first + b) * BLOCK * inputs + c) * 9;
+      float *to = g->c.dw + ((block + b) * BLOCK * inputs + c) * 9;
 #pragma GCC unroll 3
       for (int i = 0; i < 3; i++) {
         const vec half = (k[i][1] + k[i][2]) * 0.5f, row[3] = {k[i][0] + half, (k[i][1] - k[i][2]) * 0.5f, half + k[i][3]};
@@ -303,5 +315,5 @@ static TARGET void winograd_gradient_gather(const struct winograd_gradient *g, s
       }
     }
   if (g->c.db)
-    for (int64_t b = 0; b < pair; b++) bias_gradient(&g->c, first + b);
+    for (int64_t b = 0; b < pair; b++) bias_gradient(&g->c, block + b);
 }
