@@ -20,6 +20,7 @@ type convolution struct {
 	inputs, outputs, groups, kernel, stride, dilation, pad, height, width int64
 	bias, relu, clip                                                      bool
 	blocked                                                               bool // with blocks of 16
+	winograd                                                              bool
 }
 
 func (c convolution) model() *onnx.Model {
@@ -99,7 +100,7 @@ func runRandom(t *testing.T, m *onnx.Model, o ort.Options, shapes ...[]int64) []
 	return slices.Clone(out[0].Float32())
 }
 
-// TestBlockedConvolutions compares the runtime's blocked convolutions with its ordinary ones. (That those are right,
+// TestBlockedConvolutions compares the runtime's blocked convolutions, and ours, with its ordinary ones. (That those are right,
 // the gradient checks and the PyTorch fixtures say.)
 func TestBlockedConvolutions(t *testing.T) {
 	t.Parallel()
@@ -111,7 +112,10 @@ func TestBlockedConvolutions(t *testing.T) {
 		t.Skipf("this runtime has no blocked convolutions on this machine (block %d)", block)
 	}
 	for _, c := range []convolution{
-		{inputs: 32, outputs: 48, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 5, width: 7, blocked: true},
+		{inputs: 32, outputs: 48, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 5, width: 7, blocked: true, winograd: true},
+		{inputs: 64, outputs: 32, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 0, height: 6, width: 9, bias: true, relu: true, blocked: true, winograd: true},
+		{inputs: 32, outputs: 32, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 2, height: 3, width: 3, bias: true, clip: true, blocked: true, winograd: true},
+		{inputs: 32, outputs: 32, groups: 1, kernel: 3, stride: 1, dilation: 2, pad: 2, height: 8, width: 7, blocked: true},
 		{inputs: 16, outputs: 16, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 4, width: 4, bias: true, relu: true, blocked: true},
 		{inputs: 16, outputs: 32, groups: 1, kernel: 1, stride: 1, dilation: 1, pad: 0, height: 5, width: 4, bias: true, clip: true, blocked: true},
 		{inputs: 32, outputs: 32, groups: 1, kernel: 3, stride: 2, dilation: 1, pad: 1, height: 7, width: 6, blocked: true},
@@ -139,6 +143,9 @@ func TestBlockedConvolutions(t *testing.T) {
 			}
 			if got := !slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.IsOp("Conv") }); block == 16 && got != c.blocked {
 				t.Fatalf("blocked: %v, want %v", got, c.blocked)
+			}
+			if got := slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.Op == "WinogradConv" }); block == 16 && got != c.winograd {
+				t.Fatalf("by Winograd's algorithm: %v, want %v", got, c.winograd)
 			}
 			got := c.run(t, m)
 			if len(got) != len(want) {

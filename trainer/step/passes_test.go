@@ -2,6 +2,7 @@ package step
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,41 @@ func TestPasses(t *testing.T) {
 				t.Errorf("%s behind %q: %v", value, pass, got)
 			}
 		}
+	}
+}
+
+// TestWinogradInAStep asks for Winograd's algorithm wherever it pays: going forward, going back, and for weights.
+func TestWinogradInAStep(t *testing.T) {
+	t.Parallel()
+	a, err := architecture.Named("resnet18")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := a.Build(5, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
+	var last *onnx.Model
+	if _, err = build(t.Context(), SourceOf(enginetest.Split(t, m), s.Strategy), s, Target{Block: 16, Threads: 2}, func(_ string, m *onnx.Model) { last = m }); err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, n := range last.Graph.Nodes {
+		kernel := n.AttrInts("kernel_shape", 1, 1)
+		switch {
+		case n.Op == "Conv" && n.AttrStr("auto_pad", "NOTSET") == "NOTSET" && kernel[0] == 3 && n.AttrInts("strides", 1, 1)[0] == 1:
+			count["without"]++
+		case n.Op == "ConvWeightGradient" && n.AttrInt("winograd", 0) == 1:
+			count["weights' gradients"]++
+		case n.Op == "WinogradConv" || n.Op == "WinogradWeight":
+			count[n.Op]++
+		}
+	}
+	// Of each branch's four 3×3 convolutions the perception branch's first has stride 2; the attention branch's first needs no dX, since
+	// nothing before it is trained. The convolution of the 5 classes, forward and back, has no whole blocks.
+	if want := map[string]int{"without": 2, "weights' gradients": 7, "WinogradConv": 13, "WinogradWeight": 13}; !maps.Equal(count, want) {
+		t.Errorf("%v, want %v", count, want)
 	}
 }
 

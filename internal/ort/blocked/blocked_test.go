@@ -291,6 +291,85 @@ func TestConvInputGradient(t *testing.T) {
 	})
 }
 
+// three are convolutions that Winograd's algorithm computes: odd and even sizes, one tile and many, odd numbers of blocks, padding of all
+// kinds, more tiles than a task and than a chunk has, more outputs than a panel.
+var three = []window{
+	{1, 2, 3, 6, 8, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 1},
+	{1, 1, 1, 1, 1, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 1},
+	{1, 5, 4, 7, 5, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 2},
+	{1, 3, 2, 9, 4, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{}, [2]int64{}, 16},
+	{1, 1, 3, 3, 4, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{2, 0}, [2]int64{0, 2}, 1},
+	{1, 2, 1, 3, 3, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{3, 1}, [2]int64{4, 5}, 1}, // tiles that see padding alone
+	{1, 4, 4, 29, 31, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 3},
+	{1, 47, 48, 2, 1, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 2}, // more outputs than a panel has
+}
+
+func TestWinograd(t *testing.T) {
+	forBlocks(t, func(t *testing.T, block int64) {
+		for _, c := range three {
+			x, dY, weight := c.data(block)
+			_, outputs, inputs := c.channels(block)
+			attributes := func(threads int64, more ...*onnx.Attribute) []*onnx.Attribute {
+				return append(append(c.attributes(block, threads), onnx.IntsAttr("ends", c.end[:]...)), more...)
+			}
+			same := func(what string, a, b []float32) {
+				t.Helper()
+				for i := range a {
+					if a[i] != b[i] {
+						t.Fatalf("%+v: %s, cut for more threads: value %d is %g instead of %g", c, what, i, b[i], a[i])
+					}
+				}
+			}
+			given := vector(weight.data)
+			given.dims = []int64{outputs, inputs, 3, 3}
+			lay := func(turned int64, dims ...int64) value {
+				return value{dims, mustRun(t, "WinogradWeight", []value{given}, 1, onnx.IntAttr("block", block), onnx.IntAttr("turned", turned))[0]}
+			}
+			bias := make([]float64, outputs)
+			for i := range bias {
+				bias[i] = float64(i%5) - 2
+			}
+
+			y, dX, dW, dB := newImage(dY.n, dY.c, dY.h, dY.w), newImage(x.n, x.c, x.h, x.w), newImage(outputs, inputs, 3, 3), make([]float64, outputs)
+			c.each(block, x, dY, func(n, o, h, w, i, k, l, from, r, z int64) {
+				*y.at(n, o, h, w) += *x.at(n, from, r, z) * *weight.at(o, i, k, l)
+				*dX.at(n, from, r, z) += *dY.at(n, o, h, w) * *weight.at(o, i, k, l)
+				*dW.at(o, i, k, l) += *dY.at(n, o, h, w) * *x.at(n, from, r, z)
+			})
+			for i, d := range dY.data {
+				dB[int64(i)/(dY.h*dY.w)%outputs] += d
+			}
+			ofSum := func(products int64) float64 { return 4 * math.Sqrt(float64(products)) } // errors of a sum of so many
+			laid := lay(0, 16, inputs, outputs)
+			got := mustRun(t, "WinogradConv", []value{x.blocks(block), laid}, 1, attributes(c.threads)...)
+			compare(t, fmt.Sprintf("%+v: y", c), y.from(block, got[0]).data, y.data, ofSum(9*inputs))
+			same("y", got[0], mustRun(t, "WinogradConv", []value{x.blocks(block), laid}, 1, attributes(64)...)[0])
+
+			clipped := newImage(y.n, y.c, y.h, y.w)
+			for i := range y.data {
+				clipped.data[i] = min(max(y.data[i]+bias[int64(i)/(y.h*y.w)%outputs], -1), 3)
+			}
+			got = mustRun(t, "WinogradConv", []value{x.blocks(block), laid, vector(bias)}, 1, attributes(c.threads, onnx.FloatAttr("low", -1), onnx.FloatAttr("high", 3))...)
+			compare(t, fmt.Sprintf("%+v: clipped y", c), y.from(block, got[0]).data, clipped.data, ofSum(9*inputs))
+
+			if c.begin[0] <= 2 && c.begin[1] <= 2 && c.end[0] <= 2 && c.end[1] <= 2 {
+				back := c
+				for axis := range 2 {
+					back.begin[axis], back.end[axis] = 2-c.begin[axis], 2-c.end[axis]
+				}
+				got = mustRun(t, "WinogradConv", []value{dY.blocks(block), lay(1, 16, outputs, inputs)}, 1,
+					append(back.attributes(block, c.threads), onnx.IntsAttr("ends", back.end[:]...))...)
+				compare(t, fmt.Sprintf("%+v: dX", c), x.from(block, got[0]).data, dX.data, ofSum(9*outputs))
+			}
+
+			got = mustRun(t, gradient.ConvWeightGradient, []value{dY.blocks(block), x.blocks(block)}, 2, attributes(c.threads, onnx.IntAttr("winograd", 1))...)
+			compare(t, fmt.Sprintf("%+v: dW", c), floats(got[0]), dW.data, ofSum(dY.n*dY.h*dY.w))
+			compare(t, fmt.Sprintf("%+v: dB", c), floats(got[1]), dB, 20)
+			same("dW", got[0], mustRun(t, gradient.ConvWeightGradient, []value{dY.blocks(block), x.blocks(block)}, 1, attributes(64, onnx.IntAttr("winograd", 1))...)[0])
+		}
+	})
+}
+
 // normalization is a BatchNormalization by its definition, in double precision.
 type normalization struct {
 	x, residual, y              image

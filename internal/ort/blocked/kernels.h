@@ -70,6 +70,27 @@ struct lay_weight {
   int turned;
 };
 
+// y [images, outputs, …] = clip(x ∗ g + bias, low, high) from x [images, inputs, …], both in blocks, at stride 1 and with a 3×3
+// kernel g, which is u as winograd_weight lays it; bias [outputs] may be NULL. winograd.h says how.
+struct winograd {
+  const float *x, *u, *bias;
+  float *y;
+  int64_t images, inputs, outputs;
+  float low, high;
+  struct window window;
+  int64_t groups, tasks; // of tiles; set by winograd_tasks
+};
+
+// conv_weight of such a convolution, panel by panel of outputs from output on: each chunk of tiles from first on is spread and then added;
+// last the sums are gathered into dW.
+struct winograd_gradient {
+  struct conv_weight c;
+  int64_t output, first;       // set by the caller; the others by room and use
+  int64_t panel, chunk, tiles; // tiles: of all images
+  int64_t v_next, d_next;      // how far apart the points of v and of d are
+  float *v, *d, *sums;
+};
+
 // The kernels of one width of vectors. Work is cut into tasks that may run side by side; which task does what never
 // changes a sum's order, so results do not depend on threads.
 struct kernels {
@@ -84,6 +105,19 @@ struct kernels {
   void (*clip_gradient)(const struct clip_gradient *, size_t task);
   size_t (*lay_weight_tasks)(const struct lay_weight *);
   void (*lay_weight)(const struct lay_weight *, size_t task);
+  size_t (*winograd_weight_tasks)(const struct lay_weight *);
+  void (*winograd_weight)(const struct lay_weight *, size_t task); // laid: 16 numbers for each kernel's 9
+  size_t (*winograd_tasks)(struct winograd *, int threads);
+  size_t (*winograd_room)(const struct winograd *); // floats that a task needs meanwhile
+  void (*winograd)(const struct winograd *, float *room, size_t task);
+  size_t (*winograd_gradient_room)(struct winograd_gradient *); // floats that it needs meanwhile
+  void (*winograd_gradient_use)(struct winograd_gradient *, float *room);
+  size_t (*winograd_gradient_spread_tasks)(const struct winograd_gradient *);
+  void (*winograd_gradient_spread)(const struct winograd_gradient *, size_t task);
+  size_t (*winograd_gradient_add_tasks)(const struct winograd_gradient *);
+  void (*winograd_gradient_add)(const struct winograd_gradient *, size_t task);
+  size_t (*winograd_gradient_gather_tasks)(const struct winograd_gradient *);
+  void (*winograd_gradient_gather)(const struct winograd_gradient *, size_t task);
 };
 
 extern const struct kernels kernels_avx512, kernels_avx2;

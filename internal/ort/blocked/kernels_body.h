@@ -461,6 +461,8 @@ static TARGET void lay_weight(const struct lay_weight *l, size_t task) {
         }
 }
 
+#include "winograd.h"
+
 const struct kernels KERNELS = {
     .block = BLOCK,
     .conv_weight_tasks = conv_weight_tasks,
@@ -473,4 +475,17 @@ const struct kernels KERNELS = {
     .clip_gradient = clip_gradient,
     .lay_weight_tasks = lay_weight_tasks,
     .lay_weight = lay_weight,
+    .winograd_weight_tasks = winograd_weight_tasks,
+    .winograd_weight = winograd_weight,
+    .winograd_tasks = winograd_tasks,
+    .winograd_room = winograd_room,
+    .winograd = winograd,
+    .winograd_gradient_room = winograd_gradient_room,
+    .winograd_gradient_use = winograd_gradient_use,
+    .winograd_gradient_spread_tasks = winograd_gradient_spread_tasks,
+    .winograd_gradient_spread = winograd_gradient_spread,
+    .winograd_gradient_add_tasks = winograd_gradient_add_tasks,
+    .winograd_gradient_add = winograd_gradient_add,
+    .winograd_gradient_gather_tasks = winograd_gradient_gather_tasks,
+    .winograd_gradient_gather = winograd_gradient_gather,
 };

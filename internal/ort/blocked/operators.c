@@ -30,8 +30,9 @@ int operators_supported(int block) {
 // What a node says of itself. Operators read those that concern them.
 struct node {
   const struct kernels *kernels;
-  int64_t threads, group, turned, training;
+  int64_t threads, group, turned, training, winograd;
   struct window window; // without the sizes that values tell
+  int64_t ends[2];      // padding behind
   float epsilon, low, high;
 };
 
@@ -72,6 +73,7 @@ static OrtStatus *ORT_API_CALL create(const OrtCustomOp *op, const OrtApi *unuse
   n->group = read_int(info, "group", 1);
   n->turned = read_int(info, "turned", 0);
   n->training = read_int(info, "training", 0);
+  n->winograd = read_int(info, "winograd", 0);
   n->epsilon = read_float(info, "epsilon", 1e-5f);
   n->low = read_float(info, "low", -__builtin_inff());
   n->high = read_float(info, "high", __builtin_inff());
@@ -79,6 +81,7 @@ static OrtStatus *ORT_API_CALL create(const OrtCustomOp *op, const OrtApi *unuse
   read_pair(info, "strides", n->window.stride, 1);
   read_pair(info, "dilations", n->window.dilation, 1);
   read_pair(info, "begins", n->window.pad, 0);
+  read_pair(info, "ends", n->ends, 0);
   int64_t size[2];
   read_pair(info, "size", size, 0);
   n->window.height = size[0];
@@ -131,6 +134,33 @@ static int64_t elements(const struct value *v) {
   int64_t n = 1;
   for (size_t i = 0; i < v->rank; i++) n *= v->dims[i];
   return n;
+}
+
+// Memory that an operator needs while it works, from where the session's values are, which keeps it for the operators that follow.
+struct room {
+  OrtAllocator *allocator;
+  float *floats;
+};
+
+static void leave(struct room *r) {
+  if (r->floats) r->allocator->Free(r->allocator, r->floats);
+  if (r->allocator) api->ReleaseAllocator(r->allocator);
+}
+
+static OrtStatus *enter(OrtKernelContext *context, size_t floats, struct room *r) {
+  memset(r, 0, sizeof *r);
+  OrtMemoryInfo *where;
+  TRY(api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &where));
+  OrtStatus *status = api->KernelContext_GetAllocator(context, where, &r->allocator);
+  api->ReleaseMemoryInfo(where);
+  if (status) {
+    r->allocator = NULL;
+    return status;
+  }
+  r->floats = r->allocator->Alloc(r->allocator, floats * sizeof(float));
+  if (r->floats) return NULL;
+  leave(r);
+  return api->CreateStatus(ORT_FAIL, "out of memory");
 }
 
 static OrtStatus *wrong(const char *what) { return api->CreateStatus(ORT_INVALID_ARGUMENT, what); }
@@ -239,6 +269,13 @@ static OrtStatus *ORT_API_CALL clip_gradient(void *kernel, OrtKernelContext *con
   return api->KernelContext_ParallelFor(context, clip_gradient_task, n->kernels->clip_gradient_tasks(&w.c), 0, &w);
 }
 
+// Whether Winograd's algorithm computes a convolution: a 3×3 kernel without gaps at stride 1.
+static int fits_winograd(const struct window *w) {
+  for (int axis = 0; axis < 2; axis++)
+    if (w->kernel[axis] != 3 || w->stride[axis] != 1 || w->dilation[axis] != 1) return 0;
+  return 1;
+}
+
 // ---- ConvWeightGradient (dY, x) → (dW, dB) -------------------------------------------------------------------------
 
 struct conv_weight_work {
@@ -250,6 +287,44 @@ struct conv_weight_work {
 static void conv_weight_task(void *work, size_t task) {
   struct conv_weight_work *w = work;
   if (!w->kernels->conv_weight(&w->c, task)) __atomic_store_n(&w->failed, 1, __ATOMIC_RELAXED);
+}
+
+struct winograd_gradient_work {
+  const struct kernels *kernels;
+  struct winograd_gradient g;
+};
+
+static void winograd_gradient_spread_task(void *work, size_t task) {
+  struct winograd_gradient_work *w = work;
+  w->kernels->winograd_gradient_spread(&w->g, task);
+}
+
+static void winograd_gradient_add_task(void *work, size_t task) {
+  struct winograd_gradient_work *w = work;
+  w->kernels->winograd_gradient_add(&w->g, task);
+}
+
+static void winograd_gradient_gather_task(void *work, size_t task) {
+  struct winograd_gradient_work *w = work;
+  w->kernels->winograd_gradient_gather(&w->g, task);
+}
+
+static OrtStatus *conv_weight_by_winograd(OrtKernelContext *context, const struct kernels *kernels, const struct conv_weight *c) {
+  struct winograd_gradient_work w = {kernels, {.c = *c}};
+  struct winograd_gradient *g = &w.g;
+  struct room room;
+  TRY(enter(context, kernels->winograd_gradient_room(g), &room));
+  kernels->winograd_gradient_use(g, room.floats);
+  OrtStatus *status = NULL;
+  for (g->output = 0; !status && g->output < c->outputs; g->output += g->panel) {
+    for (g->first = 0; !status && g->first < g->tiles; g->first += g->chunk) {
+      status = api->KernelContext_ParallelFor(context, winograd_gradient_spread_task, kernels->winograd_gradient_spread_tasks(g), 0, &w);
+      if (!status) status = api->KernelContext_ParallelFor(context, winograd_gradient_add_task, kernels->winograd_gradient_add_tasks(g), 0, &w);
+    }
+    if (!status) status = api->KernelContext_ParallelFor(context, winograd_gradient_gather_task, kernels->winograd_gradient_gather_tasks(g), 0, &w);
+  }
+  leave(&room);
+  return status;
 }
 
 static OrtStatus *ORT_API_CALL conv_weight(void *kernel, OrtKernelContext *context) {
@@ -271,6 +346,10 @@ static OrtStatus *ORT_API_CALL conv_weight(void *kernel, OrtKernelContext *conte
   const int64_t dims[4] = {dy.dims[1], inputs, n->window.kernel[0], n->window.kernel[1]};
   TRY(output(context, 0, dims, 4, &w.c.dw));
   TRY(output(context, 1, dims, 1, &w.c.db));
+  if (n->winograd) {
+    if (!fits_winograd(&n->window) || group != 1) return wrong("ConvWeightGradient: only 3x3 kernels at stride 1 have Winograd's algorithm");
+    return conv_weight_by_winograd(context, n->kernels, &w.c);
+  }
   TRY(api->KernelContext_ParallelFor(context, conv_weight_task, n->kernels->conv_weight_tasks(&w.c, n->threads), 0, &w));
   return w.failed ? api->CreateStatus(ORT_FAIL, "ConvWeightGradient: out of memory") : NULL;
 }
@@ -334,6 +413,72 @@ static OrtStatus *ORT_API_CALL lay_weight(void *kernel, OrtKernelContext *contex
   return api->KernelContext_ParallelFor(context, lay_weight_task, n->kernels->lay_weight_tasks(&w.l), 0, &w);
 }
 
+// ---- WinogradWeight (w, after) → u ---------------------------------------------------------------------------------
+
+static void winograd_weight_task(void *work, size_t task) {
+  struct lay_weight_work *w = work;
+  w->kernels->winograd_weight(&w->l, task);
+}
+
+static OrtStatus *ORT_API_CALL winograd_weight(void *kernel, OrtKernelContext *context) {
+  const struct node *n = kernel;
+  struct value v;
+  TRY(input(context, 0, &v));
+  if (v.rank != 4 || v.dims[0] % n->kernels->block || v.dims[1] % n->kernels->block || v.dims[2] != 3 || v.dims[3] != 3)
+    return wrong("WinogradWeight: the weight is not [O,C,3,3] with whole blocks of channels");
+  struct lay_weight_work w = {n->kernels};
+  w.l = (struct lay_weight){.w = v.data, .groups = 1, .outputs = v.dims[0], .inputs = v.dims[1], .points = 9, .turned = n->turned};
+  const int64_t dims[3] = {16, v.dims[!n->turned], v.dims[n->turned != 0]};
+  TRY(output(context, 0, dims, 3, &w.l.laid));
+  return api->KernelContext_ParallelFor(context, winograd_weight_task, n->kernels->winograd_weight_tasks(&w.l), 0, &w);
+}
+
+// ---- WinogradConv (x, u, bias) → y ---------------------------------------------------------------------------------
+
+struct winograd_work {
+  const struct kernels *kernels;
+  struct winograd c;
+  float *room;
+  size_t tasks, next;
+};
+
+// One of the threads: it has room of its own, and takes tasks while there are any.
+static void winograd_thread(void *work, size_t thread) {
+  struct winograd_work *w = work;
+  float *room = w->room + thread * w->kernels->winograd_room(&w->c);
+  for (size_t task; (task = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED)) < w->tasks;) w->kernels->winograd(&w->c, room, task);
+}
+
+static OrtStatus *ORT_API_CALL winograd(void *kernel, OrtKernelContext *context) {
+  const struct node *n = kernel;
+  struct value x, u, bias;
+  TRY(input(context, 0, &x));
+  TRY(input(context, 1, &u));
+  TRY(input(context, 2, &bias));
+  const int64_t block = n->kernels->block;
+  if (x.rank != 4 || u.rank != 3 || u.dims[0] != 16 || u.dims[1] != x.dims[1] || u.dims[1] % block || u.dims[2] % block)
+    return wrong("WinogradConv: x and u are not [N,C,H,W] and [16,C,O] with whole blocks of channels");
+  if (bias.data && elements(&bias) != u.dims[2]) return wrong("WinogradConv: the bias is not [O]");
+  struct winograd_work w = {n->kernels};
+  w.c = (struct winograd){.x = x.data, .u = u.data, .bias = bias.data, .images = x.dims[0], .inputs = u.dims[1], .outputs = u.dims[2],
+                          .low = n->low, .high = n->high, .window = n->window};
+  w.c.window.height = x.dims[2];
+  w.c.window.width = x.dims[3];
+  w.c.window.out_height = x.dims[2] + n->window.pad[0] + n->ends[0] - 2;
+  w.c.window.out_width = x.dims[3] + n->window.pad[1] + n->ends[1] - 2;
+  if (!fits_winograd(&n->window) || w.c.window.out_height < 1 || w.c.window.out_width < 1) return wrong("WinogradConv: not a 3x3 kernel at stride 1 that fits the image");
+  const int64_t dims[4] = {x.dims[0], u.dims[2], w.c.window.out_height, w.c.window.out_width};
+  TRY(output(context, 0, dims, 4, &w.c.y));
+  w.tasks = n->kernels->winograd_tasks(&w.c, n->threads);
+  const size_t threads = w.tasks < (size_t)n->threads ? w.tasks : n->threads;
+  struct room room;
+  TRY(enter(context, threads * n->kernels->winograd_room(&w.c), &room));
+  w.room = room.floats;
+  OrtStatus *status = api->KernelContext_ParallelFor(context, winograd_thread, threads, 0, &w);
+  leave(&room);
+  return status;
+}
+
 // ---- registration --------------------------------------------------------------------------------------------------
 
 // An operator: OrtCustomOp first, so that the runtime's pointer to it is one to this.
@@ -374,6 +519,8 @@ static const struct operator operators[] = {
     OPERATOR("ConvWeightGradient", conv_weight, 2, 2, 2),
     OPERATOR("ConvInputGradient", conv_input, 2, 2, 1),
     OPERATOR("LayWeight", lay_weight, 2, 1, 1),
+    OPERATOR("WinogradWeight", winograd_weight, 2, 1, 1),
+    OPERATOR("WinogradConv", winograd, 3, 2, 1),
 };
 
 static OrtCustomOpDomain *known; // the domain, made once; sessions refer to it for as long as they live
