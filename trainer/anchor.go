@@ -26,28 +26,41 @@ func (r *round) anchorRows() int {
 	return len(r.train) - len(r.edited)
 }
 
-// takeAnchors computes M° of the training images without an edit, with the parent in evaluation mode. These N·h·w numbers stay in
-// memory during the round.
+// anchors are M° of the training images without an edit.
+type anchors struct {
+	maps  *keptMaps
+	place []int32 // of each training image in maps
+}
+
+// at is M° of a training image that has no edit.
+func (a *anchors) at(sample int) (attention.Map, error) { return a.maps.at(int(a.place[sample])) }
+
+// takeAnchors computes M° of the training images without an edit, with the parent in evaluation mode, into a file of the round's folder.
 func (r *round) takeAnchors(ctx context.Context, parent engine.Engine) error {
 	if r.anchorRows() == 0 {
 		return nil
 	}
-	r.anchors = make([]attention.Map, len(r.train))
-	var plain []int
+	height, width, cells := r.net.grid[0], r.net.grid[1], r.net.cells()
+	maps, err := newKeptMaps(r.spec.WorkDir, height, width)
+	if err != nil {
+		return err
+	}
+	r.kept = append(r.kept, maps)
+	r.anchors = &anchors{maps: maps, place: make([]int32, len(r.train))}
+	plain := make([]int32, 0, r.anchorRows())
 	for i, s := range r.train {
 		if s.Edited.IsZero() {
-			plain = append(plain, i)
+			r.anchors.place[i] = int32(len(plain))
+			plain = append(plain, int32(i))
 		}
 	}
-	height, width, cells := r.net.grid[0], r.net.grid[1], r.net.cells()
 	in := featureInputs{r.features, r.train}
 	size := in.Size()
-	maps := make([]float32, len(plain)*cells)
 	inputs := make([]float32, min(measure.BatchSize, len(plain))*size)
 	for start := 0; start < len(plain); start += measure.BatchSize {
 		batch := plain[start:min(start+measure.BatchSize, len(plain))]
 		for k, i := range batch {
-			if err := in.Read(ctx, i, false, 0, inputs[k*size:(k+1)*size]); err != nil {
+			if err := in.Read(ctx, int(i), false, 0, inputs[k*size:(k+1)*size]); err != nil {
 				return fmt.Errorf("image %s: %w", r.train[i].Name, err)
 			}
 		}
@@ -58,10 +71,8 @@ func (r *round) takeAnchors(ctx context.Context, parent engine.Engine) error {
 			}
 			return fmt.Errorf("the parent's maps: %w", err)
 		}
-		copy(maps[start*cells:], out.Maps)
-		for k, i := range batch {
-			at := (start + k) * cells
-			r.anchors[i] = attention.Map{Height: height, Width: width, Values: maps[at : at+cells : at+cells]}
+		if err := maps.add(out.Maps[:len(batch)*cells]); err != nil {
+			return err
 		}
 		r.meter.Advance(progress.EvaluatingParent, start+len(batch))
 	}

@@ -129,14 +129,25 @@ const heldBack = 10
 // errNoValidation says that early stopping has no validation images.
 var errNoValidation = errors.New("early stopping needs validation images, and there are too few training images without an edit to hold a tenth of them back: give it a validation split, or set patience to 0")
 
-// unused are the samples whose file is none of those of the lists.
-func unused(given []sample.Sample, lists ...[]sample.Sample) (free []sample.Sample) {
-	used := map[string]bool{}
+// filesIn are the files of given, by hash, that the lists have too. It holds no more than given does, since lists may be of millions.
+func filesIn(given []sample.Sample, lists ...[]sample.Sample) map[string]bool {
+	files, found := make(map[string]bool, len(given)), map[string]bool{}
+	for _, s := range given {
+		files[s.Hash] = true
+	}
 	for _, list := range lists {
 		for _, s := range list {
-			used[s.Hash] = true
+			if files[s.Hash] {
+				found[s.Hash] = true
+			}
 		}
 	}
+	return found
+}
+
+// unused are the samples whose file is none of those of the lists.
+func unused(given []sample.Sample, lists ...[]sample.Sample) (free []sample.Sample) {
+	used := filesIn(given, lists...)
 	for _, s := range given {
 		if !used[s.Hash] {
 			free = append(free, s)
@@ -173,6 +184,7 @@ func chooseValidation(train, given, judged []sample.Sample, seed int64) (rest, c
 	for i := heldBack / 2; i < len(plain); i += heldBack {
 		back[train[plain[i]].Hash] = true
 	}
+	rest = make([]sample.Sample, 0, len(train)-len(back))
 	for _, s := range train {
 		if back[s.Hash] {
 			chosen = append(chosen, s)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/arms"
-	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -29,7 +28,7 @@ type loop struct {
 	engine      engine.Engine
 	settings    recipe.Settings
 	samples     []sample.Sample
-	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
+	anchors     *anchors // M°, the parent's map of each sample without an edit; nil: no L_anchor
 	inputs      rowInputs
 	crop        *cropper  // cuts targets as inputs cuts pixels; nil: no crops
 	cells       int       // h·w of the map
@@ -338,7 +337,11 @@ func (l *loop) fill(ctx context.Context, b *engine.Batch, rows []row, epoch, siz
 				b.Weights[i] = l.weights[r.sample]
 			}
 		case l.anchors != nil:
-			m, b.Anchored[i] = l.anchors[r.sample], 1
+			var err error
+			if m, err = l.anchors.at(r.sample); err != nil {
+				return err
+			}
+			b.Anchored[i] = 1
 		default:
 			clear(cells)
 			continue

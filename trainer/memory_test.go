@@ -14,9 +14,9 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// heldoutBytes is what a round with n held-out images on a grid of 14×14, each with a mask, holds in all: while its last network is exported, and when it has
-// ended.
-func heldoutBytes(t *testing.T, n int) (training, ended int) {
+// roundBytes is what a round with an anchor holds in all, on a grid of 14×14, with so many images to train on and held out, each of these with a mask: while its
+// last network is exported, and when it has ended.
+func roundBytes(t *testing.T, trained, heldout int) (training, ended int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(4, 2))
 	p := &toyProblem{dims: [3]int{1, 14, 14}, classes: 3}
@@ -27,18 +27,20 @@ func heldoutBytes(t *testing.T, n int) (training, ended int) {
 		}
 		return sample.Sample{ID: int64(id), Name: fmt.Sprintf("grown/%08d.png", id), Hash: fmt.Sprintf("%064x", id), Label: rng.IntN(3), Group: fmt.Sprint("scene ", id%4), Mask: mask}
 	}
-	for i := range 64 {
+	p.train = make([]sample.Sample, 0, trained)
+	for i := range trained {
 		s := add(i)
 		if i < 16 {
-			s.Edited = s.Mask.Clone()
+			s.Edited = s.Mask
 		}
+		s.Mask = attention.Map{}
 		p.train = append(p.train, s)
 	}
-	for i := range n {
-		p.heldout = append(p.heldout, add(1000+i))
+	for i := range heldout {
+		p.heldout = append(p.heldout, add(1_000_000+i))
 	}
 	spec := p.spec(t, nil)
-	spec.Settings.Epochs = 1
+	spec.Settings.Epochs, spec.Settings.Anchor = 1, 0.1
 	spec.network.extractor = sameFeatures(196)
 	spec.Pixels = func(_ context.Context, s sample.Sample, dst []float32) error {
 		for i := range dst {
@@ -65,8 +67,8 @@ func heldoutBytes(t *testing.T, n int) (training, ended int) {
 		t.Fatal(err)
 	}
 	ended = live()
-	if len(out.Rows) < 3*n {
-		t.Errorf("%d rows of %d images", len(out.Rows), n)
+	if len(out.Rows) < 3*heldout {
+		t.Errorf("%d rows of %d images", len(out.Rows), heldout)
 	}
 	runtime.KeepAlive(out)
 	runtime.KeepAlive(p)
@@ -84,8 +86,8 @@ func (size sameFeatures) Extract(_ context.Context, n int, pixels []float32) ([]
 //nolint:paralleltest // it measures the heap of the whole process
 func TestARoundHoldsLittleOfEachHeldoutImage(t *testing.T) {
 	const few, many = 200, 2200
-	training, ended := heldoutBytes(t, few)
-	training2, ended2 := heldoutBytes(t, many)
+	training, ended := roundBytes(t, 64, few)
+	training2, ended2 := roundBytes(t, 64, many)
 	of := func(a, b int) int { return (b - a) / (many - few) }
 	t.Logf("each held-out image: %d bytes in training, %d at the end", of(training, training2), of(ended, ended2))
 	if n := of(training, training2); n > 3000 {
@@ -93,5 +95,16 @@ func TestARoundHoldsLittleOfEachHeldoutImage(t *testing.T) {
 	}
 	if n := of(ended, ended2); n > 3000 {
 		t.Errorf("a round that has ended holds %d bytes of each held-out image", n)
+	}
+}
+
+func TestARoundHoldsLittleOfEachTrainingImage(t *testing.T) {
+	const few, many = 1000, 5000
+	training, _ := roundBytes(t, few, 20)
+	training2, _ := roundBytes(t, many, 20)
+	n := (training2 - training) / (many - few)
+	t.Logf("each training image: %d bytes", n)
+	if n > 500 {
+		t.Errorf("a round holds %d bytes of each training image", n)
 	}
 }

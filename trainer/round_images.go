@@ -28,10 +28,7 @@ func (r *round) prepare(ctx context.Context) error {
 	r.features = &sampleFeatures{&features.Reader{
 		View: store.View(origin, r.net.features), Extractor: r.net.extractor, Input: r.net.input, Dims: r.net.features,
 	}, r.spec.Pixels}
-	trained := map[string]bool{}
-	for _, s := range r.spec.Train {
-		trained[s.Hash] = true
-	}
+	trained := filesIn(r.spec.Heldout, r.spec.Train)
 	if r.heldout = r.spec.Heldout; slices.ContainsFunc(r.heldout, func(s sample.Sample) bool { return trained[s.Hash] || !s.Edited.IsZero() }) {
 		r.heldout = nil
 		for _, s := range r.spec.Heldout {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/arms"
-	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -30,7 +29,7 @@ type round struct {
 	heldout  []sample.Sample
 	valid    []sample.Sample // what early stopping looks at; nil without it
 	choosing []sample.Sample // what the baseline is chosen on; nil where no arm is asked for
-	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
+	anchors  *anchors        // M° of train, see anchor.go; nil without an anchor
 	parents  *keptMaps       // the parent's maps of heldout
 	kept     []*keptMaps     // all that are still needed, which are closed with the round
 	layer    *refit.Layer    // the last layer, if it is refitted

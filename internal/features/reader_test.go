@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,6 +162,11 @@ func TestViewsHoldWhatTheyUse(t *testing.T) {
 	}
 	if !fill("b") || !fill("c") || !one.Get("a", values) {
 		t.Error("a held entry was evicted, or a free one was not")
+	}
+	for _, name := range []string{"somebody's.feat", strings.Repeat("ab", 40) + ".feat", ".feat", ""} {
+		if s.isHeld(name) {
+			t.Errorf("%q is held, and is nobody's", name)
+		}
 	}
 	one.Close()
 	if !fill("d") || !two.Get("a", values) {

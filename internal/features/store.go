@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,9 +57,9 @@ type Store struct {
 
 	mu    sync.Mutex
 	stats Stats
-	held  map[string]int // entries that views read from, by path: how many views
-	rest  time.Time      // no writing before then, since the last try failed
-	told  time.Time      // when a failure was last logged
+	views map[*View]struct{} // that have used entries, which therefore stay
+	rest  time.Time          // no writing before then, since the last try failed
+	told  time.Time          // when a failure was last logged
 }
 
 // Stats counts what a Store did since it was opened.
@@ -88,7 +89,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("feature store: %w", err)
 	}
-	s := &Store{dir: dir, precision: o.Precision, log: o.Logger, now: o.Now, held: map[string]int{}}
+	s := &Store{dir: dir, precision: o.Precision, log: o.Logger, now: o.Now, views: map[*View]struct{}{}}
 	s.folder = bounded.New(dir, bounded.Options{
 		Limit: o.MaxBytes, Keep: o.Keep, TouchAfter: o.Keep / 2, Held: s.isHeld, Temporary: tempPrefix, Now: o.Now,
 		Files: func(name string) bool { return filepath.Ext(name) == entrySuffix },
@@ -130,9 +131,19 @@ func (s *Store) failed(doing string, err error) {
 }
 
 func (s *Store) isHeld(path string) bool {
+	name, err := hex.DecodeString(strings.TrimSuffix(filepath.Base(path), entrySuffix))
+	if err != nil || len(name) != sha256.Size {
+		return false // no entry of a view
+	}
+	digest := [sha256.Size]byte(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.held[path] > 0
+	for v := range s.views {
+		if v.holds(digest) {
+			return true
+		}
+	}
+	return false
 }
 
 // An entry is a header, then the values in row-major order, little-endian:
