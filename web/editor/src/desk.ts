@@ -212,7 +212,7 @@ export class Desk extends Emitter<DeskEvents> {
   async openTask(id: number): Promise<void> {
     if (!(await this.putDown())) return;
     this.emit("notice", ""); // what was said of the task before
-    await this.during(later("Opening the task"), async () => this.open(await this.client.task(id)));
+    await this.during(later("Opening the task"), () => this.client.task(id), (detail) => this.open(detail));
   }
 
   /** Whether nobody holds the task: the first stroke takes it. */
@@ -452,11 +452,12 @@ export class Desk extends Emitter<DeskEvents> {
   async next(following?: Promise<TaskDetail | null>): Promise<void> {
     const project = this.detail?.project.slug ?? this.project;
     if (!project) return;
-    await this.during(later("Fetching the next task"), async () => {
-      const detail = (await following) ?? (await this.client.next(project, this.selection));
-      if (detail) return this.open(detail);
-      this.leaveTask();
-      this.become({ kind: "empty" });
+    await this.during(later("Fetching the next task"), async () => (await following) ?? this.client.next(project, this.selection), async (detail) => {
+      if (detail) await this.open(detail);
+      else {
+        this.leaveTask();
+        this.become({ kind: "empty" });
+      }
     });
   }
 
@@ -774,12 +775,17 @@ export class Desk extends Emitter<DeskEvents> {
     this.scores = this.autosave = this.lease = null;
   }
 
-  private async during(what: string, work: () => Promise<void>): Promise<void> {
+  private asked = 0; // how often something was asked to be opened
+
+  /** Asks for a task and shows it, unless another was asked for meanwhile, as by two quick steps through the browser's history: the last is shown. */
+  private async during<T>(what: string, ask: () => Promise<T>, show: (answer: T) => Promise<void>): Promise<void> {
+    const asked = ++this.asked;
     this.become({ kind: "loading", what });
     try {
-      await work();
+      const answer = await ask();
+      if (asked === this.asked) await show(answer);
     } catch (error) {
-      this.become({ kind: "failed", message: t("{what} failed: {error}", { what: said(what), error: reason(error) }) });
+      if (asked === this.asked) this.become({ kind: "failed", message: t("{what} failed: {error}", { what: said(what), error: reason(error) }) });
     }
   }
 

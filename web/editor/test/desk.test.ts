@@ -73,6 +73,29 @@ describe("the desk", () => {
     expect(t.network.of("POST", /skip$/).length).toBe(1);
   });
 
+  it("shows the task that was asked for last, whichever answer comes last", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("GET", /tasks\/[23]$/, () => "wait");
+    const both = [t.desk.openTask(2), t.desk.openTask(3)];
+    await t.settle();
+    const answer = (id: number) => t.network.of("GET", new RegExp(`tasks/${id}$`))[0]!.reply(200, task(id, zeros, 14));
+    await answer(3);
+    await answer(2);
+    await Promise.all(both);
+    expect([t.desk.detail?.id, t.desk.phase.kind]).toEqual([3, "working"]);
+  });
+
+  it("says nothing of a task that could not be opened after another was asked for", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("GET", /tasks\/[23]$/, () => "wait");
+    const both = [t.desk.openTask(2), t.desk.openTask(3)];
+    await t.settle();
+    await t.network.of("GET", /tasks\/2$/)[0]!.reply(500, { title: "Out of order" });
+    await t.network.of("GET", /tasks\/3$/)[0]!.reply(200, task(3, zeros, 14));
+    await Promise.all(both);
+    expect([t.desk.detail?.id, t.desk.phase.kind]).toEqual([3, "working"]);
+  });
+
   it("submits once, though asked twice while the task is being taken", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
