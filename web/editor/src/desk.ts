@@ -309,26 +309,28 @@ export class Desk extends Emitter<DeskEvents> {
       return;
     }
     this.tellHints();
+    const here = this.whileHere();
     this.become({ kind: "sending", what: later("Submitting") });
     // The next task is asked for meanwhile, which saves the hand a wait. If this one is not submitted after all, the next one stays
     // taken for as long as a lease lasts, and comes first when it is asked for again. Why there is none is told then, too.
     const following = this.client.next(detail.project.slug, this.selection, detail.id).catch(() => null);
     if (!(await autosave.flush())) {
-      this.backToWork(this.whyUnsaved());
+      this.backToWork(this.whyUnsaved(), here());
       return;
     }
     let submitted: TaskDetail;
     try {
       submitted = await this.client.submit(detail.id, autosave.revision);
     } catch (error) {
-      this.backToWork(t("Not submitted: {error}", { error: reason(error) }));
+      this.backToWork(t("Not submitted: {error}", { error: reason(error) }), here());
+      if (!here()) return;
       if (error instanceof Problem && error.current) autosave.startConflict(error.current);
       else if (error instanceof Problem && error.status === 409) autosave.lose(error.message); // as a save's
       return;
     }
     this.finished++;
     this.emit("notice", detail.project.feedback === "submitted" ? answered(submitted) : t("Submitted for review"));
-    await this.next(following);
+    if (here()) await this.next(following);
   }
 
   /** What the reviewer who corrects the map has said of it on the review page, which is sent with it; empty for who paints. */
@@ -407,20 +409,21 @@ export class Desk extends Emitter<DeskEvents> {
     const { detail, autosave } = this;
     if (!detail || !this.mayDecide()) return;
     if (this.looking && !((await this.take()) && this.mayDecide())) return;
+    const here = this.whileHere();
     this.become({ kind: "sending", what });
     if (autosave && !(await autosave.flush())) {
-      this.backToWork(this.whyUnsaved());
+      this.backToWork(this.whyUnsaved(), here());
       return;
     }
     try {
       await end(detail);
     } catch (error) {
-      this.backToWork(t("{what}: {error}", { what: undone, error: reason(error) }));
+      this.backToWork(t("{what}: {error}", { what: undone, error: reason(error) }), here());
       return;
     }
     this.finished++;
     this.emit("notice", done);
-    await this.next();
+    if (here()) await this.next();
   }
 
   /** Gives the task back to the queue; what was painted stays with it. Whether that was done. */
@@ -789,8 +792,14 @@ export class Desk extends Emitter<DeskEvents> {
     }
   }
 
-  private backToWork(notice: string): void {
-    this.become({ kind: "working" });
+  /** Whether nothing else has been asked to be opened since: who has gone elsewhere while a map is sent is not fetched back. */
+  private whileHere(): () => boolean {
+    const { asked } = this;
+    return () => asked === this.asked;
+  }
+
+  private backToWork(notice: string, here = true): void {
+    if (here) this.become({ kind: "working" });
     this.emit("notice", notice);
   }
 

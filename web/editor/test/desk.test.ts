@@ -96,6 +96,27 @@ describe("the desk", () => {
     expect([t.desk.detail?.id, t.desk.phase.kind]).toEqual([3, "working"]);
   });
 
+  it("stays where a person went who did not wait until a map was submitted", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /next/, () => [200, task(9, zeros, 14)]);
+    t.network.on("POST", /submit$/, () => "wait");
+    t.network.on("GET", /tasks\/2$/, () => [200, task(2, zeros, 14)]);
+    for (const answer of [[200, task(1, zeros, 14)], [500, { title: "Out of order" }]] as const) {
+      if (t.desk.detail?.id === 2) {
+        t.network.on("GET", /tasks\/1$/, () => [200, task(1, zeros, 14)]);
+        await t.desk.openTask(1);
+        t.desk.see();
+      }
+      t.click(3, 3);
+      const submitting = t.desk.submit();
+      await t.wait(100);
+      await t.desk.openTask(2);
+      await t.network.of("POST", /submit$/).at(-1)!.reply(answer[0], answer[1]);
+      await submitting;
+      expect([t.desk.detail?.id, t.desk.phase.kind]).toEqual([2, "working"]);
+    }
+  });
+
   it("submits once, though asked twice while the task is being taken", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);

@@ -93,8 +93,11 @@ describe("signing in again", () => {
     await type("password", "x");
     await pass(200);
     expect([tries, told(element).startsWith("That is somebody else's account, and they were signed out again")]).toEqual([1, true]);
+    const email = element.querySelector<HTMLInputElement>("input[type=email]")!;
+    email.value = "ben@example.org";
     await type("password", "x");
     await pass(200);
+    expect(email.value).toBe("ana@example.org");
     expect([element.open, told(element).includes("Nothing is sent in their name"), shown(element)]).toEqual([true, true, { password: "" }]);
   });
 });

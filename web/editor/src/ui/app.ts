@@ -149,16 +149,12 @@ function listen(desk: Desk, dialogs: Dialogs): void {
 /** Keeps the address bar on the task at hand: …/tasks/12. */
 function followAddress(desk: Desk): void {
   const address = (detail: TaskDetail) => location.pathname.replace(/\/tasks\/\d+/, `/tasks/${detail.id}`);
-  let travelled = false;
   desk.on("opened", (detail) => {
     const path = address(detail);
-    if (path !== location.pathname && !travelled) history.pushState({ task: detail.id }, "", path + location.search); // with the queue's selection
-    travelled = false;
+    if (path !== location.pathname) history.pushState({ task: detail.id }, "", path + location.search); // with the queue's selection; who has travelled there is there already
   });
   window.addEventListener("popstate", () => {
     const id = Number(/\/tasks\/(\d+)/.exec(location.pathname)?.[1]);
-    if (!id) return;
-    travelled = true;
-    void desk.openTask(id);
+    if (id) void desk.openTask(id);
   });
 }

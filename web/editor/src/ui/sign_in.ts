@@ -101,6 +101,7 @@ export class SignInDialog {
       const who = await signIn();
       if (who === "self") this.close();
       else {
+        this.email.value = this.signing.email ?? "";
         this.askFor("password");
         this.tell(strangers[who]());
       }
