@@ -347,6 +347,7 @@ export class Desk extends Emitter<DeskEvents> {
       this.emit("notice", t("You have changed nothing: approve the map as it is on the page Review"));
       return;
     }
+    const here = this.whileHere();
     this.become({ kind: "sending", what: later("Approving") });
     const { body } = new Baseline(document, edit).draft(document, edit.revision, false);
     const { said } = this;
@@ -357,7 +358,7 @@ export class Desk extends Emitter<DeskEvents> {
         base_revision: edit.revision, source: document.source, ...body, ...begun, provenance: this.provenance(detail, document), ...said,
       });
     } catch (error) {
-      this.backToWork(t("Not approved: {error}. What you painted is kept in this browser", { error: reason(error) }));
+      this.backToWork(t("Not approved: {error}. What you painted is kept in this browser", { error: reason(error) }), here());
       return;
     }
     this.journal.remove(detail.id);
@@ -436,18 +437,19 @@ export class Desk extends Emitter<DeskEvents> {
       return true;
     }
     this.tellHints();
+    const here = this.whileHere();
     this.become({ kind: "sending", what: later("Putting back") });
     if (autosave && !(await autosave.flush())) {
-      this.backToWork(this.whyUnsaved());
+      this.backToWork(this.whyUnsaved(), here());
       return false;
     }
     try {
       await this.client.release(detail.id);
     } catch (error) {
-      this.backToWork(t("Not put back: {error}", { error: reason(error) }));
+      this.backToWork(t("Not put back: {error}", { error: reason(error) }), here());
       return false;
     }
-    this.leaveTask();
+    if (here()) this.leaveTask();
     return true;
   }
 
@@ -798,7 +800,7 @@ export class Desk extends Emitter<DeskEvents> {
     return () => asked === this.asked;
   }
 
-  private backToWork(notice: string, here = true): void {
+  private backToWork(notice: string, here: boolean): void {
     if (here) this.become({ kind: "working" });
     this.emit("notice", notice);
   }
