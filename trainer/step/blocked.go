@@ -177,7 +177,7 @@ func (l *layout) placeOperator(before *onnx.Node) {
 		w, _ := l.Shape(n.Inputs[1]).Sizes()
 		groups := n.AttrInt("group", 1)
 		turned := []int64{groups * w[1], w[0] / groups, w[2], w[3]}
-		n.Inputs[1] = l.lay(n.Inputs[1], n.Inputs[0], n.Outputs[0], turned, groups, before.Inputs[0])
+		n.Inputs[1] = l.lay("LayWeight", n.Inputs[1], n.Inputs[0], n.Outputs[0], turned, groups, before.Inputs[0])
 	}
 	if n.Op == gradient.ConvWeightGradient {
 		dY, x := l.Shape(before.Inputs[0])[1].Size, l.Shape(before.Inputs[1])[1].Size
@@ -190,8 +190,8 @@ func (l *layout) placeOperator(before *onnx.Node) {
 	l.nodes = append(l.nodes, n)
 }
 
-// lay adds the node that lays a weight out for the convolution that makes output or, turned, for its gradient from dY.
-func (l *layout) lay(weight, x, output string, shape []int64, groups int64, dY string) string {
+// lay adds the node op that lays a weight out for the convolution that makes output or, turned, for its gradient from dY.
+func (l *layout) lay(op, weight, x, output string, shape []int64, groups int64, dY string) string {
 	after, turned := x, int64(0)
 	if dY != "" {
 		turned = 1
@@ -201,10 +201,7 @@ func (l *layout) lay(weight, x, output string, shape []int64, groups int64, dY s
 			}
 		}
 	}
-	op, laid := "LayWeight", output+"/weight"
-	if len(shape) == 3 {
-		op = "WinogradWeight"
-	}
+	laid := output + "/weight"
 	l.declare(laid, onnx.ShapeOf(shape...))
 	// The runtime runs nodes without inputs from other nodes first, and nodes that no other reads last. Without this it would lay
 	// out all weights before anything else, and sum the weights' gradients at the very end.
@@ -267,11 +264,11 @@ func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 	}
 	var placed *onnx.Node
 	if winogradPays(n, w) {
-		placed = l.winograd(n, l.lay(weight, x, n.Outputs[0], []int64{16, w[1], w[0]}, 1, dY), clip)
+		placed = l.winograd(n, x, l.lay("WinogradWeight", weight, x, n.Outputs[0], []int64{16, w[1], w[0]}, 1, dY), clip)
 	} else {
-		placed = l.runtimeConv(n, l.lay(weight, x, n.Outputs[0], w, n.AttrInt("group", 1), dY), clip)
+		placed = l.runtimeConv(n, x, l.lay("LayWeight", weight, x, n.Outputs[0], w, n.AttrInt("group", 1), dY), clip)
 	}
-	placed.Name, placed.Inputs[0], placed.Outputs = n.Name, x, []string{l.make(output)}
+	placed.Name, placed.Outputs = n.Name, []string{l.make(output)}
 	l.nodes = append(l.nodes, placed)
 	if l.outputs[output] {
 		l.standard(output)
@@ -285,7 +282,7 @@ type bounds struct {
 }
 
 // runtimeConv is a convolution of the runtime's.
-func (l *layout) runtimeConv(n *onnx.Node, laid string, clip *bounds) *onnx.Node {
+func (l *layout) runtimeConv(n *onnx.Node, x, laid string, clip *bounds) *onnx.Node {
 	w, _ := l.Shape(n.Inputs[1]).Sizes()
 	attributes := []*onnx.Attribute{
 		onnx.IntAttr("group", n.AttrInt("group", 1)), onnx.IntsAttr("kernel_shape", w[2:]...),
@@ -300,11 +297,11 @@ func (l *layout) runtimeConv(n *onnx.Node, laid string, clip *bounds) *onnx.Node
 		attributes = append(attributes, onnx.StrAttr("activation", "Clip"),
 			onnx.FloatsAttr("activation_params", float32(max(clip.low, -math.MaxFloat32)), float32(min(clip.high, math.MaxFloat32))))
 	}
-	return &onnx.Node{Op: "Conv", Domain: RuntimeBlocked, Inputs: append([]string{"", laid}, n.Inputs[2:]...), Attributes: attributes}
+	return &onnx.Node{Op: "Conv", Domain: RuntimeBlocked, Inputs: append([]string{x, laid}, n.Inputs[2:]...), Attributes: attributes}
 }
 
 // winograd is package blocked's convolution.
-func (l *layout) winograd(n *onnx.Node, laid string, clip *bounds) *onnx.Node {
+func (l *layout) winograd(n *onnx.Node, x, laid string, clip *bounds) *onnx.Node {
 	pads := n.AttrInts("pads", 0, 0, 0, 0)
 	attributes := []*onnx.Attribute{
 		onnx.IntAttr("block", l.block), onnx.IntAttr("threads", int64(l.threads)), onnx.IntsAttr("kernel_shape", 3, 3),
@@ -313,5 +310,5 @@ func (l *layout) winograd(n *onnx.Node, laid string, clip *bounds) *onnx.Node {
 	if clip != nil {
 		attributes = append(attributes, onnx.FloatAttr("low", float32(clip.low)), onnx.FloatAttr("high", float32(clip.high)))
 	}
-	return &onnx.Node{Op: "WinogradConv", Domain: gradient.BlockedDomain, Inputs: append([]string{"", laid}, n.Inputs[2:]...), Attributes: attributes}
+	return &onnx.Node{Op: "WinogradConv", Domain: gradient.BlockedDomain, Inputs: append([]string{x, laid}, n.Inputs[2:]...), Attributes: attributes}
 }

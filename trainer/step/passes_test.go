@@ -17,26 +17,14 @@ import (
 // between two of these.
 func TestPasses(t *testing.T) {
 	t.Parallel()
-	a, err := architecture.Named("tiny")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := a.Build(5, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var passes []string
 	section := map[string]string{}
-	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
-	_, err = build(t.Context(), SourceOf(enginetest.Split(t, m), s.Strategy), s, Target{}, func(pass string, m *onnx.Model) {
+	buildStep(t, "tiny", Target{}, func(pass string, m *onnx.Model) {
 		passes, section[pass] = append(passes, pass), listing(m)
 		if testing.Verbose() {
 			t.Logf("behind %q:\n%s", pass, section[pass])
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if want := []string{"raise", "simplify", "choose", "losses", "differentiate", "outputs"}; !slices.Equal(passes, want) {
 		t.Fatalf("passes are %v, want %v", passes, want)
 	}
@@ -52,19 +40,8 @@ func TestPasses(t *testing.T) {
 // TestWinogradInAStep asks for Winograd's algorithm wherever it pays: going forward, going back, and for weights.
 func TestWinogradInAStep(t *testing.T) {
 	t.Parallel()
-	a, err := architecture.Named("resnet18")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := a.Build(5, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
 	var last *onnx.Model
-	if _, err = build(t.Context(), SourceOf(enginetest.Split(t, m), s.Strategy), s, Target{Block: 16, Threads: 2}, func(_ string, m *onnx.Model) { last = m }); err != nil {
-		t.Fatal(err)
-	}
+	buildStep(t, "resnet18", Target{Block: 16, Threads: 2}, func(_ string, m *onnx.Model) { last = m })
 	count := map[string]int{}
 	for _, n := range last.Graph.Nodes {
 		kernel := n.AttrInts("kernel_shape", 1, 1)
@@ -81,6 +58,23 @@ func TestWinogradInAStep(t *testing.T) {
 	// nothing before it is trained. The convolution of the 5 classes, forward and back, has no whole blocks.
 	if want := map[string]int{"without": 2, "weights' gradients": 7, "WinogradConv": 13, "WinogradWeight": 13}; !maps.Equal(count, want) {
 		t.Errorf("%v, want %v", count, want)
+	}
+}
+
+// buildStep builds the step of a new network of five classes, and shows the graph behind each pass.
+func buildStep(t *testing.T, network string, target Target, behind func(pass string, m *onnx.Model)) {
+	t.Helper()
+	a, err := architecture.Named(network)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := a.Build(5, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
+	if _, err := build(t.Context(), SourceOf(enginetest.Split(t, m), s.Strategy), s, target, behind); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -13,9 +13,9 @@ enum {
   LINE = 64 / sizeof(float),      // of the cache: points lie a line more than a power of two apart, or they would fall on each other in it
 };
 
-// Where tiles are, and in what image.
+// How many tiles an image has.
 struct tiling {
-  int64_t rows, columns; // tiles of an image
+  int64_t rows, columns;
 };
 
 static inline struct tiling tiling_of(const struct window *w) { return (struct tiling){(w->out_height + 1) / 2, (w->out_width + 1) / 2}; }
