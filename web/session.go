@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -38,6 +39,9 @@ const (
 	sessionCeremony     = "ceremony" // what was begun with a passkey
 	sessionLink         = "link"     // the state of the way on which somebody is who connects their account with the institution
 )
+
+// pageOf is the header in which a page that works through the API says whose it is, by their number.
+const pageOf = "Studio-Page-Of"
 
 // sessions keeps who is signed in. The cookie is marked Secure if the request came over TLS, to the studio or, as a trusted proxy says,
 // to the proxy, or if the studio's public address is https.
@@ -320,6 +324,9 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		}
 		if err != nil {
 			return err
+		}
+		if page := r.Header.Get(pageOf); page != "" && token == nil && page != strconv.FormatInt(user.ID, 10) {
+			user = annotator.User{} // somebody else has signed in since, in another tab of the browser: nothing is done in their name
 		}
 		if user.ID != 0 {
 			ctx = context.WithValue(ctx, keyActor, user)

@@ -61,3 +61,15 @@ func TestOpenSignInsAreListedAndEnded(t *testing.T) {
 		t.Errorf("after signing out: %+v", list)
 	}
 }
+
+// A page that says whose it is does nothing for somebody else who has signed in since, in another tab of its browser.
+func TestAPageIsAnsweredForWhoItIsOf(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	b := s.as(annotator.RoleReviewer)
+	const path = "/api/v1/sessions"
+	of := func(role annotator.Role) string { return fmt.Sprint(s.people[role].ID) }
+	b.do(http.MethodGet, path, nil, pageOf, of(annotator.RoleReviewer)).want(http.StatusOK)
+	b.do(http.MethodGet, path, nil, pageOf, of(annotator.RoleAnnotator)).want(http.StatusUnauthorized)
+	b.do(http.MethodGet, path, nil).want(http.StatusOK) // they are signed in still
+}

@@ -106,6 +106,19 @@ describe("the API's client", () => {
     after.mockRestore();
   });
 
+  it("says whose page it is, but where it asks who is there", async () => {
+    const of: (string | null)[] = [];
+    const client = new Client((request) => {
+      of.push(request.headers.get("Studio-Page-Of"));
+      return Promise.resolve(new Response(JSON.stringify({ user: { id: 7 } })));
+    });
+    await client.task(4); // nobody has said yet
+    client.user = 7;
+    await client.save(4, draft);
+    await client.signIn("ana@example.org", "secret", "");
+    expect(of).toEqual([null, "7", null]);
+  });
+
   it("lets only the save outlive the page that is made while it goes away", async () => {
     const kept: boolean[] = [];
     const client = new Client((request) => {

@@ -71,6 +71,7 @@ export class Client {
   private inTurn(send: (request: Request) => Promise<Response>): (request: Request) => Promise<Response> {
     return async (request) => {
       if (ofSession(request)) return send(request);
+      if (this.user !== 0) request.headers.set("Studio-Page-Of", String(this.user)); // the studio does nothing for anybody who has signed in since, in another tab
       if (this.signing) await this.signing;
       if (this.out) {
         const asked = await send(new Request(`${base}/session`, { headers: { Accept: "application/json" } }));
