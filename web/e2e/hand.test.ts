@@ -59,7 +59,7 @@ describe.skipIf(!browserThere)("the hand", () => {
   /** What the canvas shows of the map beside a place, where the cursor's point does not hide it, from 0 (nothing) to 1. The map is opaque here. */
   const painted = (x: number, y: number) => page.evaluate(async ([x, y]) => {
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
-    const canvas = document.querySelector<HTMLCanvasElement>("#stage canvas")!;
+    const canvas = document.querySelector<HTMLCanvasElement>("#stage canvas.front")!;
     const box = canvas.getBoundingClientRect();
     const at = canvas.getContext("2d")!.getImageData((x! + 8 - box.x) * devicePixelRatio, (y! + 5 - box.y) * devicePixelRatio, 1, 1).data;
     return at[1]! / 255; // viridis: its green grows with the value
@@ -72,7 +72,7 @@ describe.skipIf(!browserThere)("the hand", () => {
   /** How much paint there is on the whole map, from 0 to 1. */
   const ink = () => page.evaluate(async () => {
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
-    const canvas = document.querySelector<HTMLCanvasElement>("#stage canvas")!;
+    const canvas = document.querySelector<HTMLCanvasElement>("#stage canvas.front")!;
     const pixels = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data;
     let sum = 0;
     for (let i = 1; i < pixels.length; i += 4) sum += pixels[i]!;
@@ -171,6 +171,30 @@ describe.skipIf(!browserThere)("the hand", () => {
     await press(0.5); // a mouse
     expect((await ink()) - none).toBeGreaterThan(3 * light);
     expect(await page.getByTestId("set-pressure").isVisible()).toBe(true);
+  });
+
+  it("shows the brush on the ground around the picture too, which costs nothing while the hand is on the picture", async () => {
+    const view = (await page.locator("#stage canvas.front").boundingBox())!;
+    const ground = page.locator("#stage canvas.ground");
+    await page.mouse.move(middle.x, middle.y);
+    await ground.waitFor({ state: "hidden" });
+    for (const [x, y] of [[view.x, middle.y], [view.x + view.width, middle.y], [view.x - 60, middle.y]] as const) {
+      await page.mouse.move(x, y);
+      await ground.waitFor({ state: "visible" });
+      const [around, inside] = await page.evaluate(async ([x, y]) => {
+        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+        return ["ground", "front"].map((name) => {
+          const canvas = document.querySelector<HTMLCanvasElement>(`#stage canvas.${name}`)!;
+          const box = canvas.getBoundingClientRect();
+          const { data } = canvas.getContext("2d")!.getImageData((x! - box.x) * devicePixelRatio - 1, (y! - box.y) * devicePixelRatio - 1, 3, 3); // the brush's middle
+          return new Set(new Uint32Array(data.buffer)).size > 1;
+        });
+      }, [x, y]);
+      expect(around).toBe(true);
+      if (x === view.x - 60) expect(inside).toBe(false);
+    }
+    await page.mouse.move(middle.x, middle.y);
+    await ground.waitFor({ state: "hidden" });
   });
 
   it("keeps the slider's thumb where the brush is, after a load too", async () => {

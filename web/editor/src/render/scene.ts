@@ -20,6 +20,12 @@ function onScreen(editor: Editor, region: Region): Region {
   return { x: a.x, y: a.y, width: region.width * editor.viewport.scale, height: region.height * editor.viewport.scale };
 }
 
+/** Where the picture is on the screen with its frame: what the model sees of it, or all. */
+export const pictureOnScreen = (editor: Editor): Region =>
+  editor.showWhole ? grown(onScreen(editor, editor.scene.whole), frame) : onScreen(editor, editor.scene.region);
+
+const frame = 1.5; // CSS pixels: line around what the model sees of a whole picture
+
 export function drawPicture(g: CanvasRenderingContext2D, editor: Editor, pictures: Pictures): void {
   g.imageSmoothingEnabled = true;
   g.imageSmoothingQuality = editor.viewport.scale < 1 ? "high" : "medium";
@@ -36,7 +42,7 @@ export function drawPicture(g: CanvasRenderingContext2D, editor: Editor, picture
   }
   if (pictures.view) g.drawImage(pictures.view, inside.x, inside.y, inside.width, inside.height);
   if (editor.showWhole) {
-    g.lineWidth = 1.5;
+    g.lineWidth = frame;
     g.strokeStyle = "#fff";
     g.strokeRect(inside.x, inside.y, inside.width, inside.height);
   }

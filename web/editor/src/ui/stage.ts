@@ -1,4 +1,4 @@
-// The canvas: its size in device pixels, its panes, what of it is drawn anew in a frame, and the pointer's and wheel's events on their
+// What is painted on: its two canvases, their sizes in device pixels, its panes, what of it is drawn anew in a frame, and the pointer's and wheel's events on their
 // way to the editor.
 
 import { colourSide, type Colours } from "../colours.ts";
@@ -10,7 +10,8 @@ import type { PointerSample } from "../input/sample.ts";
 import { pictureAt } from "../render/ahead.ts";
 import { RenderLoop, type Change } from "../render/loop.ts";
 import { pencil } from "../render/pencil.ts";
-import { drawOverlay, drawPicture, drawSaid, MapPainter, movingOverlay } from "../render/scene.ts";
+import { drawOverlay, drawPicture, drawSaid, MapPainter, movingOverlay, pictureOnScreen } from "../render/scene.ts";
+import { common, Sheet, touched, within, type Pixels } from "../render/sheet.ts";
 import type { Selection } from "../selection.ts";
 import type { Layout } from "../settings.ts";
 import { h } from "./element.ts";
@@ -43,7 +44,8 @@ interface Pane {
 export class Stage {
   readonly element: HTMLElement;
   readonly loop = new RenderLoop((changes) => this.draw(changes));
-  private readonly canvas = h("canvas", { "aria-hidden": "true" });
+  private readonly ground = new Sheet(h("canvas.ground", { "aria-hidden": "true" }));
+  private readonly front = new Sheet(h("canvas.front", { "aria-hidden": "true" })); // over the ground, as large as the picture
   private readonly photograph = document.createElement("canvas"); // a pane's with the ground around it, drawn anew when picture or view change
   private readonly swipe = new Swipe();
   private readonly minimap: Minimap;
@@ -58,9 +60,9 @@ export class Stage {
     this.element = h(
       "div.easel",
       { id: "stage", tabindex: "0", role: "application", "aria-label": t("Attention map"), "aria-describedby": "stage-help", "data-testid": "stage" },
-      this.canvas, this.swipe.element, this.minimap.element,
+      this.ground.canvas, this.front.canvas, this.swipe.element, this.minimap.element,
     );
-    for (const canvas of [this.canvas, this.photograph]) pencil(canvas, { alpha: false }); // what lies under it need not be drawn, and it need not be blended with that
+    pencil(this.photograph, { alpha: false });
     this.swipe.follow(editor);
     this.listen();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.loop.mark("picture"));
@@ -134,8 +136,7 @@ export class Stage {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width === 0 || height === 0) return;
     this.ratio = window.devicePixelRatio || 1;
-    this.canvas.width = Math.round(width * this.ratio);
-    this.canvas.height = Math.round(height * this.ratio);
+    this.ground.place({ x: 0, y: 0, width: Math.round(width * this.ratio), height: Math.round(height * this.ratio) }, this.ratio);
     this.layout = this.editor.settings.get("layout");
     const beside = this.layout === "beside";
     const pane = beside ? (width >= height ? { width: width / 2, height } : { width, height: height / 2 }) : { width, height };
@@ -156,7 +157,10 @@ export class Stage {
     const stretched = painted !== null && editor.settings.get("stretch"); // then a cell's change can be one of all
     let dirty = around(around(this.overlay, moving), painted);
     this.overlay = moving;
+    const beyond = moving !== null && this.panes.some((pane) => !within(this.placed(pane, touched(moving, this.ratio)), this.front.at));
+    this.ground.canvas.hidden = !beyond; // a browser copies also what did not change, as long as it shows
     if (changes.has("picture")) {
+      this.placeFront();
       const g = pencil(this.photograph);
       g.setTransform(1, 0, 0, 1, 0, 0);
       g.fillStyle = getComputedStyle(this.element).backgroundColor;
@@ -170,23 +174,54 @@ export class Stage {
     if (dirty) for (const pane of this.panes) this.drawPane(pane, dirty);
   }
 
+  /** Lays the front over what the panes show of the picture. */
+  private placeFront(): void {
+    const { editor, panes, ratio, ground } = this;
+    const picture = touched(pictureOnScreen(editor), ratio);
+    const shown = panes.map((pane) => {
+      const { width, height } = this.photograph;
+      return common(this.placed(pane, picture), this.placed(pane, { x: 0, y: 0, width, height }));
+    });
+    const at = shown.reduce(around, null);
+    this.front.place((at && common(at, ground.at)) ?? { x: 0, y: 0, width: 0, height: 0 }, ratio);
+  }
+
+  /** The upper left corner of a pane, in whole pixels of the screen. */
+  private cornerOf(pane: Pane): { x: number; y: number } {
+    return { x: Math.round(pane.x * this.ratio), y: Math.round(pane.y * this.ratio) };
+  }
+
+  /** Where on the stage a part of a pane is. */
+  private placed(pane: Pane, part: Pixels): Pixels {
+    const corner = this.cornerOf(pane);
+    return { ...part, x: corner.x + part.x, y: corner.y + part.y };
+  }
+
   /** Draws a part of a pane anew, in whole pixels of the screen. */
   private drawPane(pane: Pane, dirty: Region): void {
+    const { ratio, photograph, ground, front } = this;
+    const part = common(touched(dirty, ratio), { x: 0, y: 0, width: photograph.width, height: photograph.height });
+    if (!part) return;
+    const corner = this.cornerOf(pane);
+    const there = this.placed(pane, part);
+    for (const sheet of within(there, front.at) ? [front] : [ground, front]) {
+      const at = common(there, sheet.at);
+      if (at) this.drawPart(pane, sheet, { ...at, x: at.x - corner.x, y: at.y - corner.y }, { x: corner.x - sheet.at.x, y: corner.y - sheet.at.y });
+    }
+  }
+
+  /** Draws a part of a pane on a sheet, on which the pane's corner is at `corner`. */
+  private drawPart(pane: Pane, { canvas }: Sheet, { x, y, width, height }: Pixels, corner: { readonly x: number; readonly y: number }): void {
     const { editor, ratio, photograph } = this;
-    const [left, top] = [Math.round(pane.x * ratio), Math.round(pane.y * ratio)];
-    const x = Math.max(0, Math.floor(dirty.x * ratio)), y = Math.max(0, Math.floor(dirty.y * ratio));
-    const width = Math.min(photograph.width, Math.ceil((dirty.x + dirty.width) * ratio)) - x;
-    const height = Math.min(photograph.height, Math.ceil((dirty.y + dirty.height) * ratio)) - y;
-    if (width <= 0 || height <= 0) return;
-    const g = pencil(this.canvas);
+    const g = pencil(canvas);
     g.save();
-    g.setTransform(1, 0, 0, 1, left, top);
+    g.setTransform(1, 0, 0, 1, corner.x, corner.y);
     g.beginPath();
     g.rect(x, y, width, height);
     g.clip();
     g.imageSmoothingEnabled = false;
     g.drawImage(photograph, x, y, width, height, x, y, width, height);
-    g.setTransform(ratio, 0, 0, ratio, left, top);
+    g.setTransform(ratio, 0, 0, ratio, corner.x, corner.y);
     if (pane.map && !editor.showPhotograph) {
       g.save();
       if (this.layout === "swipe") clipRightOf(g, this.swipe.at(editor), editor);
