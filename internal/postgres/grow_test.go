@@ -31,6 +31,10 @@ func TestProjectsGrow(t *testing.T) {
 	if grown := 1000 - len(w.Images); images != grown+4 || predictions != images || wrong != tasks || wrong < grown*75/100 || wrong > grown*85/100 {
 		t.Errorf("%d images, %d predictions, %d wrong, %d tasks", images, predictions, wrong, tasks)
 	}
+	var scanned, rows int
+	if err := w.Store.Pool().QueryRow(ctx, `SELECT scanned, (SELECT count(*) FROM predictions WHERE version_id = v.id) FROM versions v WHERE id = $1`, w.Version.ID).Scan(&scanned, &rows); err != nil || scanned != rows {
+		t.Errorf("the version counts %d predictions of %d, %v", scanned, rows, err)
+	}
 	if running, err := w.Store.Running(ctx); err != nil {
 		t.Errorf("%v, %v", running, err)
 	}
