@@ -463,10 +463,7 @@ func (s *Store) NextTasks(ctx context.Context, jobID int64) (over bool, err erro
 			over = true
 			return tx.endTasked(ctx, jobID, version)
 		}
-		ids, err := list(ctx, tx, pgx.RowTo[int64], `
-			SELECT i.id FROM unnest($4::text[]) one, LATERAL (
-				SELECT id FROM images WHERE project_id = $1 AND split = one AND id > $2 ORDER BY id LIMIT $3
-			) i ORDER BY i.id LIMIT $3`, version.ProjectID, last, annotator.TaskStep, texts(annotator.Splits))
+		ids, err := tx.imagesAfter(ctx, version.ProjectID, last)
 		if err != nil {
 			return err
 		}
