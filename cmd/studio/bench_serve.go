@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
@@ -35,8 +38,43 @@ func (c *benchServeCommand) Help() string {
 		"To compare two builds, let one serve the data folder, then the other, and run this beside each."
 }
 
+// Validate implements kong.Validatable.
+func (c *benchServeCommand) Validate() error {
+	switch at, err := url.Parse(c.Address); {
+	case err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https":
+		return fmt.Errorf("--address: %q is no address of a studio, such as http://127.0.0.1:8080", c.Address)
+	case c.Painters < 0 || c.Follow < 0 || c.Follow > 0 && c.Painters == 0:
+		return errors.New("--painters: is at least 0, and at least 1 with --follow: a round needs a map that somebody painted")
+	case c.Wrong < 0 || c.Wrong > 100:
+		return errors.New("--wrong: is between 0 and 100 per cent")
+	}
+	return nil
+}
+
+// answers is an error where no studio answers at the address, before a project is given a million images for it.
+func (c *benchServeCommand) answers(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(c.Address, "/")+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
+	if err == nil {
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			err = errors.New(answer.Status)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("no studio answers at %s: start one on the same data folder (studio serve --data DIR): %w", c.Address, err)
+	}
+	return nil
+}
+
 // Run implements the command.
 func (c *benchServeCommand) Run(ctx context.Context, streams *stdio) error {
+	if err := c.answers(ctx); err != nil {
+		return err
+	}
 	return c.withStore(ctx, streams, func(s *storage, service *annotator.Service) error {
 		project, err := service.Project(ctx, annotator.System, c.Project)
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -44,6 +45,31 @@ func TestBenchServeTimesARunningStudio(t *testing.T) {
 			if a.Times < 1 || a.P50 > a.P95 || a.P95 > a.Max || a.Max <= 0 {
 				t.Errorf("run %d: %+v", i, a)
 			}
+		}
+	}
+}
+
+// What cannot be measured is refused before anything is made: nobody at the address, an address without its scheme, a round that nobody paints for.
+func TestBenchServeRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args []string
+		want string
+		code int
+	}{
+		{[]string{"--address", "http://127.0.0.1:1"}, "no studio answers at http://127.0.0.1:1", exitFailure},
+		{[]string{"--address", "127.0.0.1:8080"}, "is no address of a studio", exitUsage},
+		{[]string{"--painters", "0", "--follow", "2"}, "at least 1 with --follow", exitUsage},
+		{[]string{"--wrong", "200"}, "between 0 and 100", exitUsage},
+	} {
+		var out, said bytes.Buffer
+		dir := t.TempDir()
+		code := run(t.Context(), append([]string{"bench", "serve", "--data", dir}, c.args...), &stdio{In: strings.NewReader(""), Out: &out, Err: &said})
+		if code != c.code || !strings.Contains(said.String(), c.want) {
+			t.Errorf("%q ended with %d: %s", c.args, code, &said)
+		}
+		if made, err := os.ReadDir(dir); err != nil || len(made) > 0 {
+			t.Errorf("%q made %v, %v", c.args, made, err)
 		}
 	}
 }

@@ -349,7 +349,7 @@ func (s *Store) UnpackProject(ctx context.Context, slug, name string, rows func(
 			return nil
 		}
 		if err == nil {
-			err = tx.fillReserve(ctx, active, nil)
+			err = tx.fillReserveInSteps(ctx, active)
 		}
 		if err == nil {
 			err = tx.rankLater(ctx, project.ID)

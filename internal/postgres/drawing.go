@@ -230,6 +230,29 @@ func (s *Store) fillReserve(ctx context.Context, v annotator.Version, images []i
 	return err
 }
 
+// fillReserveInSteps is fillReserve of all images, TaskStep at a time: of tables that the same transaction has filled the planner knows nothing, and would read them
+// again for each image (tasksOf).
+func (s *Store) fillReserveInSteps(ctx context.Context, v annotator.Version) error {
+	for last := int64(0); ; {
+		ids, err := s.imagesAfter(ctx, v.ProjectID, last)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := s.fillReserve(ctx, v, ids); err != nil {
+			return err
+		}
+		last = ids[len(ids)-1]
+	}
+}
+
+// imagesAfter returns the next TaskStep images of a project, by id.
+func (s *Store) imagesAfter(ctx context.Context, projectID, last int64) ([]int64, error) {
+	return list(ctx, s, pgx.RowTo[int64], `
+		SELECT i.id FROM unnest($4::text[]) one, LATERAL (
+			SELECT id FROM images WHERE project_id = $1 AND split = one AND id > $2 ORDER BY id LIMIT $3
+		) i ORDER BY i.id LIMIT $3`, projectID, last, annotator.TaskStep, texts(annotator.Splits))
+}
+
 // UnassignGone implements annotator.TaskStore.
 func (s *Store) UnassignGone(ctx context.Context, projectID int64) error {
 	_, err := s.exec(ctx, `UPDATE tasks SET assigned_to = NULL, assigned_at = NULL WHERE project_id = $1 AND (assigned_to IN (SELECT id FROM users WHERE disabled)

@@ -74,6 +74,9 @@ func (s *Store) grow(ctx context.Context, v annotator.Version, from, n, tasks in
 		if int(made) != n {
 			return fmt.Errorf("%d of %d images were made: the project needs images that version %d gets right and some that it gets wrong: %w", made, n, v.Number, annotator.ErrConflict)
 		}
+		if _, err := tx.exec(ctx, `UPDATE versions SET scanned = scanned + $2 WHERE id = $1`, v.ID, made); err != nil {
+			return err
+		}
 		_, err = tx.exec(ctx, `
 			INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence, chance)
 			SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence, (hashint8extended(i.id, $3) & 1048575) / 1048576.0

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
@@ -30,6 +31,10 @@ func TestProjectsGrow(t *testing.T) {
 	}
 	if grown := 1000 - len(w.Images); images != grown+4 || predictions != images || wrong != tasks || wrong < grown*75/100 || wrong > grown*85/100 {
 		t.Errorf("%d images, %d predictions, %d wrong, %d tasks", images, predictions, wrong, tasks)
+	}
+	var scanned, rows int
+	if err := w.Store.Pool().QueryRow(ctx, `SELECT scanned, (SELECT count(*) FROM predictions WHERE version_id = v.id) FROM versions v WHERE id = $1`, w.Version.ID).Scan(&scanned, &rows); err != nil || scanned != rows {
+		t.Errorf("the version counts %d predictions of %d, %v", scanned, rows, err)
 	}
 	if running, err := w.Store.Running(ctx); err != nil {
 		t.Errorf("%v, %v", running, err)
@@ -70,6 +75,39 @@ func TestAPageReadsWhatItShows(t *testing.T) {
 			if n := read[table] - before[table]; n > 400 { // of more than 3,000
 				t.Errorf("%s: a page of 20 tasks read %d rows of %s", name, n, table)
 			}
+		}
+	}
+}
+
+// The lists of images that are out of use read those, not the project's.
+func TestDeletedImagesAreFoundWithoutTheOthers(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	if err := w.Store.GrowProject(ctx, w.Version, 4000, 80, 1, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.RetireImages(ctx, w.Project.ID, []int64{w.Images[0].ID}, annotator.RetiredDeleted, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for state, want := range map[annotator.ImageState]int{annotator.ImageDeleted: 1, annotator.ImageReplaced: 0, annotator.ImageGone: 0} {
+		err := w.Store.InTx(ctx, func(tx annotator.Store) error {
+			before, err := tx.(*postgres.Store).RowsRead(ctx)
+			if err != nil {
+				return err
+			}
+			page, err := tx.ImagePage(ctx, w.Project.ID, annotator.ImageFilter{State: state, Limit: 20})
+			if err != nil {
+				return err
+			}
+			read, err := tx.(*postgres.Store).RowsRead(ctx)
+			if n := read["images"] - before["images"]; len(page.Images) != want || page.Total != want || n > 100 {
+				t.Errorf("%s: %d images of %d, %d rows read", state, len(page.Images), page.Total, n)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 }

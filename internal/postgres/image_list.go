@@ -12,13 +12,13 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// imageStates are the conditions of the states by which images are listed.
+// imageStates are the conditions of the states by which images are listed. Of those out of use both columns are named, since their index (images_retired) is by one.
 var imageStates = map[annotator.ImageState]string{
 	annotator.ImageInUse:      `retired_at IS NULL`,
 	annotator.ImageUnreadable: `retired_at IS NULL AND broken <> ''`,
-	annotator.ImageDeleted:    `retired_why = 'deleted'`,
-	annotator.ImageReplaced:   `retired_why = 'replaced'`,
-	annotator.ImageGone:       `retired_why = 'gone'`,
+	annotator.ImageDeleted:    `retired_at IS NOT NULL AND retired_why = 'deleted'`,
+	annotator.ImageReplaced:   `retired_at IS NOT NULL AND retired_why = 'replaced'`,
+	annotator.ImageGone:       `retired_at IS NOT NULL AND retired_why = 'gone'`,
 	annotator.ImageAny:        `true`,
 }
 

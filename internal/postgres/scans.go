@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -164,8 +165,7 @@ func (s *Store) scanAlso(ctx context.Context, projectID int64, images []int64) e
 	}
 	for _, scan := range scans {
 		var last int64
-		_, added, err := s.makeChunks(ctx, scan.Job, projectID, scan.Version, &last, `
-			SELECT id, broken = '' AND retired_at IS NULL AS used FROM images WHERE project_id = $1 AND id = ANY ($5)`, images)
+		_, added, err := s.makeChunks(ctx, scan.Job, projectID, scan.Version, &last, imagesOfPage, images)
 		if err != nil {
 			return err
 		}
@@ -175,6 +175,9 @@ func (s *Store) scanAlso(ctx context.Context, projectID int64, images []int64) e
 	}
 	return nil
 }
+
+// imagesOfPage is a page of images by their ids, for makeChunks.
+const imagesOfPage = `SELECT id, broken = '' AND retired_at IS NULL AS used FROM images WHERE project_id = $1 AND id = ANY ($5)`
 
 // makeChunks makes chunks of a locked scan of those images of a page that its version has not predicted and that wait in none. The page is a query of id
 // and used, with arguments from $5. It returns how many images the page has and how many of them are in the chunks, and sets last to the last of the page.
@@ -304,14 +307,14 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 		if err := tx.lockProject(ctx, project); err != nil {
 			return err
 		}
-		tag, err := tx.q.Exec(ctx, `
+		left, err := one(ctx, tx, pgx.RowTo[[]int64], `
 			UPDATE scan_chunks SET done_at = now(), claimed_by = NULL, lease_expires_at = NULL
-			WHERE id = $1 AND attempt = $2 AND claimed_by IS NOT NULL`, c.ID, c.Attempt)
+			WHERE id = $1 AND attempt = $2 AND claimed_by IS NOT NULL RETURNING image_ids`, c.ID, c.Attempt)
+		if errors.Is(err, annotator.ErrNotFound) {
+			return annotator.ErrSuperseded
+		}
 		if err != nil {
 			return err
-		}
-		if tag.RowsAffected() == 0 {
-			return annotator.ErrSuperseded
 		}
 		if _, err := tx.insertPredictions(ctx, c.VersionID, predictions); err != nil {
 			return err
@@ -334,6 +337,14 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 			if _, err := tx.q.Exec(ctx, `UPDATE images SET broken = $2 WHERE id = $1`, b.ImageID, reason); err != nil {
 				return err
 			}
+		}
+		// Images that were out of use when the chunk was claimed may have come back: they waited in it, so that nobody put them into another.
+		left = slices.DeleteFunc(left, func(id int64) bool {
+			return slices.ContainsFunc(predictions, func(p annotator.Prediction) bool { return p.ImageID == id }) ||
+				slices.ContainsFunc(broken, func(b annotator.BrokenImage) bool { return b.ImageID == id })
+		})
+		if err := tx.scanLeft(ctx, c, project, left); err != nil {
+			return err
 		}
 		// The chunk counts with all its images, even if some were predicted before: total counts them too.
 		var elapsed time.Duration
@@ -361,6 +372,23 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 		return err
 	})
 	return status, wrap(err, "completing chunk %d of scan %d", c.ID, c.JobID)
+}
+
+// scanLeft makes a chunk of those images of a chunk that is done which are in use and that its scan's version has not predicted.
+func (s *Store) scanLeft(ctx context.Context, c annotator.Chunk, project int64, images []int64) error {
+	if len(images) == 0 {
+		return nil
+	}
+	if _, err := s.q.Exec(ctx, `SELECT FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, c.JobID); err != nil {
+		return err
+	}
+	var last int64
+	_, added, err := s.makeChunks(ctx, c.JobID, project, c.VersionID, &last, imagesOfPage, images)
+	if err != nil || added == 0 {
+		return err
+	}
+	_, err = s.q.Exec(ctx, `UPDATE jobs SET total = total + $2 WHERE id = $1`, c.JobID, added)
+	return err
 }
 
 // tellUnreadable writes into a scan's job how many of its images could not be read, and the first of them.
@@ -435,10 +463,7 @@ func (s *Store) NextTasks(ctx context.Context, jobID int64) (over bool, err erro
 			over = true
 			return tx.endTasked(ctx, jobID, version)
 		}
-		ids, err := list(ctx, tx, pgx.RowTo[int64], `
-			SELECT i.id FROM unnest($4::text[]) one, LATERAL (
-				SELECT id FROM images WHERE project_id = $1 AND split = one AND id > $2 ORDER BY id LIMIT $3
-			) i ORDER BY i.id LIMIT $3`, version.ProjectID, last, annotator.TaskStep, texts(annotator.Splits))
+		ids, err := tx.imagesAfter(ctx, version.ProjectID, last)
 		if err != nil {
 			return err
 		}

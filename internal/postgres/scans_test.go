@@ -621,6 +621,46 @@ func TestALargeScanLooksForItsImagesInSteps(t *testing.T) {
 	}
 }
 
+// An image that was deleted when a worker took its chunk, and comes back before that is done, is predicted all the same.
+func TestAnImageThatComesBackIsPredicted(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	more(t, w, 10)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil || job.Total != 10 {
+		t.Fatalf("EnqueueScan = %+v, %v", job, err)
+	}
+	page, err := w.Store.ImagePage(ctx, w.Project.ID, annotator.ImageFilter{State: annotator.ImageInUse, Prefix: "more/", Limit: 1})
+	if err != nil || len(page.Images) != 1 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	back := []int64{page.Images[0].ID}
+	if err := w.Store.RetireImages(ctx, w.Project.ID, back, annotator.RetiredDeleted, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Store.ClaimChunk(ctx, job.ID, "one", 0)
+	if err != nil || len(c.Images) != 9 {
+		t.Fatalf("ClaimChunk = %d images, %v", len(c.Images), err)
+	}
+	if err := w.Store.ReinstateImages(ctx, w.Project.ID, back, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Store.EnqueueScan(ctx, w.Version.ID); err != nil { // as who restores an image does
+		t.Fatal(err)
+	}
+	status, err := w.Store.CompleteChunk(ctx, c, pgtest.Predict(c), nil)
+	if err != nil || status.Over {
+		t.Fatalf("CompleteChunk = %+v, %v: an image is left", status, err)
+	}
+	if c, err = w.Store.ClaimChunk(ctx, job.ID, "one", c.ID); err != nil || len(c.Images) != 1 || c.Images[0].ID != back[0] {
+		t.Fatalf("ClaimChunk = %+v, %v", c, err)
+	}
+	if status, err = w.Store.CompleteChunk(ctx, c, pgtest.Predict(c), nil); err != nil || !status.Over {
+		t.Errorf("CompleteChunk = %+v, %v; want the end", status, err)
+	}
+}
+
 // A chunk that ends while others are still to be made does not end the scan.
 func TestALargeScanDoesNotEndWhileItLooks(t *testing.T) {
 	t.Parallel()

@@ -19,8 +19,8 @@ type counting struct {
 // tenthOf is the tenth of a confidence, as task_tallies has it (migration 63).
 const tenthOf = `least(9, greatest(0, floor(confidence * 10)::int))`
 
-// tasksCounted counts by task_tallies where these know the filter's conditions: state, label, answer, and a confidence of whole tenths. A filter by anything
-// else counts the tasks themselves; of a search at most MaxCounted and one more.
+// tasksCounted counts by task_tallies where these know the filter's conditions: state, label, answer, and a confidence of whole tenths, with its end or up to
+// it. A filter by anything else counts the tasks themselves; of a search at most MaxCounted and one more.
 func tasksCounted(projectID int64, f annotator.TaskFilter) counting {
 	if f.Search != "" {
 		c := counting{where: conditions(projectID, f), n: `count(*)::int`, tenth: tenthOf}
@@ -33,16 +33,22 @@ func tasksCounted(projectID int64, f annotator.TaskFilter) counting {
 		return counting{`tasks t`, conditions(projectID, f), `count(*)::int`, tenthOf}
 	}
 	c := counting{`task_tallies t`, conditions(projectID, without(f, "confidence")), `coalesce(sum(t.n), 0)::int`, `t.tenth::int`}
-	if from == 0 && to == 10 {
+	first, last := float32(from)/10, float32(to)/10
+	most := last
+	if f.MaxConfidence != nil {
+		most = *f.MaxConfidence
+	}
+	if from == 0 && most == 1 {
 		return c
 	}
-	// Tasks at the very ends of the range are in it, whichever tenth they are of.
+	// Tasks at the very ends are in the range or not whichever tenth they are of: those that are in it alone are added, those of its tenths alone subtracted.
 	c.tables = fmt.Sprintf(`(
 		SELECT project_id, state, label, predicted, tenth, n FROM task_tallies WHERE tenth >= %[1]d AND tenth < %[2]d
-		UNION ALL SELECT project_id, state, label, predicted, tenth, 1 FROM (
-			SELECT project_id, state, label, predicted, %[3]s AS tenth FROM tasks WHERE project_id = %[4]d AND confidence = ANY('{%[5]v,%[6]v}'::real[])
-		) ends WHERE tenth < %[1]d OR tenth >= %[2]d
-	) t`, from, to, tenthOf, projectID, float32(from)/10, float32(to)/10)
+		UNION ALL SELECT project_id, state, label, predicted, tenth, CASE WHEN inside THEN 1 ELSE -1 END FROM (
+			SELECT project_id, state, label, predicted, %[3]s AS tenth, confidence >= '%[5]v'::real AND confidence <= '%[6]v'::real AS inside
+			FROM tasks WHERE project_id = %[4]d AND confidence = ANY('{%[5]v,%[7]v}'::real[])
+		) ends WHERE inside <> (tenth >= %[1]d AND tenth < %[2]d)
+	) t`, from, to, tenthOf, projectID, first, most, last)
 	return c
 }
 
@@ -54,18 +60,20 @@ func counted(found int, search string) (total int, more bool) {
 	return annotator.MaxCounted, true
 }
 
-// tenthsOf returns a range of confidence as tenths, from the first to the one after the last; false where its ends are no tenths.
+// tenthsOf returns a range of confidence as tenths, from the first to the one after the last; false where its ends are no tenths. It may end with what is next
+// below a tenth, as a bar of the queue's histogram does.
 func tenthsOf(least, most *float32) (from, to int, are bool) {
-	end := func(at *float32, otherwise int) (int, bool) {
+	end := func(at *float32, otherwise int) (tenth int, is float32, given float32) {
 		if at == nil {
-			return otherwise, true
+			return otherwise, 0, 0
 		}
-		tenth := int(math.Round(float64(*at) * 10))
-		return tenth, float32(tenth)/10 == *at
+		tenth = int(math.Round(float64(*at) * 10))
+		return tenth, float32(tenth) / 10, *at
 	}
-	from, first := end(least, 0)
-	to, last := end(most, 10)
-	return from, to, first && last
+	from, low, given := end(least, 0)
+	are = given == low
+	to, high, given := end(most, 10)
+	return from, to, are && (given == high || given == math.Nextafter32(high, 0))
 }
 
 // FoldTallies adds up what was written down of the counts of tasks and images since it was called last. Whoever counts meanwhile finds the

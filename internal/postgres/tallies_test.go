@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"math"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -66,8 +67,8 @@ func paintSome(ctx context.Context, w *pgtest.Studio) error {
 	return nil
 }
 
-// A range of whole tenths is counted by the tallies, and finds what counting the tasks finds: also tasks that are exactly at its ends, some of
-// which are of the tenth beside it (0.9 as a real number is less than nine tenths).
+// A range of whole tenths is counted by the tallies, with its end or up to it (a bar of the queue's histogram), and finds what counting the tasks finds: also
+// tasks that are exactly at its ends, some of which are of the tenth beside it (0.9 as a real number is less than nine tenths).
 func TestARangeOfTenthsIsCounted(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewStudio(t)
@@ -83,31 +84,44 @@ func TestARangeOfTenthsIsCounted(t *testing.T) {
 	}
 	for from := range 10 {
 		for to := from + 1; to <= 10; to++ {
-			low, high := float32(from)/10, float32(to)/10
-			f := annotator.TaskFilter{MinConfidence: &low, MaxConfidence: &high, Limit: 1}
-			var want int
-			if err := w.Store.Pool().QueryRow(ctx, `SELECT count(*) FROM tasks WHERE project_id = $1 AND confidence BETWEEN $2::real AND $3::real`, w.Project.ID, low, high).Scan(&want); err != nil {
-				t.Fatal(err)
-			}
-			page, err := w.Store.TaskCards(ctx, w.Project.ID, f)
-			if err != nil || page.Total != want {
-				t.Errorf("from %v to %v: %d tasks, %v; want %d", low, high, page.Total, err, want)
-			}
-			facets, err := w.Store.Facets(ctx, w.Project.ID, f)
-			states, labels := 0, 0
-			for _, n := range facets.States {
-				states += n
-			}
-			for _, n := range facets.Labels {
-				labels += n
-			}
-			if err != nil || states != want || labels != want {
-				t.Errorf("from %v to %v: %d by state, %d by label, %v; want %d", low, high, states, labels, err, want)
+			low, end := float32(from)/10, float32(to)/10
+			for _, high := range []float32{end, math.Nextafter32(end, 0)} {
+				f := annotator.TaskFilter{MinConfidence: &low, MaxConfidence: &high, Limit: 1}
+				var want int
+				if err := w.Store.Pool().QueryRow(ctx, `SELECT count(*) FROM tasks WHERE project_id = $1 AND confidence BETWEEN $2::real AND $3::real`, w.Project.ID, low, high).Scan(&want); err != nil {
+					t.Fatal(err)
+				}
+				page, err := w.Store.TaskCards(ctx, w.Project.ID, f)
+				if err != nil || page.Total != want {
+					t.Errorf("from %v to %v: %d tasks, %v; want %d", low, high, page.Total, err, want)
+				}
+				facets, err := w.Store.Facets(ctx, w.Project.ID, f)
+				states, labels := 0, 0
+				for _, n := range facets.States {
+					states += n
+				}
+				for _, n := range facets.Labels {
+					labels += n
+				}
+				if err != nil || states != want || labels != want {
+					t.Errorf("from %v to %v: %d by state, %d by label, %v; want %d", low, high, states, labels, err, want)
+				}
 			}
 		}
 	}
 	other := float32(0.25)
 	if page, err := w.Store.TaskCards(ctx, w.Project.ID, annotator.TaskFilter{MinConfidence: &other, Limit: 1}); err != nil || page.Total == 0 || page.Total == tasks {
 		t.Errorf("from 0.25: %d of %d tasks, %v", page.Total, tasks, err)
+	}
+	// What the tallies say is what is shown: no task is read for it.
+	if _, err := w.Store.Pool().Exec(ctx, `INSERT INTO task_tallies (project_id, state, label, predicted, tenth, sole, n) VALUES ($1, 'open', 0, 1, 5, true, 1000)`, w.Project.ID); err != nil {
+		t.Fatal(err)
+	}
+	low := float32(5) / 10
+	for _, high := range []float32{float32(6) / 10, math.Nextafter32(float32(6)/10, 0)} {
+		page, err := w.Store.TaskCards(ctx, w.Project.ID, annotator.TaskFilter{MinConfidence: &low, MaxConfidence: &high, Limit: 1})
+		if err != nil || page.Total < 1000 {
+			t.Errorf("from %v to %v: %d tasks, %v: counted without the tallies", low, high, page.Total, err)
+		}
 	}
 }
