@@ -505,12 +505,15 @@ export class Desk extends Emitter<DeskEvents> {
   resolve(side: "mine" | "theirs" | Merge): void {
     const state = this.saveState;
     if (state.kind !== "conflict" || !this.autosave) return;
-    if (side === "mine") return this.autosave.keepMine();
-    if (side instanceof Merge) {
-      const { document } = this.editor;
-      const merged = side.state();
-      document.replace(t("Merged with {name}", { name: state.current.author }), merged.subarray(0, document.values.length), "painted", false, merged.subarray(document.values.length));
-      return this.autosave.keepMine();
+    if (side !== "theirs") {
+      if (side instanceof Merge) {
+        const { document } = this.editor;
+        const merged = side.state();
+        document.replace(t("Merged with {name}", { name: state.current.author }), merged.subarray(0, document.values.length), "painted", false, merged.subarray(document.values.length));
+      }
+      this.autosave.keepMine();
+      if (this.looking) void this.take(); // as another window may have submitted it
+      return;
     }
     const { autosave } = this;
     this.autosave = null; // loading the saved map must not count as a change

@@ -275,6 +275,43 @@ describe("autosave", () => {
     expect([...t.values]).toEqual(painted);
   });
 
+  it("takes a map back that another window has submitted, where this one's goes on, and leaves it in review where the submitted one does", async () => {
+    const storage = new MemoryStorage();
+    const first = await new TestEditor(storage).open();
+    first.network.on("PUT", /draft$/, () => "drop");
+    first.click(3, 3);
+    await first.wait(300);
+    const { lease, ...free } = first.desk.detail!;
+    first.desk.leave();
+    const edit = savedEdit(2, { ...zeros, values: zeros.values.map(() => 0.5) }, { state: "submitted" });
+    const submitted = { ...free, state: "submitted" as const, author_id: 7, edit };
+    const reload = async () => {
+      const t = new TestEditor(new MemoryStorage());
+      for (const [key, value] of storage.items) t.storage.setItem(key, value);
+      t.network.on("POST", /take-back$/, () => [200, { ...submitted, state: "leased", lease, edit: { ...edit, state: "taken-back" } }]);
+      t.revision = 2;
+      await t.desk.open(submitted);
+      await t.wait(300);
+      expect(kind(t)).toBe("conflict");
+      t.network.keep(1, 2, edit.map);
+      return t;
+    };
+    const mine = await reload();
+    mine.desk.resolve("mine");
+    await mine.wait(600);
+    expect(mine.network.sent.filter((r) => /take-back|claim|draft/.test(r.path)).map((r) => r.path)).toEqual(["/tasks/1/take-back", "/tasks/1/draft"]);
+    expect(mine.saves[0]!.body["base_revision"]).toBe(2);
+    expect([kind(mine), sameBits(fromWire(mapOf(mine.saves[0]!)), first.values)]).toEqual(["saved", true]);
+
+    const theirs = await reload();
+    theirs.desk.resolve("theirs");
+    await theirs.wait(600);
+    expect([kind(theirs), theirs.desk.canTakeBack, theirs.network.of("POST", /take-back|claim/).length + theirs.saves.length]).toEqual(["looking", true, 0]);
+    theirs.click(9, 9);
+    await theirs.wait(600);
+    expect([kind(theirs), theirs.network.of("POST", /take-back$/).length, theirs.saves.length]).toEqual(["saved", 1, 1]);
+  });
+
   it("takes a task again by itself when its lease ran out and nobody else has it", async () => {
     const t = await new TestEditor().open();
     let held = false;

@@ -4,7 +4,7 @@
 //   looking ── the task is taken ──▶ pending
 //   untouched ── stroke ──▶ pending ──▶ saving ──▶ saved
 //                              ▲          ├─ unreachable ──▶ offline ── backoff, or `online` ──▶ saving
-//                              │          ├─ 409, current ──▶ conflict ── mine ──▶ saving, theirs ──▶ saved
+//                              │          ├─ 409, current ──▶ conflict ── mine ──▶ saving, theirs ──▶ saved; of a task that is not taken: looking
 //                              │          ├─ 409 ──▶ lost ── taken again ──▶ saving
 //                              │          ├─ 404, and the project is not there either ──▶ outside ── a member again ──▶ saving
 //                              │          ├─ 401 ──▶ signed out ── signed in again ──▶ saving
@@ -51,6 +51,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   private retry = firstRetry;
   private waitingSince = 0;
   private closed = false;
+  private held = true; // whether the task is taken
 
   constructor(
     private readonly task: number,
@@ -105,12 +106,14 @@ export class Autosave extends Emitter<{ state: SaveState }> {
 
   /** Saves nothing until the task is taken. */
   look(): void {
+    this.held = false;
     this.become({ kind: "looking" });
   }
 
   /** The task was taken; `current` is its latest revision, which somebody may have made meanwhile. */
   taken(current: Edit | undefined): void {
     if (this.state.kind !== "looking") return;
+    this.held = true;
     if (current && current.revision !== this.revision) return this.become({ kind: "conflict", current });
     this.become(this.dirty ? { kind: "pending" } : current ? { kind: "saved", at: Date.parse(current.created_at) } : { kind: "untouched" });
     this.resume();
@@ -130,13 +133,13 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     this.become({ kind: "lost", message });
   }
 
-  /** Ends a conflict by saving what is here on top of the other revision. */
+  /** Ends a conflict by saving what is here on top of the other revision, once the task is taken. */
   keepMine(): void {
     if (this.state.kind !== "conflict") return;
     this.revision = this.state.current.revision;
-    this.become({ kind: "pending" });
+    this.become({ kind: this.held ? "pending" : "looking" });
     this.note();
-    this.schedule(0);
+    if (this.held) this.schedule(0);
   }
 
   /** Ends a conflict after the document has taken the other revision's map. */
@@ -228,7 +231,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   private settled(): void {
     this.kept = this.made;
     this.journal.remove(this.task);
-    this.become({ kind: "saved", at: Date.now() });
+    this.become(this.held ? { kind: "saved", at: Date.now() } : { kind: "looking" });
   }
 
   private note(): void {
