@@ -119,6 +119,20 @@ describe("the API's client", () => {
     expect(of).toEqual([null, "7", null]);
   });
 
+  it("is answered in the language of the page, also once the cookie that says it has gone", async () => {
+    vi.stubGlobal("document", { documentElement: { lang: "ja" } });
+    vi.resetModules();
+    const { Client: OfPage } = await import("../src/api/client.ts");
+    vi.stubGlobal("document", undefined);
+    const asked: (string | null)[] = [];
+    const client = new OfPage((request) => {
+      asked.push(request.headers.get("Accept-Language"));
+      return Promise.resolve(new Response(JSON.stringify({ user: { id: 7 } })));
+    });
+    await client.signIn("ana@example.org", "wrong", "");
+    expect(asked[0]).toBe("ja");
+  });
+
   it("lets only the save outlive the page that is made while it goes away", async () => {
     const kept: boolean[] = [];
     const client = new Client((request) => {

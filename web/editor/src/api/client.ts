@@ -5,6 +5,7 @@ import createClient from "openapi-fetch";
 import type { WireMap } from "../grid.ts";
 import type { Click } from "../likeness.ts";
 import { shown } from "../passkey.ts";
+import { language } from "../words.ts";
 import { Outside, Problem, Unreachable } from "./problem.ts";
 import type {
   ActivationMap, CorrectRequestBody, DraftBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, ReviewRequestBody, Segment, Scores, SignedIn, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
@@ -50,7 +51,7 @@ export class Client {
   constructor(fetch: Fetch) {
     const knowSession = (out: boolean) => this.knowSession(out);
     const outside = () => this.outside(fetch);
-    this.api = createClient<paths>({ baseUrl: base, headers: { Accept: "application/json" }, fetch: this.inTurn(patiently(fetch)) });
+    this.api = createClient<paths>({ baseUrl: base, headers: { Accept: "application/json", "Accept-Language": language }, fetch: this.inTurn(patiently(fetch)) });
     this.api.use({
       async onResponse({ request, response }) {
         if (!ofSession(request) && (response.ok || response.status === 401)) knowSession(!response.ok);
