@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Browser, CDPSession, Page } from "playwright-core";
+import type { Browser, CDPSession, Locator, Page } from "playwright-core";
 import type { ProjectSummary, TaskDetail, TaskPage } from "../editor/src/api/schema.d.ts";
 import { chromiumPath, openBrowser, Person, stroke, Studio, until } from "./studio";
 
@@ -287,16 +287,14 @@ describe.skipIf(!browserThere)("the hand", () => {
     expect(clicks).toEqual(["/segment/prepare", "/segment"]);
   });
 
-  it.each([[640, 360, "a browser at 200%"], [390, 844, "a phone"]])("leaves room for the map and the true class at %i×%i, %s", async (width, height) => {
+  it.each([[640, 360, "a browser at 200%"], [390, 844, "a phone"], [844, 390, "one on its side"]])("leaves room for the map and the true class at %i×%i, %s", async (width, height) => {
     const usual = page.viewportSize()!;
     await page.setViewportSize({ width, height });
     await reload();
     const stage = (await page.getByTestId("stage").boundingBox())!;
     expect(Math.min(stage.width, stage.height)).toBeGreaterThan(190);
     expect(stage.y + 190).toBeLessThan(height);
-    const truth = page.locator(".aim:visible strong");
-    expect(await truth.isVisible()).toBe(true);
-    expect(await truth.evaluate((e) => e.scrollWidth <= e.clientWidth + 1)).toBe(true);
+    expect(await truthShown(page)).toBe(true);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
     await page.setViewportSize(usual);
   });
@@ -543,6 +541,11 @@ describe.skipIf(!browserThere)("the hand", () => {
     expect(await dialog.getByLabel("Password").isVisible()).toBe(false);
     await page.keyboard.press("Enter");
     await dialog.getByRole("alert").filter({ hasText: "no code of this moment" }).waitFor();
+    const usual = page.viewportSize()!;
+    await page.setViewportSize({ width: 844, height: 390 }); // a phone on its side
+    expect(await covered(dialog)).toEqual([]);
+    expect(await truthShown(page)).toBe(true);
+    await page.setViewportSize(usual);
     await code.fill(totp(secret, 1)); // that of now has turned it on
     await page.keyboard.press("Enter");
     await dialog.waitFor({ state: "hidden" });
@@ -550,6 +553,15 @@ describe.skipIf(!browserThere)("the hand", () => {
     await context.close();
   });
 });
+
+/** Whether the class that is to be marked can be read: what has no room in its line is cut. */
+const truthShown = (page: Page) => page.locator(".aim:visible strong").evaluate((e) => e.getBoundingClientRect().right <= e.parentElement!.getBoundingClientRect().right);
+
+/** What of a dialog something else lies over, or its edge cuts. */
+const covered = (dialog: Locator) => dialog.evaluate((element) => [...element.querySelectorAll("input, button, a")].filter((e) => {
+  const { left, right, top, bottom } = e.getBoundingClientRect();
+  return e.checkVisibility() && [top + 2, bottom - 2].some((y) => !e.contains(document.elementFromPoint((left + right) / 2, y)));
+}).map((e) => e.textContent));
 
 /** What an authenticator app shows so many steps of 30 s from now (RFC 6238). */
 function totp(secret: string, steps: number): string {

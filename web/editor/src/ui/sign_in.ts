@@ -42,8 +42,7 @@ export class SignInDialog {
         void this.enter(() => signing.client.signIn(this.email.value, password.value, code.value));
       } },
       h("p", {}, signing.words), problem, this.email, password, code, this.codeHint,
-      h("div.row.end", {}, button("button", { onclick: () => this.close() }, t("Later")), h("button.primary", { type: "submit" }, t("Sign in"))),
-      this.passkey,
+      h("div.row.end", {}, this.passkey, h("span.grow"), h("div.row", {}, button("button", { onclick: () => this.close() }, t("Later")), h("button.primary", { type: "submit" }, t("Sign in")))),
       h("a.small", { href: "/signin", target: "_blank", rel: "noopener" }, t("Sign in another way, in a new tab")),
     );
     this.element = h("dialog.ask", { "aria-label": t("Sign in again"), "data-testid": "dialog-signin" }, h("h2", {}, t("Sign in again")), form);
