@@ -55,6 +55,7 @@ describe.skipIf(!browserThere)("the hand", () => {
   };
   /** How many steps have been made since the map was cleared. */
   const strokes = async () => (await steps()) - before;
+  const places = () => page.locator(".panel-section").evaluateAll((all) => all.map((e) => Math.round(e.getBoundingClientRect().top)));
   const steps = () => page.getByTestId("strokes").getByRole("button").count();
   /** What the canvas shows of the map beside a place, where the cursor's point does not hide it, from 0 (nothing) to 1. The map is opaque here. */
   const painted = (x: number, y: number) => page.evaluate(async ([x, y]) => {
@@ -107,6 +108,7 @@ describe.skipIf(!browserThere)("the hand", () => {
 
   it("gives the palm's stroke up to the pen, and the pen's to nothing", async () => {
     const { x, y } = middle;
+    const stood = await places();
     await touch("touchStart", { id: 1, x: x + 120, y: y + 120 });
     await touch("touchMove", { id: 1, x: x + 100, y: y + 120 });
     expect(await painted(x + 110, y + 120)).toBeGreaterThan(full);
@@ -131,6 +133,8 @@ describe.skipIf(!browserThere)("the hand", () => {
     await touch("touchEnd");
     expect(await painted(x + 20, y + 80)).toBeGreaterThan(full);
     expect(await strokes()).toBe(1);
+    expect(await places()).toEqual(stood); // what can be set of pen and fingers comes with the next picture
+    await reload();
     const words = page.getByTestId("fingers").getByRole("button", { pressed: true });
     expect(await words.textContent()).toBe("Move");
     await page.getByTestId("fingers-paint").click();
@@ -208,7 +212,6 @@ describe.skipIf(!browserThere)("the hand", () => {
 
   it("leaves the panels where they are while the answer changes", async () => {
     const { x, y } = middle;
-    const places = () => page.locator(".panel-section").evaluateAll((all) => all.map((e) => Math.round(e.getBoundingClientRect().top)));
     const stood = await places();
     expect(stood.length).toBeGreaterThan(2);
     const figures = await page.getByTestId("answer").textContent();

@@ -63,8 +63,13 @@ export function brushPanel(desk: Desk): HTMLElement {
     ["pan", t("Move"), t("Fingers move the picture and never paint; chosen once a pen was seen")],
   ]);
   const touch = h("div.picker", { hidden: true, "data-testid": "fingers" }, h("span", {}, t("Fingers")), fingers);
-  document.addEventListener("pointerdown", (e) => {
-    if (e.pointerType === "touch") touch.hidden = straight.hidden = false; // who has keys has Shift
+  let [fingersHere, penHere] = [matchMedia("(any-pointer: coarse)").matches, false];
+  document.addEventListener("pointerdown", (e) => (fingersHere ||= e.pointerType === "touch"));
+  desk.on("opened", () => { // what a first contact brings stands there from the next picture on: nothing moves under the hand
+    penHere = settings.get("pen");
+    touch.hidden = !fingersHere && !penHere;
+    straight.hidden = touch.hidden && !settings.get("straight"); // who has keys has Shift
+    show();
   });
   const show = () => {
     const flood = editor.tool === "flood";
@@ -78,9 +83,7 @@ export function brushPanel(desk: Desk): HTMLElement {
     size.hidden = stabilising.hidden = flood || clicks;
     hardness.hidden = size.hidden || marks;
     strength.hidden = modes.hidden = marks;
-    pressure.hidden = !settings.get("pen") || marks;
-    if (settings.get("pen")) touch.hidden = straight.hidden = false;
-    if (settings.get("straight")) straight.hidden = false;
+    pressure.hidden = !penHere || marks;
   };
   calm(editor, show);
   show();
