@@ -458,8 +458,13 @@ describe.skipIf(!browserThere)("the hand", () => {
         await ready();
       }
     };
+    const phone = { width: 390, height: 844 }, usual = page.viewportSize()!;
+    await page.setViewportSize(phone);
     await page.goto("/projects/aviary/queue");
     await page.getByRole("button", { name: /Paint the next one/ }).click();
+    await ready();
+    const stage = await page.getByTestId("stage").boundingBox();
+    await page.setViewportSize(usual);
     for (const [how, prepare, press] of [
       ["Ctrl+Enter", painted, () => twice(() => page.keyboard.press("Control+Enter"))],
       ["Y", untouched, () => twice(() => page.keyboard.press("y"))], // it is fine as it is
@@ -487,10 +492,7 @@ describe.skipIf(!browserThere)("the hand", () => {
       expect([how, submits.length, address(), await page.locator("dialog[open]").count()]).toEqual([how, 1, next, 0]);
       expect((await ana.get<TaskDetail>(`/tasks/${/\d+$/.exec(next)![0]}`)).state).toBe("leased");
     }
-    await page.setViewportSize({ width: 390, height: 844 }); // a phone has a strip once there is something in it, and keeps its place from then on
-    await page.reload();
-    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
-    const stage = await page.getByTestId("stage").boundingBox();
+    await page.setViewportSize(phone); // what was submitted has its place in the strip from the first picture on
     await page.getByTestId("film").locator("[data-state=done]").first().waitFor();
     expect(await page.getByTestId("stage").boundingBox()).toEqual(stage);
     expect(hasty.complaints).toEqual([]);

@@ -60,12 +60,11 @@ export interface SettingsValues {
   brushPanel: boolean; // whether it is open
   viewPanel: boolean;
   strokesPanel: boolean;
-  past: boolean; // something was submitted in this browser: a narrow screen keeps a place for the strip of it
 }
 
 export const defaults: Readonly<SettingsValues> = {
   size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", layer: "values", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", wand: "add", alikeness: 0.25, floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
-  view: "smooth", colorMap: "viridis", opacity: 0.45, stretch: false, layout: "over", swipe: 0.5, grid: false, tool: "brush", zoom: 1, zoomX: 0.5, zoomY: 0.5, keys: "{}", singleKeys: true, brushPanel: true, viewPanel: true, strokesPanel: true, past: false,
+  view: "smooth", colorMap: "viridis", opacity: 0.45, stretch: false, layout: "over", swipe: 0.5, grid: false, tool: "brush", zoom: 1, zoomX: 0.5, zoomY: 0.5, keys: "{}", singleKeys: true, brushPanel: true, viewPanel: true, strokesPanel: true,
 };
 
 const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> = {

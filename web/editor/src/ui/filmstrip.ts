@@ -22,7 +22,6 @@ export function filmStrip(desk: Desk): HTMLElement {
   if (desk.correcting) return h("nav.strip", { "aria-label": t("Tasks") }); // maps to review come one at a time
   const list = h("ol.film", { "data-testid": "film" });
   const count = h("p.film-count");
-  const strip = h("nav.strip", { "aria-label": t("Tasks") }, list, count);
   let queued: readonly TaskCard[] = []; // as they were last known, so that the strip does not empty itself between two pictures
 
   const made = new Map<number, { item: HTMLElement; frame: HTMLElement }>(); // a frame stays while its task is in the strip
@@ -53,7 +52,6 @@ export function filmStrip(desk: Desk): HTMLElement {
     items.push(...queued.filter((t) => t.id !== detail.id && !done.some((d) => d.id === t.id)).map((card) => frame(card, "waiting")));
     if (items.length !== list.children.length || items.some((item, i) => list.children[i] !== item)) fill(list, ...items);
     for (const [id, { item }] of made) if (!item.isConnected) made.delete(id);
-    if (done.length > 0) desk.editor.settings.set("past", true); // from the next picture on: nothing moves under a hand that paints
     made.get(detail.id)?.frame.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   const show = async () => {
@@ -72,9 +70,6 @@ export function filmStrip(desk: Desk): HTMLElement {
       say(count, ""); // painting works without the strip
     }
   };
-  desk.on("opened", () => {
-    strip.toggleAttribute("data-past", desk.finished > 0 || desk.editor.settings.get("past"));
-    void show();
-  });
-  return strip;
+  desk.on("opened", () => void show());
+  return h("nav.strip", { "aria-label": t("Tasks") }, list, count);
 }
