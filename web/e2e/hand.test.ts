@@ -298,6 +298,7 @@ describe.skipIf(!browserThere)("the hand", () => {
     expect(Math.min(stage.width, stage.height)).toBeGreaterThan(190);
     expect(stage.y + 190).toBeLessThan(height);
     expect(await truthShown(page)).toBe(true);
+    expect((await page.locator(".aim:visible").innerText()).match(/the network says/gi)?.length).toBe(1);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
     await page.setViewportSize(usual);
   });

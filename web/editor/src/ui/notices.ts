@@ -16,9 +16,10 @@ export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
     const answer = project.classes.find((c) => c.index === prediction.class)?.name ?? "";
     const says = prediction.correct ? t("the network says so too") : t("the network says {answer}", { answer });
     line.title = `${truth ? t("True class: {class}. ", { class: truth }) : ""}${mechanism.values}`;
+    const told = place === "line" && why.includes(answer); // a narrow screen has no row for saying it twice
     fill(
       line, ...(truth ? marking(truth) : [h("strong", {}, t("No label"))]),
-      h("span.muted", {}, ` · ${says} (${probability(prediction.confidence, Math.min(3, digitsFor(prediction.confidence)))})`),
+      !told && h("span.muted", {}, ` · ${says} (${probability(prediction.confidence, Math.min(3, digitsFor(prediction.confidence)))})`),
       ...(place === "line" ? [h("small.aim-why.muted", {}, why)] : []),
     );
   });
