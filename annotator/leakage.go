@@ -98,12 +98,19 @@ func (s *Service) Leakage(ctx context.Context, actor User, slug string, within, 
 	if err := checkWithin(within); err != nil {
 		return Leakage{}, err
 	}
-	looks, err := s.store.Looks(ctx, project.ID)
+	// Looking takes seconds in a large project, and all its images in memory: who asks meanwhile gets the same.
+	found, err := s.leaking.Do(ctx, leakageOf{project.ID, within}, func(ctx context.Context) (leaksFound, error) {
+		looks, err := s.store.Looks(ctx, project.ID)
+		if err != nil {
+			return leaksFound{}, err
+		}
+		report, leaks := findLeaks(looks, within)
+		return leaksFound{report, leaks}, nil
+	})
 	if err != nil {
 		return Leakage{}, err
 	}
-	report, leaks := findLeaks(looks, within)
-	leaks = leaks[:min(len(leaks), max(limit, 0), MaxLeaks)]
+	report, leaks := found.report, found.leaks[:min(len(found.leaks), max(limit, 0), MaxLeaks)]
 	var ids []int64
 	for _, l := range leaks {
 		ids = append(ids, l.heldOut.ID, l.training.ID)
@@ -120,6 +127,18 @@ func (s *Service) Leakage(ctx context.Context, actor User, slug string, within, 
 	}
 	return report, nil
 }
+
+// leakageOf is what a search for leaks is for, and leaksFound what it comes to, which several callers may read.
+type (
+	leakageOf struct {
+		project int64
+		within  int
+	}
+	leaksFound struct {
+		report Leakage
+		leaks  []leak
+	}
+)
 
 func checkWithin(within int) error {
 	if within < 0 || within > fingerprint.MaxBound {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/abn-studio/studio/internal/orders"
 	"github.com/abn-studio/studio/internal/text"
@@ -409,6 +411,9 @@ func (f TaskFilter) check() error {
 	}
 	if problem := BoundSearch.Problem(f.Search); problem != "" {
 		return &ValidationError{Field: "query.q", Message: problem}
+	}
+	if f.Search != "" && !strings.ContainsFunc(f.Search, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return &ValidationError{Field: "query.q", Message: "has no letter and no digit: names are found by these"} // no index knows where the other signs are
 	}
 	if !text.Valid(f.Cursor) {
 		return &ValidationError{Field: "query.cursor", Message: text.Problem}

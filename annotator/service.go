@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/abn-studio/studio/internal/flight"
 	"github.com/abn-studio/studio/internal/sealed"
 )
 
@@ -42,6 +43,9 @@ type Service struct {
 	institution    *Institution
 	sealing        sealed.Key
 	machine        Machine
+
+	suspecting flight.Group[int64, Suspects] // by project
+	leaking    flight.Group[leakageOf, leaksFound]
 }
 
 // ServiceConfig is what a Service needs. Store and Blobs are required. A command that neither scores nor shows pictures may leave out

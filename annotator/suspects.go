@@ -92,33 +92,54 @@ func (s *Service) Suspects(ctx context.Context, actor User, slug string, limit i
 	if limit < 1 || limit > MaxSuspects {
 		return Suspects{}, &ValidationError{Field: "limit", Message: fmt.Sprintf("is between 1 and %d", MaxSuspects)}
 	}
+	// Asking takes seconds in a large project: who asks meanwhile gets the same.
+	found, err := s.suspecting.Do(ctx, project.ID, func(ctx context.Context) (Suspects, error) { return s.suspects(ctx, project) })
+	if err != nil {
+		return Suspects{}, err
+	}
+	found.Suspects = slices.Clone(found.Suspects[:min(limit, len(found.Suspects))])
+	return found, s.describe(ctx, project, found.Suspects)
+}
+
+// suspects is Suspects with MaxSuspects as limit, and without what describe fills in. A suspicion is kept in few bytes until all versions
+// have been asked, since most labels of a project may be doubted.
+func (s *Service) suspects(ctx context.Context, project Project) (Suspects, error) {
 	versions, err := s.store.Versions(ctx, project.ID)
 	if err != nil {
 		return Suspects{}, err
 	}
 	found := Suspects{Versions: []int{}, Suspects: []Suspect{}}
-	votes := map[int64][]suspicion{}
+	var votes []suspicion
 	for _, v := range asked(versions) {
-		some, err := s.suspicions(ctx, v, len(project.Classes))
-		if err != nil {
+		if votes, err = s.suspicions(ctx, v, len(project.Classes), votes); err != nil {
 			return Suspects{}, err
 		}
 		found.Versions = append(found.Versions, v.Number)
-		for _, one := range some {
-			votes[one.imageID] = append(votes[one.imageID], one)
-		}
 	}
-	for _, all := range votes {
-		if suspect, ok := agreed(all, len(found.Versions)); ok {
+	slices.SortStableFunc(votes, func(a, b suspicion) int { return cmp.Compare(a.imageID, b.imageID) }) // those of an image stay in the versions' order
+	for len(votes) > 0 {
+		n := 1
+		for n < len(votes) && votes[n].imageID == votes[0].imageID {
+			n++
+		}
+		if suspect, ok := agreed(votes[:n], len(found.Versions)); ok {
+			found.Total++
 			found.Suspects = append(found.Suspects, suspect)
 		}
+		if votes = votes[n:]; len(found.Suspects) >= 2*MaxSuspects {
+			found.Suspects = worst(found.Suspects)
+		}
 	}
-	slices.SortFunc(found.Suspects, func(a, b Suspect) int {
+	found.Suspects = worst(found.Suspects)
+	return found, nil
+}
+
+// worst puts the most suspect first, and leaves out those that are not listed.
+func worst(suspects []Suspect) []Suspect {
+	slices.SortFunc(suspects, func(a, b Suspect) int {
 		return cmp.Or(cmp.Compare(b.Versions, a.Versions), cmp.Compare(b.Probability-b.Given, a.Probability-a.Given), cmp.Compare(a.Image.ID, b.Image.ID))
 	})
-	found.Total = len(found.Suspects)
-	found.Suspects = found.Suspects[:min(limit, found.Total)]
-	return found, s.describe(ctx, project, found.Suspects)
+	return suspects[:min(len(suspects), MaxSuspects)]
 }
 
 // asked returns the versions that suspects are asked of: the active one and the newest others that have looked at images.
@@ -144,10 +165,10 @@ type suspicion struct {
 	heldOut                       bool
 }
 
-// suspicions asks one version.
-func (s *Service) suspicions(ctx context.Context, v Version, classes int) (all []suspicion, err error) {
+// suspicions asks one version, and adds what it doubts to all.
+func (s *Service) suspicions(ctx context.Context, v Version, classes int, all []suspicion) ([]suspicion, error) {
 	sums, counts := make([]float64, classes), make([]int, classes)
-	err = s.store.LabelAnswers(ctx, v.ID, classes, false, func(e LabelEvidence) {
+	err := s.store.LabelAnswers(ctx, v.ID, classes, false, func(e LabelEvidence) {
 		if e.Label < classes {
 			sums[e.Label] += float64(e.Probability)
 			counts[e.Label]++

@@ -55,7 +55,7 @@ func TestSuspectsAreCleanlabs(t *testing.T) {
 			want[int64(i)] = class
 		}
 	}
-	found, err := (&Service{store: e}).suspicions(t.Context(), Version{}, len(reference.Thresholds))
+	found, err := (&Service{store: e}).suspicions(t.Context(), Version{}, len(reference.Thresholds), nil)
 	if err != nil || len(want) < 10 || len(found) != len(want) {
 		t.Fatalf("%d suspects, want %d, %v", len(found), len(want), err)
 	}
@@ -95,7 +95,7 @@ func TestExchangedLabelsAreSuspects(t *testing.T) {
 		}
 		e.rows = append(e.rows, LabelEvidence{ImageID: int64(i), Label: label, HeldOut: true, Probabilities: p})
 	}
-	found, err := (&Service{store: e}).suspicions(t.Context(), Version{}, classes)
+	found, err := (&Service{store: e}).suspicions(t.Context(), Version{}, classes, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +132,34 @@ func TestVersionsAgreeOnSuspects(t *testing.T) {
 		s, ok := agreed(c.all, c.versions)
 		if ok != (c.class >= 0) || ok && (s.Suggested != c.class || s.HeldOut != (c.class != 3) || math.Abs(s.Probability-0.8) > 1e-9) {
 			t.Errorf("%s: %+v, %v", name, s, ok)
+		}
+	}
+}
+
+// evidenceOf is evidence of a project's only version.
+type evidenceOf struct{ evidence }
+
+func (evidenceOf) Versions(context.Context, int64) ([]Version, error) {
+	return []Version{{Number: 1, State: VersionActive, Scanned: 1}}, nil
+}
+
+// A project in which most labels are doubted lists the most suspect, and counts all.
+func TestTheMostSuspectAreListed(t *testing.T) {
+	t.Parallel()
+	const images = 3*MaxSuspects + 7
+	var e evidenceOf
+	for i := range images {
+		p := 0.51 + 0.4*float32(i*2741%images)/images // all different, in no order
+		e.rows = append(e.rows, LabelEvidence{ImageID: int64(i), Label: 0, Probabilities: []float32{1 - p, p}})
+	}
+	e.rows = append(e.rows, LabelEvidence{ImageID: images, Label: 1, HeldOut: true, Probability: 0.4, Probabilities: []float32{0.6, 0.4}})
+	found, err := (&Service{store: e}).suspects(t.Context(), Project{Classes: make([]Class, 2)})
+	if err != nil || found.Total != images || len(found.Suspects) != MaxSuspects {
+		t.Fatalf("%d of %d, %v; want %d of %d", len(found.Suspects), found.Total, err, MaxSuspects, images)
+	}
+	for i, s := range found.Suspects {
+		if want := 0.51 + 0.4*float64(images-1-i)/images; math.Abs(s.Probability-want) > 1e-6 {
+			t.Fatalf("the %d. is %v probable, want %v", i+1, s.Probability, want)
 		}
 	}
 }

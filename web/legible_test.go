@@ -28,6 +28,8 @@ func TestTextIsCheckedWhereItEnters(t *testing.T) {
 	}{
 		{"GET", "/tasks?project=birds&q=%00", "", 422, "query.q", nil},
 		{"GET", "/tasks?project=birds&q=%ff", "", 422, "query.q", nil},
+		{"GET", "/tasks?project=birds&q=--", "", 422, "query.q", nil},
+		{"GET", "/tasks/facets?project=birds&q=%5c", "", 422, "query.q", nil},
 		{"GET", "/tasks?project=%ff", "", 422, "query.project", nil},
 		{"GET", "/tasks?project=birds&cursor=%c3%28", "", 422, "query.cursor", nil},
 		{"GET", "/tasks?project=birds&q=%zz", "", 422, "query", nil},
