@@ -8,7 +8,7 @@ import { Comparison } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
 import { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
-import { digitsFor, probability } from "./format.ts";
+import { baseName, digitsFor, probability } from "./format.ts";
 import { oriented } from "./geometry.ts";
 import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import type { Step } from "./history.ts";
@@ -315,21 +315,21 @@ export class Desk extends Emitter<DeskEvents> {
     // taken for as long as a lease lasts, and comes first when it is asked for again. Why there is none is told then, too.
     const following = this.client.next(detail.project.slug, this.selection, detail.id).catch(() => null);
     if (!(await autosave.flush())) {
-      this.backToWork(this.whyUnsaved(), here());
+      this.backToWork(detail, this.whyUnsaved(autosave), here());
       return;
     }
     let submitted: TaskDetail;
     try {
       submitted = await this.client.submit(detail.id, autosave.revision);
     } catch (error) {
-      this.backToWork(t("Not submitted: {error}", { error: reason(error) }), here());
+      this.backToWork(detail, t("Not submitted: {error}", { error: reason(error) }), here());
       if (!here()) return;
       if (error instanceof Problem && error.current) autosave.startConflict(error.current);
       else if (error instanceof Problem && error.status === 409) autosave.lose(error.message); // as a save's
       return;
     }
     this.finished++;
-    this.emit("notice", detail.project.feedback === "submitted" ? answered(submitted) : t("Submitted for review"));
+    this.tell(detail, detail.project.feedback === "submitted" ? answered(submitted) : t("Submitted for review"), here());
     if (here()) await this.next(following);
   }
 
@@ -358,7 +358,7 @@ export class Desk extends Emitter<DeskEvents> {
         base_revision: edit.revision, source: document.source, ...body, ...begun, provenance: this.provenance(detail, document), ...said,
       });
     } catch (error) {
-      this.backToWork(t("Not approved: {error}. What you painted is kept in this browser", { error: reason(error) }), here());
+      this.backToWork(detail, t("Not approved: {error}. What you painted is kept in this browser", { error: reason(error) }), here());
       return;
     }
     this.journal.remove(detail.id);
@@ -413,17 +413,17 @@ export class Desk extends Emitter<DeskEvents> {
     const here = this.whileHere();
     this.become({ kind: "sending", what });
     if (autosave && !(await autosave.flush())) {
-      this.backToWork(this.whyUnsaved(), here());
+      this.backToWork(detail, this.whyUnsaved(autosave), here());
       return;
     }
     try {
       await end(detail);
     } catch (error) {
-      this.backToWork(t("{what}: {error}", { what: undone, error: reason(error) }), here());
+      this.backToWork(detail, t("{what}: {error}", { what: undone, error: reason(error) }), here());
       return;
     }
     this.finished++;
-    this.emit("notice", done);
+    this.tell(detail, done, here());
     if (here()) await this.next();
   }
 
@@ -440,13 +440,13 @@ export class Desk extends Emitter<DeskEvents> {
     const here = this.whileHere();
     this.become({ kind: "sending", what: later("Putting back") });
     if (autosave && !(await autosave.flush())) {
-      this.backToWork(this.whyUnsaved(), here());
+      this.backToWork(detail, this.whyUnsaved(autosave), here());
       return false;
     }
     try {
       await this.client.release(detail.id);
     } catch (error) {
-      this.backToWork(t("Not put back: {error}", { error: reason(error) }), here());
+      this.backToWork(detail, t("Not put back: {error}", { error: reason(error) }), here());
       return false;
     }
     if (here()) this.leaveTask();
@@ -803,14 +803,19 @@ export class Desk extends Emitter<DeskEvents> {
     return () => asked === this.asked;
   }
 
-  private backToWork(notice: string, here: boolean): void {
+  private backToWork(detail: TaskDetail, notice: string, here: boolean): void {
     if (here) this.become({ kind: "working" });
-    this.emit("notice", notice);
+    this.tell(detail, notice, here);
   }
 
-  private whyUnsaved(): string {
-    const state: SaveState = this.signedOut ? { kind: "signed-out" } : this.saveState;
-    switch (state.kind) {
+  /** Says what has become of a task, and of which, where another is at hand by now. */
+  private tell({ id, label_name: truth, image }: TaskDetail, words: string, here: boolean): void {
+    this.emit("notice", here ? words : t("Task {task}, {class}: {words}", { task: String(id), class: truth || baseName(image.name), words }));
+  }
+
+  private whyUnsaved(autosave = this.autosave): string {
+    const state: SaveState | undefined = this.signedOut ? { kind: "signed-out" } : autosave?.state;
+    switch (state?.kind) {
       case "conflict":
         return t("Choose between the two versions first");
       case "lost":

@@ -109,7 +109,7 @@ describe("the desk", () => {
     await t.network.of("POST", /submit$/)[0]!.reply(status, status === 200 ? task(1, zeros, 14) : { title: "Out of order" });
     await t.wait(50);
     expect([t.desk.detail?.id, t.desk.phase.kind]).toEqual([2, "reading"]);
-    expect(t.notices.at(-1)).toMatch(status === 200 ? "Submitted for review" : /^Not submitted: /);
+    expect(t.notices.at(-1)).toMatch(status === 200 ? "Task 1, cardinal: Submitted for review" : /^Task 1, cardinal: Not submitted: /);
   });
 
   it("submits once, though asked twice while the task is being taken", async () => {
