@@ -174,6 +174,7 @@ describe.skipIf(!browserThere)("the hand", () => {
     await page.getByTestId("map-clear").click();
     await press(0.5); // a mouse
     expect((await ink()) - none).toBeGreaterThan(3 * light);
+    await reload();
     expect(await page.getByTestId("set-pressure").isVisible()).toBe(true);
   });
 
